@@ -1,0 +1,183 @@
+//! The one error type: every message names the place, the value and the rule, with a hint where a fix is known.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Result with [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// One thing wrong with a specification: `key = value: rule`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    /// Dotted path of the key, e.g. `flow.affine.kernel_size`.
+    pub key: String,
+    /// The offending value as TOML, if there is one.
+    pub value: Option<String>,
+    /// What the key must satisfy.
+    pub rule: String,
+    /// How to mend it, where that is known.
+    pub hint: Option<String>,
+    /// Line of the file, if the key comes from the file.
+    pub line: Option<usize>,
+}
+
+impl Problem {
+    /// A problem of `key` without a value.
+    pub fn new(key: impl Into<String>, rule: impl Into<String>) -> Self {
+        let (value, hint, line) = (None, None, None);
+        Self { key: key.into(), value, rule: rule.into(), hint, line }
+    }
+
+    /// Adds the offending value.
+    pub fn value(mut self, value: impl fmt::Display) -> Self {
+        self.value = Some(value.to_string());
+        self
+    }
+
+    /// Adds a way out.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.key.is_empty() {
+            write!(f, "{}", self.key)?;
+            if let Some(value) = &self.value {
+                write!(f, " = {value}")?;
+            }
+            write!(f, ": ")?;
+        }
+        write!(f, "{}", self.rule)?;
+        self.line.map_or(Ok(()), |line| write!(f, " (line {line})"))
+    }
+}
+
+/// Everything that ends a command early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A specification that cannot be run, with all its problems.
+    #[error("{}", spec_message(file, problems))]
+    Spec {
+        /// The specification file.
+        file: PathBuf,
+        /// Every problem found.
+        problems: Vec<Problem>,
+    },
+    /// A command line that cannot be carried out.
+    #[error("error: {message}\n\nhint: {hint}")]
+    Usage {
+        /// Place, value and rule.
+        message: String,
+        /// The way out.
+        hint: String,
+    },
+    /// The operating system refused a file operation.
+    #[error("error: {}: cannot {action}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was tried, as a verb phrase.
+        action: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file of a run directory that does not hold what it should.
+    #[error("error: {}: {rule}\n\nhint: {hint}", path.display())]
+    BadFile {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        rule: String,
+        /// The way out.
+        hint: String,
+    },
+    /// A quantity that is no longer a finite number.
+    #[error(
+        "error: training step {step}: {quantity} = {value}: must be a finite number\n\nhint: \
+         the last good checkpoint is {checkpoint}; lower `train.optimizer.adam.learning_rate` or \
+         `train.gradient_clip` and start over with --fresh"
+    )]
+    Diverged {
+        /// The step that failed (counted from 1).
+        step: u64,
+        /// What became infinite or NaN.
+        quantity: &'static str,
+        /// Its value.
+        value: f64,
+        /// Path of the newest checkpoint, or `none`.
+        checkpoint: String,
+    },
+    /// A signal asked the run to stop; everything is on disk.
+    #[error("stopped by {signal} after step {step}; continue with: {resume}")]
+    Interrupted {
+        /// `SIGINT` or `SIGTERM`.
+        signal: &'static str,
+        /// The last finished step.
+        step: u64,
+        /// Command that continues the run.
+        resume: String,
+    },
+    /// A device that is not there or gave up.
+    #[error("error: device {name}: {rule}\n\nhint: {hint}")]
+    Device {
+        /// The device as asked for.
+        name: String,
+        /// What went wrong.
+        rule: String,
+        /// The way out.
+        hint: String,
+    },
+}
+
+impl Error {
+    /// An [`Error::Io`] for `path`, to be used with `map_err`.
+    pub fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, action, source }
+    }
+
+    /// Exit status: 2 for a wrong specification or usage, 130 and 143 for signals, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Spec { .. } | Self::Usage { .. } => 2,
+            Self::Interrupted { signal: "SIGTERM", .. } => 143,
+            Self::Interrupted { .. } => 130,
+            _ => 1,
+        }
+    }
+}
+
+fn spec_message(file: &Path, problems: &[Problem]) -> String {
+    let mut lines: Vec<String> =
+        problems.iter().map(|problem| format!("error: {}: {problem}", file.display())).collect();
+    let mut hints: Vec<&String> = problems.iter().filter_map(|problem| problem.hint.as_ref()).collect();
+    hints.dedup();
+    if !hints.is_empty() {
+        lines.push(String::new());
+        lines.extend(hints.iter().map(|hint| format!("hint: {hint}")));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spec_error_lists_every_problem_then_the_hints() {
+        let problems = vec![
+            Problem::new("flow.affine.layers", "must be at least 1").value(0),
+            Problem::new("theory.phi5", "unknown key").hint("did you mean `theory.phi4`?"),
+        ];
+        let error = Error::Spec { file: "a.toml".into(), problems };
+        assert_eq!(
+            error.to_string(),
+            "error: a.toml: flow.affine.layers = 0: must be at least 1\n\
+             error: a.toml: theory.phi5: unknown key\n\nhint: did you mean `theory.phi4`?"
+        );
+        assert_eq!(error.exit_code(), 2);
+    }
+}

@@ -1,0 +1,25 @@
+//! An invertible map of the field with a tractable Jacobian.
+
+use crate::rng::Stream;
+use burn::tensor::Tensor;
+
+/// One layer of a flow; the parameters are handed in, so a layer is only an architecture.
+pub trait Bijection: std::fmt::Debug + Send + Sync {
+    /// Name and shape of every parameter, in packed order.
+    fn parameter_shapes(&self) -> Vec<(String, Vec<usize>)>;
+
+    /// Initial parameters in packed order, from the items `first..` of a stream.
+    fn initial_parameters(&self, stream: &Stream, first: u64) -> Vec<f32>;
+
+    /// Multiply-adds of the forward map for one configuration.
+    fn multiply_adds(&self) -> u64;
+
+    /// `y = g(x)` and `log|det ∂g/∂x|`.
+    ///
+    /// # Shapes
+    /// `[batch, component, T, X]`, `[parameters]` → `[batch, component, T, X]`, `[batch]`
+    fn forward_and_log_det(&self, x: Tensor<4>, parameters: Tensor<1>) -> (Tensor<4>, Tensor<1>);
+
+    /// `x = g⁻¹(y)` and `log|det ∂g⁻¹/∂y|`; shapes as in the forward map.
+    fn inverse_and_log_det(&self, y: Tensor<4>, parameters: Tensor<1>) -> (Tensor<4>, Tensor<1>);
+}

@@ -1,0 +1,175 @@
+//! The model distribution q: a base density and a list of bijections, with their parameters apart.
+
+mod base;
+mod bijection;
+mod coupling;
+mod init;
+mod mask;
+mod net;
+mod parameters;
+#[cfg(test)]
+mod tests;
+
+pub use base::{Base, UnitNormal};
+pub use bijection::Bijection;
+pub use coupling::AffineCoupling;
+pub use parameters::{Layout, Slot};
+
+use crate::lattice::Lattice;
+use crate::rng::Seed;
+use crate::spec::FlowSpec;
+use burn::tensor::{DType, Device, Element, Gradients, Tensor, TensorData};
+
+/// A normalizing flow `φ = f(z)`, `z ~ r`, so that `log q(φ) = log r(z) - log|det ∂f/∂z|`. Source: [A22, 3].
+///
+/// The flow is only the architecture; its parameters are one vector, laid out as [`Flow::layout`] says.
+#[derive(Debug)]
+pub struct Flow {
+    lattice: Lattice,
+    base: Box<dyn Base>,
+    layers: Vec<Box<dyn Bijection>>,
+    layout: Layout,
+}
+
+impl Flow {
+    /// The flow that a specification names, for fields with one component per site.
+    pub fn new(spec: &FlowSpec, lattice: Lattice) -> Self {
+        let layers = (0..spec.affine.layers)
+            .map(|layer| Box::new(AffineCoupling::new(&spec.affine, lattice, layer % 2)) as Box<dyn Bijection>)
+            .collect();
+        Self::from_layers(lattice, Box::new(UnitNormal::new(lattice, 1)), layers)
+    }
+
+    /// A flow from its parts.
+    pub fn from_layers(lattice: Lattice, base: Box<dyn Base>, layers: Vec<Box<dyn Bijection>>) -> Self {
+        let layout = Layout::new(&layers);
+        Self { lattice, base, layers, layout }
+    }
+
+    /// The base density r.
+    pub fn base(&self) -> &dyn Base {
+        &*self.base
+    }
+
+    /// Names, shapes and places of the parameters.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// `[component, T, X]` of one configuration.
+    pub fn field_shape(&self) -> [usize; 3] {
+        let [t, x] = self.lattice.extents();
+        [self.base.components(), t, x]
+    }
+
+    /// Initial parameters, drawn from the stream `init`.
+    pub fn initial_parameters(&self, seed: Seed) -> Vec<f32> {
+        let stream = seed.stream("init");
+        let mut values = Vec::with_capacity(self.layout.len());
+        for (index, layer) in self.layers.iter().enumerate() {
+            values.extend(layer.initial_parameters(&stream, (index as u64) << 32));
+        }
+        values
+    }
+
+    /// Floating-point operations to flow one configuration (convolutions only; a multiply-add is two).
+    ///
+    /// A training step with reparametrised gradients costs three times as many.
+    pub fn flops_per_sample(&self) -> f64 {
+        self.layers.iter().map(|layer| 2.0 * layer.multiply_adds() as f64).sum()
+    }
+
+    /// Puts parameters on a device; on an autodiff device their gradients are tracked.
+    ///
+    /// # Panics
+    /// If the number of parameters is not that of the layout.
+    pub fn bind<E: Element>(&self, parameters: &[E], device: &Device) -> BoundFlow<'_> {
+        assert_eq!(parameters.len(), self.layout.len(), "parameters given and in the layout");
+        let tensor = |range: std::ops::Range<usize>| {
+            let data = TensorData::new(parameters[range.clone()].to_vec(), [range.len()]);
+            let tensor = Tensor::<1>::from_data(data, (device, E::dtype()));
+            if device.is_autodiff() { tensor.require_grad() } else { tensor }
+        };
+        let parameters = (0..self.layers.len()).map(|layer| tensor(self.layout.layer(layer))).collect();
+        BoundFlow { flow: self, parameters, device: device.clone(), dtype: E::dtype() }
+    }
+}
+
+/// A flow with its parameters on a device.
+pub struct BoundFlow<'a> {
+    flow: &'a Flow,
+    parameters: Vec<Tensor<1>>,
+    device: Device,
+    dtype: DType,
+}
+
+impl BoundFlow<'_> {
+    /// Puts configurations `[batch, component, T, X]` on the flow's device.
+    pub fn field<E: Element>(&self, values: Vec<E>) -> Tensor<4> {
+        let [components, t, x] = self.flow.field_shape();
+        let batch = values.len() / (components * t * x);
+        let data = TensorData::new(values, [batch, components, t, x]);
+        Tensor::from_data(data.convert_dtype(self.dtype), (&self.device, self.dtype))
+    }
+
+    /// `φ = f(z)` and `log|det ∂f/∂z|`.
+    ///
+    /// # Shapes
+    /// `[batch, component, T, X]` → `[batch, component, T, X]` and `[batch]`
+    pub fn forward_and_log_det(&self, z: Tensor<4>) -> (Tensor<4>, Tensor<1>) {
+        self.compose(z, self.flow.layers.iter().zip(&self.parameters), |layer, x, parameters| {
+            layer.forward_and_log_det(x, parameters)
+        })
+    }
+
+    /// `z = f⁻¹(φ)` and `log|det ∂f⁻¹/∂φ|`.
+    ///
+    /// # Shapes
+    /// As [`Self::forward_and_log_det`].
+    pub fn inverse_and_log_det(&self, phi: Tensor<4>) -> (Tensor<4>, Tensor<1>) {
+        self.compose(phi, self.flow.layers.iter().zip(&self.parameters).rev(), |layer, x, parameters| {
+            layer.inverse_and_log_det(x, parameters)
+        })
+    }
+
+    fn compose<'b>(
+        &self,
+        x: Tensor<4>,
+        layers: impl Iterator<Item = (&'b Box<dyn Bijection>, &'b Tensor<1>)>,
+        apply: impl Fn(&dyn Bijection, Tensor<4>, Tensor<1>) -> (Tensor<4>, Tensor<1>),
+    ) -> (Tensor<4>, Tensor<1>) {
+        let log_det = Tensor::<1>::zeros([x.dims()[0]], (&self.device, self.dtype));
+        layers.fold((x, log_det), |(x, total), (layer, parameters)| {
+            let (x, log_det) = apply(&**layer, x, parameters.clone());
+            (x, total + log_det)
+        })
+    }
+
+    /// `φ = f(z)` and `log q(φ)`.
+    ///
+    /// # Shapes
+    /// As [`Self::forward_and_log_det`].
+    pub fn sample_and_log_prob(&self, z: Tensor<4>) -> (Tensor<4>, Tensor<1>) {
+        let log_r = self.flow.base.log_density(z.clone());
+        let (phi, log_det) = self.forward_and_log_det(z);
+        (phi, log_r - log_det)
+    }
+
+    /// `log q(φ)` of given configurations, through the inverse flow.
+    ///
+    /// # Shapes
+    /// `[batch, component, T, X]` → `[batch]`
+    pub fn log_prob(&self, phi: Tensor<4>) -> Tensor<1> {
+        let (z, log_det) = self.inverse_and_log_det(phi);
+        self.flow.base.log_density(z) + log_det
+    }
+
+    /// The gradient by all parameters, in the order of the layout.
+    ///
+    /// # Panics
+    /// If the flow was not bound to an autodiff device.
+    pub fn gradient(&self, gradients: &Gradients) -> Vec<f64> {
+        let of = |parameters: &Tensor<1>| parameters.grad(gradients).expect("bound to an autodiff device");
+        self.parameters.iter().flat_map(|p| of(p).into_data().iter::<f64>().collect::<Vec<_>>()).collect()
+    }
+}

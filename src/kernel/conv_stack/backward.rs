@@ -1,0 +1,158 @@
+//! The fused stack as a backend operation, and its hand-written gradient registered with burn's autodiff.
+
+use super::ConvStack;
+use super::cpu::{KernelScalar, Pass};
+use crate::kernel::vector::Isa;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{DType, Shape, TensorData};
+use std::sync::Arc;
+
+/// Backends with a fused convolution stack.
+#[backend_extension(Flex, Autodiff)]
+pub trait ConvStackBackend: Backend {
+    /// See [`super::conv_stack`].
+    fn conv_stack(
+        x: FloatTensor<Self>,
+        parameters: FloatTensor<Self>,
+        stack: Arc<ConvStack>,
+    ) -> FloatTensor<Self>;
+}
+
+impl ConvStackBackend for Flex {
+    fn conv_stack(
+        x: FloatTensor<Self>,
+        parameters: FloatTensor<Self>,
+        stack: Arc<ConvStack>,
+    ) -> FloatTensor<Self> {
+        Saved::forward(x, parameters, stack, false).y
+    }
+}
+
+impl<C: CheckpointStrategy> ConvStackBackend for Autodiff<Flex, C> {
+    fn conv_stack(
+        x: FloatTensor<Self>,
+        parameters: FloatTensor<Self>,
+        stack: Arc<ConvStack>,
+    ) -> FloatTensor<Self> {
+        let (x, x_node) = x.into_parts();
+        let (parameters, parameters_node) = parameters.into_parts();
+        let prepared = Gradient.prepare::<C>([x_node, parameters_node]).compute_bound().stateful();
+        match prepared {
+            OpsKind::Tracked(prepared) => {
+                let saved = Saved::forward(x, parameters, stack, true);
+                let y = saved.y.clone();
+                prepared.finish(saved, y)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(Saved::forward(x, parameters, stack, false).y),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Gradient;
+
+impl Backward<Flex, 2> for Gradient {
+    type State = Saved;
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [x, parameters] = ops.parents;
+        let y_gradient = grads.consume::<Flex>(&ops.node);
+        let (x_gradient, parameter_gradient) = ops.state.backward(y_gradient, x.is_some());
+        if let (Some(node), Some(gradient)) = (x, x_gradient) {
+            grads.register::<Flex>(node.id, gradient);
+        }
+        if let Some(node) = parameters {
+            grads.register::<Flex>(node.id, parameter_gradient);
+        }
+    }
+}
+
+/// What the backward pass needs of the forward pass.
+#[derive(Debug, Clone)]
+struct Saved {
+    x: FloatTensor<Flex>,
+    parameters: FloatTensor<Flex>,
+    y: FloatTensor<Flex>,
+    hidden: Arc<Hidden>,
+    stack: Arc<ConvStack>,
+}
+
+/// Hidden activations, in the kernel's tile order.
+#[derive(Debug)]
+enum Hidden {
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+}
+
+impl Saved {
+    fn forward(
+        x: FloatTensor<Flex>,
+        parameters: FloatTensor<Flex>,
+        stack: Arc<ConvStack>,
+        keep: bool,
+    ) -> Self {
+        let (x, parameters) = (x.to_contiguous(), parameters.to_contiguous());
+        let (y, hidden) = match x.dtype() {
+            DType::F32 => {
+                let (y, hidden) = forward::<f32>(&x, &parameters, &stack, keep);
+                (y, Hidden::F32(hidden))
+            }
+            DType::F64 => {
+                let (y, hidden) = forward::<f64>(&x, &parameters, &stack, keep);
+                (y, Hidden::F64(hidden))
+            }
+            other => panic!("conv_stack computes in f32 or f64, got {other:?}"),
+        };
+        Self { x, parameters, y, hidden: Arc::new(hidden), stack }
+    }
+
+    fn backward(
+        self,
+        y_gradient: FloatTensor<Flex>,
+        want_x: bool,
+    ) -> (Option<FloatTensor<Flex>>, FloatTensor<Flex>) {
+        let y_gradient = y_gradient.to_contiguous();
+        match &*self.hidden {
+            Hidden::F32(hidden) => self.gradients(hidden, &y_gradient, want_x),
+            Hidden::F64(hidden) => self.gradients(hidden, &y_gradient, want_x),
+        }
+    }
+
+    fn gradients<T: KernelScalar>(
+        &self,
+        hidden: &[T],
+        y_gradient: &FloatTensor<Flex>,
+        want_x: bool,
+    ) -> (Option<FloatTensor<Flex>>, FloatTensor<Flex>) {
+        let pass = Pass {
+            x: self.x.storage::<T>(),
+            y: self.y.storage::<T>(),
+            hidden,
+            y_gradient: y_gradient.storage::<T>(),
+            want_x,
+        };
+        let parameters = self.parameters.storage::<T>();
+        let (x, theta) = T::backward(Isa::active(), &self.stack, parameters, pass);
+        (want_x.then(|| tensor(x, self.x.shape())), tensor(theta, self.parameters.shape()))
+    }
+}
+
+fn forward<T: KernelScalar>(
+    x: &FloatTensor<Flex>,
+    parameters: &FloatTensor<Flex>,
+    stack: &ConvStack,
+    keep: bool,
+) -> (FloatTensor<Flex>, Vec<T>) {
+    let (y, hidden) = T::forward(Isa::active(), stack, x.storage(), parameters.storage(), keep);
+    let mut shape = x.shape();
+    shape[1] = stack.channels[stack.channels.len() - 1];
+    (tensor(y, shape), hidden)
+}
+
+fn tensor<T: KernelScalar>(values: Vec<T>, shape: Shape) -> FloatTensor<Flex> {
+    FloatTensor::<Flex>::from_data(TensorData::new(values, shape))
+}

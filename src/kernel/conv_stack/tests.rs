@@ -1,0 +1,129 @@
+//! The fused stack equals its reference for values and every gradient, on every instruction set.
+
+use super::cpu::{KernelScalar, Pass};
+use super::*;
+use crate::kernel::vector::Isa;
+use crate::rng::Seed;
+use burn::tensor::{DType, Device, TensorData};
+
+/// Rounding of sums of a few hundred terms of order one.
+const F32_TOLERANCE: f64 = 2e-4;
+const F64_TOLERANCE: f64 = 1e-11;
+
+fn parity(extents: [usize; 2], odd: usize) -> Vec<bool> {
+    let lattice = crate::lattice::Lattice::new(extents);
+    (0..lattice.volume()).map(|site| lattice.parity(site) == odd).collect()
+}
+
+/// Stacks over odd and even lattices, kernel sizes, widths, depths, dilations and masks.
+fn stacks() -> Vec<(usize, ConvStack)> {
+    let plain = |extents, channels: &[usize], kernel| ConvStack::new(extents, channels.to_vec(), kernel);
+    let mut fig1 = plain([6, 4], &[1, 12, 12, 2], 5);
+    fig1.activation = OutputActivation::Tanh;
+    (fig1.inputs, fig1.outputs) = (parity([6, 4], 0), parity([6, 4], 1));
+    let mut dilated = plain([8, 7], &[3, 7, 5], 3);
+    dilated.dilations = vec![2, 3];
+    let mut sparse = plain([8, 8], &[6, 32, 32, 25], 3);
+    sparse.inputs = (0..64).map(|site| site % 8 % 4 == 1).collect();
+    sparse.outputs = (0..64).map(|site| (site + 2 * (site / 8)) % 4 == 0).collect();
+    let mut pointwise = plain([3, 5], &[2, 9, 1], 1);
+    pointwise.outputs = parity([3, 5], 1);
+    vec![
+        (19, fig1),
+        (3, plain([5, 3], &[1, 2], 3)),
+        (17, plain([7, 9], &[2, 13, 11, 6, 3], 7)),
+        (5, dilated),
+        (2, sparse),
+        (33, pointwise),
+    ]
+}
+
+fn normals(name: &str, shape: &[usize]) -> TensorData {
+    let count = shape.iter().product();
+    TensorData::new(Seed(5).stream(name).normals(0, 1, count), shape.to_vec())
+}
+
+/// Output, gradient by x, gradient by the parameters, from burn's autodiff.
+fn by_autodiff(
+    f: impl Fn(Tensor<4>, Tensor<1>) -> Tensor<4>,
+    stack: &ConvStack,
+    batch: usize,
+    dtype: DType,
+) -> [Vec<f64>; 3] {
+    let device = Device::flex().autodiff();
+    let [t, s] = stack.extents;
+    let x = normals("x", &[batch, stack.channels[0], t, s]).convert_dtype(dtype);
+    let theta = normals("theta", &[stack.parameter_count()]).convert_dtype(dtype);
+    let x = Tensor::<4>::from_data(x, (&device, dtype)).require_grad();
+    let theta = (Tensor::<1>::from_data(theta, (&device, dtype)) * 0.2).detach().require_grad();
+    let y = f(x.clone(), theta.clone());
+    let weight = normals("cotangent", &y.dims()).convert_dtype(dtype);
+    let weight = Tensor::<4>::from_data(weight, (&device, dtype));
+    let grads = (y.clone() * weight).sum().backward();
+    let list = |data: TensorData| data.iter::<f64>().collect::<Vec<f64>>();
+    [
+        list(y.into_data()),
+        list(x.grad(&grads).expect("x is tracked").into_data()),
+        list(theta.grad(&grads).expect("parameters are tracked").into_data()),
+    ]
+}
+
+fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let scale = expected.iter().fold(1f64, |scale, v| scale.max(v.abs()));
+    for (i, (a, b)) in found.iter().zip(expected).enumerate() {
+        assert!((a - b).abs() <= tolerance * scale, "{what}[{i}]: fused {a}, reference {b}, scale {scale}");
+    }
+}
+
+#[test]
+fn fused_equals_reference_for_values_and_every_gradient() {
+    for (dtype, tolerance) in [(DType::F32, F32_TOLERANCE), (DType::F64, F64_TOLERANCE)] {
+        for (batch, stack) in stacks() {
+            let shared = Arc::new(stack.clone());
+            let fused = by_autodiff(|x, theta| conv_stack(x, theta, &shared), &stack, batch, dtype);
+            let plain = by_autodiff(|x, theta| reference(x, theta, &stack), &stack, batch, dtype);
+            for ((found, expected), what) in fused.iter().zip(&plain).zip(["y", "dx", "dtheta"]) {
+                let what = format!("{what} of {:?} in {dtype:?}", stack.channels);
+                assert_close(found, expected, tolerance, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_instruction_set_agrees_with_double_precision() {
+    for (batch, stack) in stacks() {
+        let [t, s] = stack.extents;
+        let outputs = *stack.channels.last().expect("two or more");
+        let x: Vec<f32> = normals("x", &[batch, stack.channels[0], t, s]).try_to_vec().expect("f32");
+        let theta: Vec<f32> =
+            normals("theta", &[stack.parameter_count()]).iter::<f32>().map(|v| v * 0.2).collect();
+        let g: Vec<f32> = normals("g", &[batch, outputs, t, s]).try_to_vec().expect("f32");
+        let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+        let exact = run(Isa::Portable, &stack, &wide(&x), &wide(&theta), &wide(&g));
+        for isa in Isa::available() {
+            let found = run(isa, &stack, &x, &theta, &g);
+            for (i, (found, exact)) in found.iter().zip(&exact).enumerate() {
+                let what = format!("{} result {i} of {:?}", isa.name(), stack.channels);
+                assert_close(&wide(found), exact, F32_TOLERANCE, &what);
+            }
+        }
+    }
+}
+
+fn run<T: KernelScalar>(isa: Isa, stack: &ConvStack, x: &[T], theta: &[T], g: &[T]) -> [Vec<T>; 3] {
+    let (y, hidden) = T::forward(isa, stack, x, theta, true);
+    let pass = Pass { x, y: &y, hidden: &hidden, y_gradient: g, want_x: true };
+    let (dx, dtheta) = T::backward(isa, stack, theta, pass);
+    [y, dx, dtheta]
+}
+
+#[test]
+fn the_multiply_adds_of_the_fig_1_network_are_those_of_a_hand_count() {
+    let mut stack = ConvStack::new([10, 10], vec![1, 12, 12, 2], 5);
+    (stack.inputs, stack.outputs) = (parity([10, 10], 0), parity([10, 10], 1));
+    // Every site sees 13 or 12 frozen inputs; every hidden site all 25; the 50 active sites all 25.
+    let first = (50 * 13 + 50 * 12) * 12;
+    assert_eq!(stack.multiply_adds(), first + 100 * 25 * 144 + 50 * 25 * 24);
+}
