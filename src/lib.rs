@@ -1,6 +1,44 @@
-//! flowqcd
+//! Flow-based sampling experiments for lattice field theory.
+//!
+//! One TOML file names a theory, a flow, a training schedule and a stopping rule; the program trains the flow,
+//! judges and samples it, and writes every figure as CSV. This library is the program without its `main`.
+//!
+//! A module uses only modules above it:
+//!
+//! ```text
+//! error    the one error type             lattice  sites, neighbours, parity
+//! files    whole or absent                rng      named random streams
+//! cost     samples, FLOPs, seconds        spec     TOML → validated values
+//! kernel   fused operations               device   cpu | wgpu
+//! theory   actions and observables        flow     bijections and base densities
+//! stats    numbers with errors            train    the training loop, checkpoints
+//! sample   configurations with weights    study    run directory and tables
+//! cli      arguments, progress, printing
+//! ```
+//!
+//! # Conventions
+//! - `p(φ) = e^{-S(φ)} / Z`, model density `q`, `log_weight = -action - log_q`, `force = -∂S/∂φ`.
+//! - Lattice units, two dimensions, extents `[T, X]`; fields are `[batch, component, T, X]`.
+//! - `log_det` is that of the map just applied: `log q(f(z)) = log r(z) - log_det`.
+//! - A multiply-add is two floating-point operations; only convolutions are counted.
+//!
+//! # References
+//! - [A22] Abbott et al., "Aspects of scaling and scalability for flow-based sampling of lattice QCD" (2022)
+//! - [A19] Albergo, Kanwar, Shanahan, arXiv:1904.12072
+//! - [A21] Albergo et al., arXiv:2101.08176
+
+pub mod cli;
 pub mod cost;
+pub mod device;
 pub mod error;
+pub mod files;
+pub mod flow;
 pub mod kernel;
 pub mod lattice;
 pub mod rng;
+pub mod sample;
+pub mod spec;
+pub mod stats;
+pub mod study;
+pub mod theory;
+pub mod train;

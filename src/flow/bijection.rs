@@ -14,6 +14,9 @@ pub trait Bijection: std::fmt::Debug + Send + Sync {
     /// Multiply-adds of the forward map for one configuration.
     fn multiply_adds(&self) -> u64;
 
+    /// Numbers per configuration that a backward pass has to keep, about.
+    fn activations(&self) -> usize;
+
     /// `y = g(x)` and `log|det ∂g/∂x|`.
     ///
     /// # Shapes

@@ -35,7 +35,9 @@ impl Flow {
     /// The flow that a specification names, for fields with one component per site.
     pub fn new(spec: &FlowSpec, lattice: Lattice) -> Self {
         let layers = (0..spec.affine.layers)
-            .map(|layer| Box::new(AffineCoupling::new(&spec.affine, lattice, layer % 2)) as Box<dyn Bijection>)
+            .map(|layer| {
+                Box::new(AffineCoupling::new(&spec.affine, lattice, layer % 2)) as Box<dyn Bijection>
+            })
             .collect();
         Self::from_layers(lattice, Box::new(UnitNormal::new(lattice, 1)), layers)
     }
@@ -77,6 +79,11 @@ impl Flow {
     /// A training step with reparametrised gradients costs three times as many.
     pub fn flops_per_sample(&self) -> f64 {
         self.layers.iter().map(|layer| 2.0 * layer.multiply_adds() as f64).sum()
+    }
+
+    /// Numbers kept per configuration for the backward pass, about.
+    pub fn activations_per_sample(&self) -> f64 {
+        self.layers.iter().map(|layer| layer.activations() as f64).sum()
     }
 
     /// Puts parameters on a device; on an autodiff device their gradients are tracked.

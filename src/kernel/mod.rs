@@ -3,4 +3,6 @@
 pub mod conv_stack;
 mod vector;
 
+pub use vector::Isa;
+
 pub use conv_stack::{ConvStack, OutputActivation, conv_stack};

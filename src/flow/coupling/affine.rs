@@ -54,6 +54,11 @@ impl Bijection for AffineCoupling {
         self.net.multiply_adds()
     }
 
+    fn activations(&self) -> usize {
+        // The hidden layers, and the field, (s, t), e^s and their products outside the network.
+        (self.net.hidden_width() + 8) * self.net.volume()
+    }
+
     fn forward_and_log_det(&self, x: Tensor<4>, parameters: Tensor<1>) -> (Tensor<4>, Tensor<1>) {
         let (s, t) = self.scale_and_shift(x.clone(), parameters);
         (x * s.clone().exp() + t, sum_over_sites(s))

@@ -103,7 +103,7 @@ impl ConvStack {
     }
 
     /// Hidden activations per site.
-    fn hidden_width(&self) -> usize {
+    pub fn hidden_width(&self) -> usize {
         self.channels[1..self.channels.len() - 1].iter().sum()
     }
 

@@ -1,0 +1,87 @@
+//! What can be typed.
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Flow-based sampling experiments for lattice field theory, one TOML file each.
+#[derive(Debug, Parser)]
+#[command(name = "flowqcd", version, propagate_version = true)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train, evaluate and sample as a specification says; continues an interrupted run.
+    Run(RunArgs),
+    /// Validate a specification; print it resolved, with its size and cost; run nothing.
+    Check(CheckArgs),
+    /// Print the JSON Schema of specifications, for editors.
+    Schema,
+    /// Print a shell completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct SpecArgs {
+    /// Specification file.
+    pub spec: PathBuf,
+    /// Override a key, e.g. --set theory.phi4.coupling=1.5 (repeatable).
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Override the seed.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// auto, cpu, wgpu or wgpu:ADAPTER (number or part of the name).
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// CPU threads; all cores if left out. Results do not depend on it.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub threads: Option<u64>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl SpecArgs {
+    /// All overrides in one list.
+    pub fn overrides(&self) -> Vec<String> {
+        self.set.iter().cloned().chain(self.seed.map(|seed| format!("seed={seed}"))).collect()
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub spec: SpecArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub spec: SpecArgs,
+    /// Run directory; runs/NAME-OF-THE-FILE if left out.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Discard the results of an earlier run in the run directory.
+    #[arg(long)]
+    pub fresh: bool,
+    /// No progress and no notes on stderr.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,128 @@
+//! `flowqcd check`: what a specification amounts to, without running it.
+
+use super::args::CheckArgs;
+use super::progress::duration;
+use super::{print, table};
+use crate::device::{self, ComputeDevice};
+use crate::error::Result;
+use crate::flow::Flow;
+use crate::rng::Seed;
+use crate::spec::Spec;
+use crate::theory;
+use crate::train::{Trainer, samples_until};
+use serde::Serialize;
+use std::time::Instant;
+
+/// What `check` reports.
+#[derive(Debug, Serialize)]
+struct Report {
+    cells: usize,
+    theory: String,
+    parameters: usize,
+    flops_per_sample: f64,
+    flops_per_training_sample: f64,
+    memory_bytes: f64,
+    device: String,
+    threads: usize,
+    samples_per_s: f64,
+    train_samples: Option<u64>,
+    train_flops: Option<f64>,
+    train_s: Option<f64>,
+    spec: Spec,
+}
+
+/// Validates and prints; times a few training steps of one micro-batch for the estimate.
+pub fn check(args: &CheckArgs) -> Result<()> {
+    let spec = Spec::load(&args.spec.spec, &args.spec.overrides())?;
+    let device = ComputeDevice::select(&args.spec.device)?;
+    if let Some(threads) = args.spec.threads {
+        device::set_threads(threads as usize)?;
+    }
+    let report = report(spec, &device);
+    match args.spec.json {
+        true => print(&serde_json::to_string_pretty(&report).expect("plain data")),
+        false => print(&format!("{}\n{}", report.spec.to_toml(), text(&report))),
+    }
+}
+
+fn report(spec: Spec, device: &ComputeDevice) -> Report {
+    let action = theory::build(&spec.theory);
+    let flow = Flow::new(&spec.flow, action.lattice());
+    let samples_per_s = measure(&spec, &flow, &*action, device);
+    let train_samples = samples_until(&spec.train.batch, &spec.train.stop);
+    let flops = flow.flops_per_sample();
+    let by_samples = train_samples.map(|samples| samples as f64 / samples_per_s);
+    Report {
+        cells: 1,
+        theory: action.describe(),
+        parameters: flow.layout().len(),
+        flops_per_sample: flops,
+        flops_per_training_sample: 3.0 * flops,
+        memory_bytes: memory(&spec, &flow),
+        device: device.name().into(),
+        threads: device::threads(),
+        samples_per_s,
+        train_samples,
+        train_flops: train_samples.map(|samples| 3.0 * flops * samples as f64),
+        train_s: [by_samples, spec.train.stop.seconds].into_iter().flatten().reduce(f64::min),
+        spec,
+    }
+}
+
+/// Training samples per second, from half a second of steps with one micro-batch each.
+fn measure(spec: &Spec, flow: &Flow, action: &dyn theory::Action, device: &ComputeDevice) -> f64 {
+    let mut train = spec.train.clone();
+    train.batch.size =
+        train.batch.micro_batch.min(train.batch.double.as_ref().map_or(train.batch.size, |d| d.maximum));
+    train.batch.double = None;
+    let seed = Seed(spec.seed);
+    let trainer = Trainer::new(flow, action, &train, device, seed);
+    let mut state = trainer.initial_state(seed);
+    let mut best = 0f64;
+    let start = Instant::now();
+    while best == 0.0 || start.elapsed().as_secs_f64() < 0.5 {
+        let step = Instant::now();
+        // A step that is not finite takes as long as one that is.
+        let _ = trainer.step(&mut state);
+        best = best.max(train.batch.size as f64 / step.elapsed().as_secs_f64());
+    }
+    best
+}
+
+/// Bytes of one micro-batch in training and of the parameters with gradient and moments.
+fn memory(spec: &Spec, flow: &Flow) -> f64 {
+    let activations =
+        flow.activations_per_sample() * spec.train.batch.micro_batch.min(spec.train.batch.size) as f64;
+    4.0 * (activations + 6.0 * flow.layout().len() as f64)
+}
+
+fn text(report: &Report) -> String {
+    let row = |name: &str, value: String| (name.to_owned(), value);
+    let mut rows = vec![
+        row("cells", report.cells.to_string()),
+        row("theory", report.theory.clone()),
+        row("parameters", report.parameters.to_string()),
+        row("FLOPs per sample", format!("{:.4e}", report.flops_per_sample)),
+        row("FLOPs per training sample", format!("{:.4e}", report.flops_per_training_sample)),
+        row("memory (about)", format!("{:.0} MB", report.memory_bytes / 1e6)),
+        row(
+            "speed (measured now)",
+            format!(
+                "{:.0} training samples/s on {}, {} threads",
+                report.samples_per_s, report.device, report.threads
+            ),
+        ),
+    ];
+    if let (Some(samples), Some(flops)) = (report.train_samples, report.train_flops) {
+        rows.push(row("training, at most", format!("{samples} samples, {flops:.3e} FLOP")));
+    }
+    let time = match report.train_s {
+        Some(seconds) => format!("{}, at most", duration(seconds)),
+        None => format!(
+            "{} per million samples (the stop rule is not a clock)",
+            duration(1e6 / report.samples_per_s)
+        ),
+    };
+    rows.push(row("training time (estimate)", time));
+    table::lines(&rows)
+}

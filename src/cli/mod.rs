@@ -1,0 +1,37 @@
+//! The command line: the only place that knows clap, indicatif and printing.
+
+mod args;
+mod check;
+mod progress;
+mod run;
+mod signals;
+mod table;
+
+use crate::error::Result;
+use crate::spec;
+use args::{Args, Command};
+use clap::{CommandFactory, Parser};
+
+/// Parses the arguments and carries out the command.
+///
+/// # Errors
+/// Whatever the command ends with, ready to be printed.
+pub fn main() -> Result<()> {
+    match Args::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Schema => print(&serde_json::to_string_pretty(&spec::json_schema()).expect("plain data")),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "flowqcd", &mut script);
+            print(String::from_utf8_lossy(&script).trim_end())
+        }
+    }
+}
+
+/// Prints to stdout; a reader that went away (`| head`) is no error.
+fn print(text: &str) -> Result<()> {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
+    Ok(())
+}

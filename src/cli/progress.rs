@@ -1,0 +1,96 @@
+//! Progress on stderr: a bar on a terminal, nothing when quiet or redirected.
+
+use crate::spec::StopSpec;
+use crate::study::Progress;
+use crate::train::{StepInfo, TrainState};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::cell::OnceCell;
+use std::time::{Duration, Instant};
+
+/// Progress for a person.
+pub struct Terminal {
+    quiet: bool,
+    bar: ProgressBar,
+    /// When the bar began, at how many samples and at which fraction.
+    start: OnceCell<(Instant, u64, f64)>,
+}
+
+/// Steps of the bar.
+const LENGTH: u64 = 1000;
+
+impl Terminal {
+    /// A bar that indicatif draws only on a terminal.
+    pub fn new(quiet: bool) -> Self {
+        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(LENGTH) };
+        let style = ProgressStyle::with_template("{bar:30} {msg}").expect("the template is valid");
+        bar.set_style(style);
+        Self { quiet, bar, start: OnceCell::new() }
+    }
+
+    /// Prints a line above the bar.
+    pub fn line(&self, text: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| eprintln!("{text}"));
+        }
+    }
+
+    /// Removes the bar.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress for Terminal {
+    fn step(&self, stop: &StopSpec, state: &TrainState, info: &StepInfo) {
+        let fraction = fraction(stop, state, info);
+        let (began, samples, first) =
+            self.start.get_or_init(|| (Instant::now(), state.cost.samples, fraction));
+        let elapsed = began.elapsed().as_secs_f64();
+        let rate = (state.cost.samples - samples) as f64 / elapsed.max(1e-9);
+        let eta = elapsed * (1.0 - fraction) / (fraction - first).max(1e-9);
+        let eta = if elapsed > 1.0 && eta < 1e7 { duration(eta) } else { "?".into() };
+        self.bar.set_position((fraction * LENGTH as f64) as u64);
+        self.bar.set_message(format!(
+            "step {} batch {} loss {:.3} ESS {:.3} ({:.3} smoothed) {:.0} samples/s, ETA {eta}",
+            state.step, info.batch_size, info.loss, info.ess, info.ess_smoothed, rate
+        ));
+    }
+
+    fn note(&self, text: &str) {
+        self.line(text);
+    }
+}
+
+/// How far the nearest stop rule has come. The ESS rule is no clock and counts only when it is the only one.
+fn fraction(stop: &StopSpec, state: &TrainState, info: &StepInfo) -> f64 {
+    let clocks = [
+        stop.steps.map(|limit| state.step as f64 / limit as f64),
+        stop.samples.map(|limit| state.cost.samples as f64 / limit as f64),
+        stop.seconds.map(|limit| state.cost.wall_s / limit),
+    ];
+    let ess = stop.ess.map_or(0.0, |target| info.ess_smoothed / target);
+    let clock = clocks.into_iter().flatten().reduce(f64::max);
+    clock.unwrap_or(ess).min(1.0)
+}
+
+/// `1 h 02 min`, `3 min 20 s` or `12 s`.
+pub fn duration(seconds: f64) -> String {
+    let seconds = Duration::from_secs_f64(seconds.clamp(0.0, 1e15)).as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s:02} s"),
+        (h, m, _) if h < 48 => format!("{h} h {m:02} min"),
+        (h, ..) => format!("{} days", h / 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn durations_are_readable() {
+        let shown = [0.4, 61.0, 3720.0, 400_000.0].map(duration);
+        assert_eq!(shown, ["0 s", "1 min 01 s", "1 h 02 min", "4 days"]);
+    }
+}

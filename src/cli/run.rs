@@ -1,0 +1,74 @@
+//! `flowqcd run`.
+
+use super::args::RunArgs;
+use super::progress::Terminal;
+use super::{print, signals, table};
+use crate::device::{self, ComputeDevice};
+use crate::error::Result;
+use crate::spec::Spec;
+use crate::study::{Run, RunDir, Summary};
+use std::path::PathBuf;
+
+/// Runs or continues a specification and prints the final table.
+pub fn run(args: &RunArgs) -> Result<()> {
+    let spec = Spec::load(&args.spec.spec, &args.spec.overrides())?;
+    let device = ComputeDevice::select(&args.spec.device)?;
+    if let Some(threads) = args.spec.threads {
+        device::set_threads(threads as usize)?;
+    }
+    let dir = RunDir::open(&run_directory(args), &spec, args.fresh)?;
+    let interrupt = signals::watch()?;
+    let progress = Terminal::new(args.quiet);
+    progress.line(&format!(
+        "{} on {}, {} threads, seed {}, into {}",
+        args.spec.spec.display(),
+        device.name(),
+        device::threads(),
+        spec.seed,
+        dir.path().display()
+    ));
+    let summary = Run {
+        spec: &spec,
+        device: &device,
+        dir: &dir,
+        progress: &progress,
+        interrupt: &interrupt,
+        resume_command: resume_command(),
+    }
+    .execute();
+    progress.finish();
+    let summary = summary?;
+    warn(&summary, &progress);
+    match args.spec.json {
+        true => print(&serde_json::to_string_pretty(&summary).expect("plain data")),
+        false => print(&table::summary(&summary)),
+    }
+}
+
+fn run_directory(args: &RunArgs) -> PathBuf {
+    let stem = args.spec.spec.file_stem().unwrap_or_default();
+    args.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(stem))
+}
+
+/// The command as typed, without `--fresh`, which would discard what is to be continued.
+fn resume_command() -> String {
+    let quote = |word: String| match word.contains([' ', '"', '\'', '[', '*', '$']) {
+        true => format!("'{}'", word.replace('\'', r"'\''")),
+        false => word,
+    };
+    let words: Vec<String> = std::env::args().filter(|word| word != "--fresh").map(quote).collect();
+    words.join(" ")
+}
+
+/// Where a single weight rules, its error bars mean little.
+const DOMINANT_WEIGHT: f64 = 0.05;
+
+fn warn(summary: &Summary, progress: &Terminal) {
+    if summary.max_weight_share > DOMINANT_WEIGHT {
+        progress.line(&format!(
+            "warning: one configuration carries {:.1}% of the total weight: ESS and reweighted errors are unreliable; \
+             train longer or raise evaluate.samples",
+            100.0 * summary.max_weight_share
+        ));
+    }
+}

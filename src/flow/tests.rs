@@ -1,0 +1,136 @@
+//! Laws of every flow: it inverts, its log det is that of its Jacobian, its gradient is that of its loss.
+
+use super::*;
+use crate::spec::AffineSpec;
+use crate::theory::{Action, Phi4};
+
+const EXTENTS: [usize; 2] = [4, 6];
+
+/// Flows to hold against the laws, with double-precision parameters of some size.
+fn flows() -> Vec<(Flow, Vec<f64>)> {
+    [(3, 3, vec![5, 4]), (2, 1, vec![]), (4, 3, vec![7])]
+        .into_iter()
+        .map(|(layers, kernel_size, hidden)| {
+            let affine = AffineSpec { layers, kernel_size, hidden, initial_width: 1.5 };
+            let flow = Flow::new(&FlowSpec { affine }, Lattice::new(EXTENTS));
+            let parameters = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
+            (flow, parameters)
+        })
+        .collect()
+}
+
+fn field(count: usize) -> Vec<f64> {
+    let volume = EXTENTS[0] * EXTENTS[1];
+    Seed(8).stream("field").normals(0, count, volume).into_iter().map(f64::from).collect()
+}
+
+fn list<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.into_data().iter::<f64>().collect()
+}
+
+#[test]
+fn the_inverse_undoes_the_flow() {
+    for (flow, parameters) in flows() {
+        let bound = flow.bind(&parameters, &Device::flex());
+        let z = field(3);
+        let (phi, log_det) = bound.forward_and_log_det(bound.field(z.clone()));
+        let (back, inverse_log_det) = bound.inverse_and_log_det(phi.clone());
+        assert!(list(back).iter().zip(&z).all(|(a, b)| (a - b).abs() < 1e-12));
+        assert!(list(log_det + inverse_log_det).iter().all(|sum| sum.abs() < 1e-12));
+        let (again, log_q) = bound.sample_and_log_prob(bound.field(z));
+        let difference = list(log_q - bound.log_prob(again));
+        assert!(difference.iter().all(|d| d.abs() < 1e-11), "{difference:?}");
+    }
+}
+
+/// Central differences in double precision: the error of the log det is far below 1e-6.
+#[test]
+fn the_log_det_is_that_of_the_numeric_jacobian() {
+    for (flow, parameters) in flows() {
+        let bound = flow.bind(&parameters, &Device::flex());
+        let z = field(1);
+        let (_, log_det) = bound.forward_and_log_det(bound.field(z.clone()));
+        let (n, h) = (z.len(), 1e-5);
+        let mut jacobian = vec![vec![0.0; n]; n];
+        for column in 0..n {
+            let at = |step: f64| {
+                let mut z = z.clone();
+                z[column] += step;
+                list(bound.forward_and_log_det(bound.field(z)).0)
+            };
+            let (up, down) = (at(h), at(-h));
+            (0..n).for_each(|row| jacobian[row][column] = (up[row] - down[row]) / (2.0 * h));
+        }
+        let (expected, found) = (log_abs_det(jacobian), list(log_det)[0]);
+        assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+    }
+}
+
+/// Gaussian elimination with partial pivoting.
+fn log_abs_det(mut a: Vec<Vec<f64>>) -> f64 {
+    let n = a.len();
+    let mut log = 0.0;
+    for k in 0..n {
+        let pivot = (k..n).max_by(|&i, &j| a[i][k].abs().total_cmp(&a[j][k].abs())).unwrap();
+        a.swap(k, pivot);
+        log += a[k][k].abs().ln();
+        let (upper, lower) = a.split_at_mut(k + 1);
+        for row in lower {
+            let factor = row[k] / upper[k][k];
+            (k..n).for_each(|column| row[column] -= factor * upper[k][column]);
+        }
+    }
+    log
+}
+
+/// `⟨log q + S⟩` by central differences in double precision; every tenth parameter.
+#[test]
+fn the_gradient_of_the_loss_is_that_of_finite_differences() {
+    let action = Phi4::new(Lattice::new(EXTENTS), -1.0, 0.7);
+    for (flow, parameters) in flows() {
+        let loss = |parameters: &[f64], device: &Device| {
+            let bound = flow.bind(parameters, device);
+            let (phi, log_q) = bound.sample_and_log_prob(bound.field(field(5)));
+            let loss = (log_q + action.action(phi)).sum();
+            let gradient = device.is_autodiff().then(|| bound.gradient(&loss.backward()));
+            (list(loss)[0], gradient)
+        };
+        let gradient = loss(&parameters, &Device::flex().autodiff()).1.unwrap();
+        for index in (0..parameters.len()).step_by(10) {
+            let at = |step: f64| {
+                let mut moved = parameters.clone();
+                moved[index] += step;
+                loss(&moved, &Device::flex()).0
+            };
+            let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+            let scale = gradient.iter().fold(1.0, |scale: f64, g| scale.max(g.abs()));
+            assert!((gradient[index] - difference).abs() < 1e-7 * scale, "{} {difference}", gradient[index]);
+        }
+    }
+}
+
+#[test]
+fn frozen_sites_do_not_move_and_active_ones_do() {
+    let (flow, parameters) = flows().remove(0);
+    let lattice = Lattice::new(EXTENTS);
+    let bound = flow.bind(&parameters, &Device::flex());
+    let z = field(1);
+    let layer = &flow.layers[0];
+    let (y, _) = layer.forward_and_log_det(bound.field(z.clone()), bound.parameters[0].clone());
+    for (site, (before, after)) in z.iter().zip(list(y)).enumerate() {
+        assert_eq!(*before == after, lattice.parity(site) == 1, "site {site}");
+    }
+}
+
+/// Layers alternate between the sublattices, so the stack commutes with translations that keep parity.
+#[test]
+fn the_flow_commutes_with_even_translations() {
+    let (flow, parameters) = flows().remove(0);
+    let bound = flow.bind(&parameters, &Device::flex());
+    let z = bound.field(field(2));
+    let shift = |x: Tensor<4>| x.roll_dim(1, 2).roll_dim(3, 3);
+    let (phi, log_det) = bound.forward_and_log_det(z.clone());
+    let (shifted, shifted_log_det) = bound.forward_and_log_det(shift(z));
+    assert!(list(shift(phi) - shifted).iter().all(|d| d.abs() < 1e-12));
+    assert!(list(log_det - shifted_log_det).iter().all(|d| d.abs() < 1e-12));
+}

@@ -1,0 +1,56 @@
+//! Direct sampling: independent configurations of the model with `log w = -S - log q`.
+
+use crate::device::ComputeDevice;
+use crate::flow::Flow;
+use crate::rng::Stream;
+use crate::theory::{Action, observable::Observable};
+use std::time::Instant;
+
+/// Configurations flowed at once; bounds the memory.
+const BATCH: usize = 1024;
+
+/// Log weights and measurements of independent configurations.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draws {
+    /// `log w = -S - log q` of every configuration, S in double precision.
+    pub log_weights: Vec<f64>,
+    /// `observables[i][n]`: observable i on configuration n.
+    pub observables: Vec<Vec<f64>>,
+    /// Seconds spent, measurements included.
+    pub wall_s: f64,
+}
+
+/// Draws the items `0..count` of a stream through the flow and measures them; memory holds one batch of fields.
+pub fn draw(
+    flow: &Flow,
+    parameters: &[f32],
+    action: &dyn Action,
+    device: &ComputeDevice,
+    stream: &Stream,
+    count: usize,
+    observables: &[Observable],
+) -> Draws {
+    let start = Instant::now();
+    let bound = flow.bind(parameters, &device.plain());
+    let mut draws = Draws {
+        log_weights: Vec::with_capacity(count),
+        observables: vec![Vec::with_capacity(count); observables.len()],
+        wall_s: 0.0,
+    };
+    let numbers: usize = flow.field_shape().iter().product();
+    for first in (0..count).step_by(BATCH) {
+        let size = BATCH.min(count - first);
+        let z = flow.base().draw(stream, first as u64, size);
+        let (phi, log_q) = bound.sample_and_log_prob(bound.field(z));
+        let phi: Vec<f64> = phi.into_data().iter::<f64>().collect();
+        for (phi, log_q) in phi.chunks_exact(numbers).zip(log_q.into_data().iter::<f64>()) {
+            let s = action.action_f64(phi);
+            draws.log_weights.push(-s - log_q);
+            for (values, observable) in draws.observables.iter_mut().zip(observables) {
+                values.push((observable.measure)(phi, s));
+            }
+        }
+    }
+    draws.wall_s = start.elapsed().as_secs_f64();
+    draws
+}

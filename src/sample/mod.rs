@@ -1,0 +1,5 @@
+//! Configurations from a trained model, with their weights.
+
+mod direct;
+
+pub use direct::{Draws, draw};

@@ -1,0 +1,82 @@
+//! Rules that span several keys. They read the raw document, so that they speak up beside other problems.
+
+use crate::error::Problem;
+use toml::Value;
+
+/// Every cross-key rule that is broken; keys that are absent or of the wrong type are left to [`super::check`].
+pub fn check(document: &Value) -> Vec<Problem> {
+    let view = View(document);
+    [kernel_fits_lattice(&view), batch_can_grow(&view)]
+        .into_iter()
+        .flatten()
+        .chain(phi4_couplings(&view))
+        .collect()
+}
+
+struct View<'a>(&'a Value);
+
+impl View<'_> {
+    fn get(&self, path: &str) -> Option<&Value> {
+        path.split('.').try_fold(self.0, |value, key| value.get(key))
+    }
+
+    fn integer(&self, path: &str) -> Option<i64> {
+        self.get(path)?.as_integer()
+    }
+
+    fn number(&self, path: &str) -> Option<f64> {
+        let value = self.get(path)?;
+        value.as_float().or_else(|| value.as_integer().map(|integer| integer as f64))
+    }
+}
+
+fn kernel_fits_lattice(view: &View) -> Option<Problem> {
+    let kernel = view.integer("flow.affine.kernel_size")?;
+    let extents = view.get("theory.phi4.extents")?.as_array()?;
+    let smallest = extents.iter().filter_map(Value::as_integer).min()?;
+    (kernel > smallest).then(|| {
+        Problem::new("flow.affine.kernel_size", format!("must not exceed the smallest extent, {smallest}"))
+            .value(kernel)
+            .hint("a larger kernel would read the same site twice through the periodic boundary")
+    })
+}
+
+fn batch_can_grow(view: &View) -> Option<Problem> {
+    let size = view.integer("train.batch.size")?;
+    let maximum = view.integer("train.batch.double.maximum")?;
+    (maximum < size).then(|| {
+        Problem::new("train.batch.double.maximum", format!("must be at least train.batch.size = {size}"))
+            .value(maximum)
+    })
+}
+
+/// Which keys a φ⁴ convention takes, and that the action is bounded below.
+fn phi4_couplings(view: &View) -> Vec<Problem> {
+    let Some(table) = view.get("theory.phi4").and_then(Value::as_table) else { return Vec::new() };
+    let convention = table.get("convention").and_then(Value::as_str).unwrap_or("paper");
+    let wanted = match convention {
+        "nicoli" => "kappa",
+        "del_debbio" => "beta",
+        "paper" | "albergo" | "neumc" => "mass_squared",
+        _ => return Vec::new(),
+    };
+    let mut problems = Vec::new();
+    for key in ["mass_squared", "kappa", "beta"] {
+        let place = format!("theory.phi4.{key}");
+        let rule = match (key == wanted, table.contains_key(key)) {
+            (true, false) => format!("missing: the convention `{convention}` needs it"),
+            (false, true) => format!("is not part of the convention `{convention}`, which uses `{wanted}`"),
+            _ => continue,
+        };
+        problems.push(Problem::new(place, rule));
+    }
+    let free = view.number("theory.phi4.coupling") == Some(0.0);
+    if let Some(mass_squared) = view.number("theory.phi4.mass_squared").filter(|&m| free && m <= 0.0) {
+        problems.push(
+            Problem::new("theory.phi4.mass_squared", "must be greater than 0 where coupling = 0")
+                .value(mass_squared)
+                .hint("without the quartic term e^{-S} cannot be normalised unless m^2 > 0"),
+        );
+    }
+    problems
+}

@@ -1,0 +1,125 @@
+//! `[theory.*]`: which action, on which lattice, with which couplings.
+
+use crate::lattice::Lattice;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The theory: one table, named by the choice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TheorySpec {
+    /// The real scalar field with quartic self-interaction.
+    pub phi4: Phi4Spec,
+}
+
+/// `[theory.phi4]`: `S = Σ [-Σ_μ φ(x) φ(x+μ̂) + ½ (m² + 2d) φ² + λ φ⁴]`, d = 2.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Phi4Spec {
+    /// Sites in time and space, both even.
+    #[schemars(extend("items" = {"type": "integer", "minimum": 2, "multipleOf": 2}))]
+    pub extents: [usize; 2],
+    /// m², in the conventions that use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mass_squared: Option<f64>,
+    /// Hopping parameter κ of the convention `nicoli`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub kappa: Option<f64>,
+    /// β of the convention `del_debbio`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub beta: Option<f64>,
+    /// Quartic coupling in the chosen convention, not negative.
+    #[schemars(range(min = 0))]
+    pub coupling: f64,
+    /// Whose factors the couplings have; fields and observables are always those of `paper`.
+    #[serde(default)]
+    pub convention: Convention,
+}
+
+/// How a paper writes the φ⁴ action: coefficients of the hopping, φ² and φ⁴ terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Convention {
+    /// Eq. (A1) of [A22]: -1, (m²+4)/2, λ.
+    #[default]
+    Paper,
+    /// [A19], [A21]: -2, 4+M², λ. Then m² = M², λ_paper = λ/4, φ_paper = √2 φ.
+    Albergo,
+    /// neumc: -1, (4+m²)/2, g/24. Then λ_paper = g/24.
+    Neumc,
+    /// Nicoli et al. 2020: -2κ, 1-2λ, λ. Then m² = (1-2λ)/κ - 4, λ_paper = λ/(4κ²).
+    Nicoli,
+    /// Del Debbio et al. 2021: -β, 1-2g, g. Then m² = 2(1-2g)/β - 4, λ_paper = g/β².
+    DelDebbio,
+}
+
+/// Couplings in the convention of eq. (A1).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Phi4Couplings {
+    /// m².
+    pub mass_squared: f64,
+    /// λ.
+    pub coupling: f64,
+}
+
+impl Phi4Spec {
+    /// The lattice.
+    pub fn lattice(&self) -> Lattice {
+        Lattice::new(self.extents)
+    }
+
+    /// The couplings of eq. (A1).
+    pub fn couplings(&self) -> Phi4Couplings {
+        let given = |value: Option<f64>| value.unwrap_or(f64::NAN);
+        let (m2, g) = (given(self.mass_squared), self.coupling);
+        let (mass_squared, coupling) = match self.convention {
+            Convention::Paper => (m2, g),
+            Convention::Albergo => (m2, g / 4.0),
+            Convention::Neumc => (m2, g / 24.0),
+            Convention::Nicoli => {
+                let kappa = given(self.kappa);
+                ((1.0 - 2.0 * g) / kappa - 4.0, g / (4.0 * kappa * kappa))
+            }
+            Convention::DelDebbio => {
+                let beta = given(self.beta);
+                (2.0 * (1.0 - 2.0 * g) / beta - 4.0, g / (beta * beta))
+            }
+        };
+        Phi4Couplings { mass_squared, coupling }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each action written out as its paper has it, at a field rescaled so that both hopping terms are -1.
+    #[test]
+    fn every_convention_is_the_same_action_after_rescaling_the_field() {
+        use Convention::*;
+        for (convention, mass_squared, kappa, beta, coupling) in [
+            (Paper, Some(-1.0), None, None, 1.0),
+            (Albergo, Some(-4.0), None, None, 8.0),
+            (Neumc, Some(-2.0), None, None, 36.0),
+            (Nicoli, None, Some(0.3), None, 0.022),
+            (DelDebbio, None, None, Some(0.7), 0.5),
+        ] {
+            let extents = [4, 4];
+            let spec = Phi4Spec { extents, mass_squared, kappa, beta, coupling, convention };
+            let g = coupling;
+            let (hopping, quadratic, quartic) = match convention {
+                Paper => (1.0, (mass_squared.unwrap() + 4.0) / 2.0, g),
+                Albergo => (2.0, mass_squared.unwrap() + 4.0, g),
+                Neumc => (1.0, (mass_squared.unwrap() + 4.0) / 2.0, g / 24.0),
+                Nicoli => (2.0 * kappa.unwrap(), 1.0 - 2.0 * g, g),
+                DelDebbio => (beta.unwrap(), 1.0 - 2.0 * g, g),
+            };
+            // φ_paper = √hopping · φ.
+            let ours = spec.couplings();
+            assert!((ours.mass_squared + 4.0 - 2.0 * quadratic / hopping).abs() < 1e-12, "{convention:?}");
+            assert!((ours.coupling - quartic / (hopping * hopping)).abs() < 1e-12, "{convention:?}");
+        }
+    }
+}

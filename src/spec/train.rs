@@ -1,0 +1,172 @@
+//! `[train.*]`: optimizer, schedules, batches, and when to stop.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `[train]`: reverse-KL self-training with reparametrised gradients.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrainSpec {
+    /// The norm over all gradients is scaled down to this if it is larger.
+    #[serde(default = "hundred")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub gradient_clip: f64,
+    /// Steps over which the training ESS is averaged.
+    #[serde(default = "smoothing_window")]
+    #[schemars(range(min = 1))]
+    pub smoothing_window: usize,
+    /// A row of `train.csv` every so many steps.
+    #[serde(default = "every_step")]
+    #[schemars(range(min = 1))]
+    pub log_every: u64,
+    /// A checkpoint every so many seconds.
+    #[serde(default = "minute")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub checkpoint_seconds: f64,
+    /// Configurations per gradient step.
+    pub batch: BatchSpec,
+    /// The update rule.
+    pub optimizer: OptimizerSpec,
+    /// How the learning rate changes with the step; constant if left out.
+    #[serde(default, skip_serializing_if = "LearningRateSpec::is_constant")]
+    pub learning_rate: LearningRateSpec,
+    /// Training ends on the first of these.
+    pub stop: StopSpec,
+}
+
+/// `[train.batch]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchSpec {
+    /// Configurations of the first step.
+    #[schemars(range(min = 1))]
+    pub size: usize,
+    /// Configurations whose gradient is taken at once: bounds the memory, changes results only by rounding.
+    #[serde(default = "micro_batch")]
+    #[schemars(range(min = 1))]
+    pub micro_batch: usize,
+    /// Doubles the batch now and then; constant if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub double: Option<DoubleSpec>,
+}
+
+/// `[train.batch.double]`: batch = min(size · 2^⌊step/every⌋, maximum).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DoubleSpec {
+    /// Steps between doublings.
+    #[schemars(range(min = 1))]
+    pub every: u64,
+    /// The largest batch.
+    #[schemars(range(min = 1))]
+    pub maximum: usize,
+}
+
+/// `[train.optimizer.*]`: one table, named by the choice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OptimizerSpec {
+    /// Adam.
+    pub adam: AdamSpec,
+}
+
+/// `[train.optimizer.adam]`: Kingma and Ba, arXiv:1412.6980, with bias correction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdamSpec {
+    /// Step size of the first step.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub learning_rate: f64,
+    /// Decay of the first moment.
+    #[serde(default = "beta_1")]
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub beta_1: f64,
+    /// Decay of the second moment.
+    #[serde(default = "beta_2")]
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub beta_2: f64,
+    /// Added to the root of the second moment.
+    #[serde(default = "epsilon")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub epsilon: f64,
+}
+
+/// `[train.learning_rate.*]`: one table, named by the choice.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("maxProperties" = 1))]
+pub struct LearningRateSpec {
+    /// Halves the learning rate now and then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halve: Option<HalveSpec>,
+}
+
+impl LearningRateSpec {
+    fn is_constant(&self) -> bool {
+        self.halve.is_none()
+    }
+}
+
+/// `[train.learning_rate.halve]`: rate · 2^{-⌊step/every⌋}.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HalveSpec {
+    /// Steps between halvings.
+    #[schemars(range(min = 1))]
+    pub every: u64,
+}
+
+/// `[train.stop]`: at least one of these.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
+pub struct StopSpec {
+    /// After this many gradient steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub steps: Option<u64>,
+    /// Once this many configurations have been flowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub samples: Option<u64>,
+    /// After this many seconds of training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub seconds: Option<f64>,
+    /// Once the smoothed training ESS reaches this, with the smoothing window full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0), range(max = 1))]
+    pub ess: Option<f64>,
+}
+
+fn hundred() -> f64 {
+    100.0
+}
+
+fn smoothing_window() -> usize {
+    250
+}
+
+fn every_step() -> u64 {
+    1
+}
+
+fn minute() -> f64 {
+    60.0
+}
+
+fn micro_batch() -> usize {
+    128
+}
+
+fn beta_1() -> f64 {
+    0.9
+}
+
+fn beta_2() -> f64 {
+    0.999
+}
+
+fn epsilon() -> f64 {
+    1e-8
+}

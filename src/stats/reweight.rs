@@ -1,0 +1,77 @@
+//! Means under the target from independent samples of the model, with their errors.
+
+use super::ess::relative_weights;
+
+/// A number with one standard error.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// The estimate.
+    pub value: f64,
+    /// One standard error.
+    pub error: f64,
+}
+
+/// `⟨O⟩ = Σ w O / Σ w`, with the error `√(Σ w² (O - ⟨O⟩)²) / Σ w`. Source: [A22, Sec. 2.2].
+///
+/// # Shapes
+/// `log_weights`, `values`: `[N]`
+pub fn reweighted_mean(log_weights: &[f64], values: &[f64]) -> Estimate {
+    assert_eq!(log_weights.len(), values.len(), "weights and values");
+    let weights = relative_weights(log_weights);
+    let total: f64 = weights.iter().sum();
+    let value = weights.iter().zip(values).map(|(w, o)| w * o).sum::<f64>() / total;
+    let square: f64 = weights.iter().zip(values).map(|(w, o)| (w * (o - value)).powi(2)).sum();
+    Estimate { value, error: square.sqrt() / total }
+}
+
+/// `F = -ln Z = -ln ⟨w⟩_q`, with the error of the mean relative to it.
+///
+/// # Shapes
+/// `log_weights`: `[N]`
+pub fn free_energy(log_weights: &[f64]) -> Estimate {
+    let largest = log_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mean = mean(&relative_weights(log_weights));
+    Estimate { value: -largest - mean.value.ln(), error: mean.error / mean.value }
+}
+
+/// `D_KL(q‖p) = ⟨log q + S⟩_q + ln Z = ln Z - ⟨log w⟩_q`.
+///
+/// # Shapes
+/// `log_weights`: `[N]`
+pub fn kullback_leibler(log_weights: &[f64], log_partition: f64) -> Estimate {
+    let mean = mean(log_weights);
+    Estimate { value: log_partition - mean.value, error: mean.error }
+}
+
+fn mean(values: &[f64]) -> Estimate {
+    let n = values.len() as f64;
+    let value = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - value).powi(2)).sum::<f64>() / (n - 1.0);
+    Estimate { value, error: (variance / n).sqrt() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Seed;
+
+    /// Model: unit normal. Target: `e^{-x²/2s²}`, so ⟨x²⟩ = s², Z = √(2π) s, D_KL = ½(1/s² - 1) + ln s.
+    #[test]
+    fn a_gaussian_target_is_reweighted_to_its_exact_values() {
+        let (s, n) = (0.8f64, 200_000);
+        let x: Vec<f64> = Seed(2).stream("x").normals(0, 1, n).into_iter().map(f64::from).collect();
+        let log_2pi = (2.0 * std::f64::consts::PI).ln();
+        let log_w: Vec<f64> =
+            x.iter().map(|x| -x * x / (2.0 * s * s) + 0.5 * x * x + 0.5 * log_2pi).collect();
+        let squares: Vec<f64> = x.iter().map(|x| x * x).collect();
+        let log_z = 0.5 * log_2pi + s.ln();
+        for (found, exact) in [
+            (reweighted_mean(&log_w, &squares), s * s),
+            (free_energy(&log_w), -log_z),
+            (kullback_leibler(&log_w, log_z), 0.5 * (1.0 / (s * s) - 1.0) + s.ln()),
+        ] {
+            assert!(found.error > 0.0 && found.error < 0.01);
+            assert!((found.value - exact).abs() < 4.0 * found.error, "{found:?} is not {exact}");
+        }
+    }
+}

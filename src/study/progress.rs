@@ -1,0 +1,30 @@
+//! How a run talks to whoever started it, and how it is asked to stop.
+
+use crate::spec::StopSpec;
+use crate::train::{StepInfo, TrainState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Receives what happens; the command line shows it.
+pub trait Progress {
+    /// A training step is done.
+    fn step(&self, stop: &StopSpec, state: &TrainState, info: &StepInfo);
+
+    /// Something worth a line.
+    fn note(&self, text: &str);
+}
+
+/// A signal number set by a handler, read between steps.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(pub Arc<AtomicUsize>);
+
+impl Interrupt {
+    /// The name of the signal that arrived, if one did.
+    pub fn signal(&self) -> Option<&'static str> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            15 => Some("SIGTERM"),
+            _ => Some("SIGINT"),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The CSV contract: one struct per file, its fields are the columns in order.
+
+use serde::Serialize;
+
+/// `train.csv`: one logged training step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrainRow {
+    /// Point of the study, 0 if there is none.
+    pub cell: u64,
+    /// Finished steps.
+    pub step: u64,
+    /// Configurations flowed so far.
+    pub samples: u64,
+    /// Configurations in this step's batch.
+    pub batch_size: usize,
+    /// Learning rate of this step.
+    pub learning_rate: f64,
+    /// `⟨log q + S⟩` over the batch.
+    pub loss: f64,
+    /// ESS of the training batch, eq. (A7).
+    pub ess: f64,
+    /// Its mean over the smoothing window.
+    pub ess_smoothed: f64,
+    /// Norm over all gradients before clipping.
+    pub grad_norm: f64,
+    /// Seconds of training so far.
+    pub wall_s: f64,
+    /// Counted floating-point operations so far.
+    pub flops: f64,
+}
+
+/// `ess.csv`: one evaluation on fresh configurations.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EssRow {
+    /// Point of the study, 0 if there is none.
+    pub cell: u64,
+    /// `train_eval` or `final`.
+    pub stage: &'static str,
+    /// Finished training steps.
+    pub step: u64,
+    /// Configurations flowed in training so far.
+    pub samples: u64,
+    /// Configurations of this evaluation.
+    pub n: usize,
+    /// ESS per configuration, eq. (A7).
+    pub ess: f64,
+    /// One standard error.
+    pub ess_err: f64,
+    /// Target-sample ESS, eq. (A8), if there are target samples.
+    pub ess_target: Option<f64>,
+    /// Share of the total weight that the largest weight carries.
+    pub max_weight_share: f64,
+    /// `D_KL(q‖p)`, if ln Z is known.
+    pub kl: Option<f64>,
+    /// Acceptance of the independence Metropolis chain, if one was run.
+    pub acceptance: Option<f64>,
+}
+
+/// `cost.csv`: the cost decomposition of one sampling method, eqs. (4)-(7) of [A22].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CostRow {
+    /// Point of the study, 0 if there is none.
+    pub cell: u64,
+    /// `direct`.
+    pub method: &'static str,
+    /// What the ESS refers to; `weights` for direct sampling.
+    pub observable: &'static str,
+    /// Configurations flowed in training.
+    pub n_train: u64,
+    /// Seconds of training.
+    pub setup_s: f64,
+    /// Seconds of training per configuration.
+    pub train_s_per_sample: f64,
+    /// Seconds of sampling per configuration.
+    pub sample_s_per_configuration: f64,
+    /// Configurations drawn.
+    pub n_raw: usize,
+    /// ESS per configuration.
+    pub ess_per_configuration: f64,
+    /// One standard error.
+    pub ess_per_configuration_err: f64,
+    /// Integrated autocorrelation time, for chains.
+    pub tau_int: Option<f64>,
+    /// One standard error.
+    pub tau_int_err: Option<f64>,
+    /// Equivalent independent configurations, `n_raw · ESS`.
+    pub n_indep: f64,
+    /// Seconds of sampling.
+    pub sample_s: f64,
+    /// Seconds of training and sampling.
+    pub total_s: f64,
+    /// `n_indep / sample_s`.
+    pub effective_samples_per_s: f64,
+    /// Counted floating-point operations per drawn configuration.
+    pub flops_per_sample: f64,
+    /// Device.
+    pub device: String,
+    /// CPU threads.
+    pub threads: usize,
+    /// Why training ended.
+    pub stop_reason: String,
+}
+
+/// `observables.csv`: one expectation value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ObservableRow {
+    /// Point of the study, 0 if there is none.
+    pub cell: u64,
+    /// `direct`.
+    pub method: &'static str,
+    /// Name of the observable.
+    pub observable: String,
+    /// Its mean under the target.
+    pub value: f64,
+    /// One standard error.
+    pub error: f64,
+    /// Integrated autocorrelation time, for chains.
+    pub tau_int: Option<f64>,
+    /// One standard error.
+    pub tau_int_err: Option<f64>,
+    /// Configurations used.
+    pub n: usize,
+    /// Exact value, if known.
+    pub exact: Option<f64>,
+    /// `(value - exact) / error`.
+    pub pull: Option<f64>,
+}

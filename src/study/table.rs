@@ -1,0 +1,108 @@
+//! One CSV file that grows a flushed row at a time and can be cut back to a checkpoint.
+
+use crate::error::{Error, Result};
+use serde::Serialize;
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom};
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+/// A CSV file of rows `R`.
+pub struct Table<R> {
+    path: PathBuf,
+    writer: csv::Writer<File>,
+    row: PhantomData<R>,
+}
+
+impl<R: Serialize> Table<R> {
+    /// An empty file, replacing what was there.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn create(path: &Path) -> Result<Self> {
+        let file = File::create(path).map_err(Error::io(path, "create"))?;
+        Ok(Self::from_file(path, file, true))
+    }
+
+    /// The file as it was when it had `bytes` bytes; rows after that are dropped.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::BadFile`] if the file is shorter than that.
+    pub fn resume(path: &Path, bytes: u64) -> Result<Self> {
+        if bytes == 0 {
+            return Self::create(path);
+        }
+        let open = || -> std::io::Result<(File, u64)> {
+            let mut file = OpenOptions::new().write(true).open(path)?;
+            let length = file.metadata()?.len();
+            file.set_len(bytes.min(length))?;
+            file.seek(SeekFrom::End(0))?;
+            Ok((file, length))
+        };
+        let (file, length) = open().map_err(Error::io(path, "reopen"))?;
+        if length < bytes {
+            return Err(Error::BadFile {
+                path: path.to_owned(),
+                rule: format!("has {length} bytes, but the checkpoint was written after {bytes}"),
+                hint: "restore the file, or start over with --fresh".into(),
+            });
+        }
+        Ok(Self::from_file(path, file, false))
+    }
+
+    fn from_file(path: &Path, file: File, headers: bool) -> Self {
+        let writer = csv::WriterBuilder::new().has_headers(headers).from_writer(file);
+        Self { path: path.to_owned(), writer, row: PhantomData }
+    }
+
+    /// Appends a row and flushes it.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn append(&mut self, row: &R) -> Result<()> {
+        self.writer.serialize(row).map_err(|error| self.failed(error.into()))?;
+        self.writer.flush().map_err(Error::io(&self.path, "write a row to"))
+    }
+
+    /// Bytes written so far, all of them on the disk.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn sync(&mut self) -> Result<u64> {
+        self.writer.flush().map_err(Error::io(&self.path, "write to"))?;
+        let file = self.writer.get_ref();
+        let length = file.sync_data().and_then(|()| file.metadata()).map(|metadata| metadata.len());
+        length.map_err(Error::io(&self.path, "write to"))
+    }
+
+    fn failed(&self, source: std::io::Error) -> Error {
+        Error::io(&self.path, "write a row to")(source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resumed_table_is_the_uninterrupted_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        #[derive(Serialize)]
+        struct Row {
+            a: u32,
+            b: Option<f64>,
+        }
+        let row = |a| Row { a, b: (a > 1).then_some(0.1) };
+        let mut table = Table::create(&path).unwrap();
+        table.append(&row(1)).unwrap();
+        let bytes = table.sync().unwrap();
+        table.append(&row(7)).unwrap();
+        drop(table);
+        let mut table = Table::resume(&path, bytes).unwrap();
+        table.append(&row(2)).unwrap();
+        drop(table);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a,b\n1,\n2,0.1\n");
+        assert!(matches!(Table::<Row>::resume(&path, 1000), Err(Error::BadFile { .. })));
+    }
+}
