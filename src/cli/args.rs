@@ -34,7 +34,7 @@ pub struct SpecArgs {
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
     /// Override the seed.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
     /// auto, cpu, wgpu or wgpu:ADAPTER (number or part of the name).
     #[arg(long, default_value = "auto")]

@@ -8,7 +8,18 @@ use toml::Value;
 pub fn check(value: &Value, schema: &Json) -> Vec<Problem> {
     let mut problems = Vec::new();
     check_at("", value, schema, &mut problems);
+    for problem in problems.iter_mut().filter(|problem| problem.hint.is_none()) {
+        problem.hint = about(schema, &problem.key);
+    }
     problems
+}
+
+/// What the schema says a key is for, as a hint.
+fn about(schema: &Json, path: &str) -> Option<String> {
+    let key = path.split('[').next().unwrap_or_default();
+    let place = key.split('.').try_fold(schema, |schema, key| schema["properties"].get(key))?;
+    let text = place["description"].as_str()?.split("\n\n").next()?.trim_end_matches('.');
+    Some(format!("`{key}`: {text}"))
 }
 
 /// Follows a key path through the schema; the error is the first unknown path and the keys allowed there.
@@ -114,14 +125,7 @@ fn check_table(path: &str, table: &toml::Table, schema: &Json, problems: &mut Ve
     }
     for key in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
         if !table.contains_key(key) {
-            let about = schema["properties"][key]["description"].as_str().unwrap_or_default();
-            let about = about.split("\n\n").next().unwrap_or_default().trim_end_matches('.');
-            let problem = Problem::new(join(path, key), "missing");
-            problems.push(if about.is_empty() {
-                problem
-            } else {
-                problem.hint(format!("`{}`: {about}", join(path, key)))
-            });
+            problems.push(Problem::new(join(path, key), "missing"));
         }
     }
     let count = table.len() as u64;

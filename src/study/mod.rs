@@ -156,7 +156,7 @@ impl Run<'_> {
         };
         self.progress.note(&format!("evaluating on {} fresh configurations", self.spec.evaluate.samples));
         let evaluation = draw("evaluate/final", self.spec.evaluate.samples);
-        let row = ess_row("final", state, &evaluation.log_weights, &**action);
+        let row = ess_row("final", state, &evaluation.log_weights, &**action)?;
         ess_table.append(&row)?;
 
         let sampled = self.spec.sample.direct.as_ref().map(|direct| {
@@ -164,6 +164,7 @@ impl Run<'_> {
             draw("sample/direct", direct.configurations)
         });
         let draws = sampled.as_ref().unwrap_or(&evaluation);
+        check_finite(state, &draws.log_weights)?;
         let mut observables = Table::create(&self.dir.file("observables.csv"))?;
         let rows = observable_rows(draws, &**action);
         rows.iter().try_for_each(|row| observables.append(row))?;
@@ -256,7 +257,7 @@ impl Recorder<'_> {
         let stream = Seed(run.spec.seed).stream(&format!("evaluate/{}", state.step));
         let count = run.spec.evaluate.samples;
         let draws = sample::draw(self.flow, &state.parameters, self.action, run.device, &stream, count, &[]);
-        self.ess.append(&ess_row("train_eval", state, &draws.log_weights, self.action))
+        self.ess.append(&ess_row("train_eval", state, &draws.log_weights, self.action)?)
     }
 }
 
@@ -302,9 +303,19 @@ fn train_row(state: &TrainState, info: &StepInfo) -> TrainRow {
     }
 }
 
-fn ess_row(stage: &'static str, state: &TrainState, log_weights: &[f64], action: &dyn Action) -> EssRow {
+/// The row of one evaluation.
+///
+/// # Errors
+/// [`Error::Diverged`] if a weight is not a number: nothing computed from it could be trusted.
+fn ess_row(
+    stage: &'static str,
+    state: &TrainState,
+    log_weights: &[f64],
+    action: &dyn Action,
+) -> Result<EssRow> {
+    check_finite(state, log_weights)?;
     let ess = effective_sample_size(log_weights);
-    EssRow {
+    Ok(EssRow {
         cell: 0,
         stage,
         step: state.step,
@@ -316,7 +327,13 @@ fn ess_row(stage: &'static str, state: &TrainState, log_weights: &[f64], action:
         max_weight_share: ess.max_weight_share,
         kl: action.log_partition().map(|log_z| kullback_leibler(log_weights, log_z).value),
         acceptance: None,
-    }
+    })
+}
+
+fn check_finite(state: &TrainState, log_weights: &[f64]) -> Result<()> {
+    let Some(&value) = log_weights.iter().find(|log_w| !log_w.is_finite()) else { return Ok(()) };
+    let quantity = "log weight of a fresh configuration";
+    Err(Error::Diverged { step: state.step, quantity, value, checkpoint: "none of use".into() })
 }
 
 fn observable_rows(draws: &Draws, action: &dyn Action) -> Vec<ObservableRow> {

@@ -117,7 +117,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// One gradient step; on a number that is not finite the state is left as it was.
+    /// One gradient step; after an error the state is of no use.
     ///
     /// # Errors
     /// The quantity that is not finite, and its value.
@@ -141,6 +141,9 @@ impl<'a> Trainer<'a> {
         batch.gradient.iter_mut().for_each(|g| *g *= scale);
         let adam = Adam::new(&self.spec.optimizer.adam);
         adam.update(&mut state.adam, learning_rate, &batch.gradient, &mut state.parameters);
+        if let Some(&value) = state.parameters.iter().find(|value| !value.is_finite()) {
+            return Err(("updated parameter", f64::from(value)));
+        }
 
         let ess = effective_sample_size(&batch.log_weights).value;
         state.ess.push(ess);

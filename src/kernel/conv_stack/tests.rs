@@ -127,3 +127,22 @@ fn the_multiply_adds_of_the_fig_1_network_are_those_of_a_hand_count() {
     let first = (50 * 13 + 50 * 12) * 12;
     assert_eq!(stack.multiply_adds(), first + 100 * 25 * 144 + 50 * 25 * 24);
 }
+
+/// A NaN must come out as NaN, or a diverged run would look healthy.
+#[test]
+fn numbers_that_are_no_numbers_stay_visible() {
+    for (batch, stack) in stacks() {
+        let [t, s] = stack.extents;
+        let x = vec![1f32; batch * stack.channels[0] * t * s];
+        for poison in [f32::NAN, f32::INFINITY] {
+            let theta: Vec<f32> =
+                (0..stack.parameter_count()).map(|i| if i % 2 == 0 { poison } else { -poison }).collect();
+            for isa in Isa::available() {
+                let (y, _) = f32::forward(isa, &stack, &x, &theta, false);
+                let written = y.iter().filter(|y| **y != 0.0);
+                let lost = written.filter(|y| !y.is_nan()).count();
+                assert_eq!(lost, 0, "{} with {poison} in {:?}", isa.name(), stack.channels);
+            }
+        }
+    }
+}

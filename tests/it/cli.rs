@@ -1,0 +1,197 @@
+//! What users type, and what they are told.
+
+use super::support::{Finished, Sandbox, TINY, column, repository, table};
+
+/// The specification is refused with these words, and nothing is written.
+#[track_caller]
+fn refused(spec: &str, arguments: &[&str], expected: &[&str]) -> Finished {
+    let sandbox = Sandbox::new();
+    sandbox.write("spec.toml", spec);
+    let all: Vec<&str> = ["run", "spec.toml", "--out", "out"].iter().chain(arguments).copied().collect();
+    let finished = sandbox.flowqcd(&all);
+    assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+    for words in expected {
+        assert!(finished.stderr.contains(words), "{:?} is missing in:\n{}", words, finished.stderr);
+    }
+    assert_eq!(sandbox.names(), ["spec.toml"], "nothing may be written");
+    assert_eq!(finished.stdout, "");
+    finished
+}
+
+#[test]
+fn run_reports_every_bad_key_at_once() {
+    let spec = TINY.replace("layers = 4", "layer = 4").replace("[4, 4]", "[4, 5]");
+    let expected = [
+        "error: spec.toml: flow.affine.layer: unknown key (line 11)",
+        "error: spec.toml: theory.phi4.extents[1] = 5: must be even",
+        "error: spec.toml: train.batch.size = 0: must be at least 1",
+        "\n\nhint: did you mean `flow.affine.layers`?",
+    ];
+    refused(&spec.replace("size = 24", "size = 0"), &[], &expected);
+}
+
+#[test]
+fn run_refuses_wrong_specifications_and_writes_nothing() {
+    for (from, to, expected) in [
+        ("extents = [4, 4]", "extents = [5, 4]", "theory.phi4.extents[0] = 5: must be even"),
+        ("layers = 4", "layers = 0", "flow.affine.layers = 0: must be at least 1"),
+        ("kernel_size = 3", "kernel_size = 2", "flow.affine.kernel_size = 2: must be odd"),
+        (
+            "kernel_size = 3",
+            "kernel_size = 5",
+            "flow.affine.kernel_size = 5: must not exceed the smallest extent, 4",
+        ),
+        ("coupling = 1.0", "coupling = -1.0", "theory.phi4.coupling = -1.0: must be at least 0"),
+        ("coupling = 1.0", "coupling = []", "theory.phi4.coupling = []: must be a number, not a list"),
+        ("layers = 4", "layers = = 4", "broken TOML"),
+    ] {
+        refused(&TINY.replace(from, to), &[], &[expected]);
+    }
+}
+
+#[test]
+fn run_refuses_an_override_of_a_missing_key() {
+    let hint = "hint: did you mean `theory.phi4.coupling`?";
+    refused(TINY, &["--set", "theory.phi4.couplings=1.5"], &["--set theory.phi4.couplings = 1.5", hint]);
+}
+
+#[test]
+fn run_refuses_a_missing_file() {
+    let finished = Sandbox::new().flowqcd(&["run", "nowhere.toml"]);
+    assert_eq!(finished.code, Some(2));
+    assert!(finished.stderr.starts_with("error: nowhere.toml: cannot read the specification"));
+}
+
+#[test]
+fn run_refuses_an_unknown_device() {
+    refused(TINY, &["--device", "abacus"], &["--device = abacus: must be auto, cpu, wgpu or wgpu:ADAPTER"]);
+}
+
+#[test]
+fn run_writes_every_file_of_the_contract() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    let finished = sandbox.flowqcd(&["run", "tiny.toml", "--set", "train.stop.steps=130"]).succeeds();
+    assert!(finished.stdout.contains("stopped by") && finished.stdout.contains("steps"));
+    let read = |name: &str| sandbox.read(&format!("runs/tiny/{name}"));
+
+    let train = read("train.csv");
+    let expected = "cell,step,samples,batch_size,learning_rate,loss,ess,ess_smoothed,grad_norm,wall_s,flops";
+    assert_eq!(train.lines().next(), Some(expected));
+    assert_eq!(column(&train, "step"), (1..=130).map(f64::from).collect::<Vec<_>>());
+    assert_eq!(column(&train, "samples").last(), Some(&(130.0 * 24.0)));
+    let ess = column(&train, "ess");
+    let smoothed = ess[110..].iter().sum::<f64>() / 20.0;
+    assert!((column(&train, "ess_smoothed")[129] - smoothed).abs() < 1e-12);
+
+    let (header, rows) = table(&read("ess.csv"));
+    assert_eq!(header[..5], ["cell", "stage", "step", "samples", "n"]);
+    let stages: Vec<&str> = rows.iter().map(|row| row[1].as_str()).collect();
+    assert_eq!(stages, ["train_eval", "final"]);
+
+    let cost = read("cost.csv");
+    assert_eq!(column(&cost, "n_train"), [130.0 * 24.0]);
+    let [n_raw, ess, n_indep] = ["n_raw", "ess_per_configuration", "n_indep"].map(|c| column(&cost, c)[0]);
+    assert!((n_raw * ess - n_indep).abs() < 1e-9 * n_indep);
+
+    let manifest: serde_json::Value = serde_json::from_str(&read("manifest.json")).unwrap();
+    assert_eq!(manifest["stop_reason"], "steps");
+    assert_eq!(manifest["seed"], 3);
+    assert!(manifest["finished"].is_string());
+    assert!(read("spec.toml").contains("beta_2 = 0.999"), "defaults are filled in");
+    assert!(!train.contains("NaN") && !cost.contains("NaN"));
+}
+
+#[test]
+fn a_finished_run_is_reported_again_and_another_specification_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    let run = |extra: &[&str]| {
+        let arguments = ["run", "tiny.toml", "--set", "train.stop.steps=40"];
+        sandbox.flowqcd(&[&arguments[..], extra].concat())
+    };
+    let first = run(&[]).succeeds();
+    let before = sandbox.read("runs/tiny/train.csv");
+    let second = run(&[]).succeeds();
+    assert_eq!(first.stdout, second.stdout);
+    assert!(second.stderr.contains("this run is finished"));
+
+    let other = run(&["--set", "theory.phi4.coupling=1.25"]);
+    assert_eq!(other.code, Some(2));
+    assert!(other.stderr.contains("theory.phi4.coupling: 1.0 there, 1.25 now"), "{}", other.stderr);
+    assert_eq!(sandbox.read("runs/tiny/train.csv"), before);
+
+    run(&["--set", "theory.phi4.coupling=1.25", "--fresh"]).succeeds();
+    assert_ne!(sandbox.read("runs/tiny/train.csv"), before);
+}
+
+#[test]
+fn each_stop_rule_ends_the_training_with_its_name() {
+    for (rule, reason) in [("samples = 500", "samples"), ("seconds = 0.05", "seconds"), ("ess = 0.02", "ess")]
+    {
+        let sandbox = Sandbox::new();
+        sandbox.write("tiny.toml", &TINY.replace("steps = 1000", rule));
+        let finished = sandbox.flowqcd(&["run", "tiny.toml", "--json", "--quiet"]).succeeds();
+        let summary: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+        assert_eq!(summary["stop_reason"], reason);
+        assert_eq!(finished.stderr, "", "quiet means quiet");
+    }
+}
+
+/// A coupling beyond the range of f32 makes the first loss infinite, a learning rate beyond it the first update.
+#[test]
+fn a_diverging_run_stops_with_the_step_and_the_last_checkpoint() {
+    for (change, quantity) in [
+        ("theory.phi4.coupling=1e39", "loss = inf"),
+        ("train.optimizer.adam.learning_rate=1e39", "updated parameter = "),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("tiny.toml", TINY);
+        let finished = sandbox.flowqcd(&["run", "tiny.toml", "--set", change]);
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        let expected = format!("error: training step 1: {quantity}");
+        assert!(finished.stderr.contains(&expected), "{}", finished.stderr);
+        assert!(finished.stderr.contains("must be a finite number"), "{}", finished.stderr);
+        assert!(finished.stderr.contains("the last good checkpoint is none"), "{}", finished.stderr);
+        assert_eq!(sandbox.read("runs/tiny/train.csv"), "", "no row of a step that failed");
+    }
+}
+
+#[test]
+fn check_prints_size_and_cost_and_runs_nothing() {
+    let sandbox = Sandbox::new();
+    let spec = repository("configs/fig1_bs_schedule.toml");
+    let finished = sandbox
+        .flowqcd(&["check", spec.to_str().unwrap(), "--json", "--set", "train.stop.steps=10000"])
+        .succeeds();
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    // (1·12 + 12·12 + 12·2) · 25 weights and 12 + 12 + 2 biases for each of 24 layers.
+    assert_eq!(report["parameters"], 24 * (180 * 25 + 26));
+    assert_eq!(report["flops_per_sample"], 2.0 * 24.0 * 405_000.0);
+    assert_eq!(report["train_samples"], 5000 * (128 + 256));
+    assert!(report["train_s"].as_f64().unwrap() > 0.0);
+    assert_eq!(sandbox.names(), Vec::<String>::new());
+}
+
+#[test]
+fn every_configuration_of_the_repository_is_valid() {
+    let mut found = 0;
+    for entry in std::fs::read_dir(repository("configs")).unwrap() {
+        let path = entry.unwrap().path();
+        let spec = flowqcd::spec::Spec::load(&path, &[]);
+        assert!(spec.is_ok(), "{}", spec.unwrap_err());
+        found += 1;
+    }
+    assert!(found >= 3);
+}
+
+#[test]
+fn schema_and_completions_are_printed() {
+    let sandbox = Sandbox::new();
+    let schema = sandbox.flowqcd(&["schema"]).succeeds().stdout;
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!(schema["properties"]["theory"]["properties"]["phi4"]["properties"]["coupling"]["minimum"], 0);
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(sandbox.flowqcd(&["completions", shell]).succeeds().stdout.contains("flowqcd"));
+    }
+}

@@ -1,0 +1,9 @@
+//! Integration tests: one binary, because every further one links all of burn again.
+
+mod cli;
+#[cfg(feature = "wgpu")]
+mod gpu;
+mod layering;
+mod physics;
+mod resume;
+mod support;

@@ -1,0 +1,141 @@
+//! A run that was killed or interrupted, and continued, is bit for bit the run that was not.
+
+use super::support::{Finished, Sandbox, TINY, table};
+use std::time::Duration;
+
+/// Everything a run leaves behind except times, and except where it ran.
+fn results(sandbox: &Sandbox, out: &str) -> Vec<(String, String)> {
+    let files = ["train.csv", "ess.csv", "cost.csv", "observables.csv"];
+    let timed = |column: &str| column.contains("_s") || column == "threads" || column == "device";
+    let mut all: Vec<(String, String)> = files
+        .iter()
+        .map(|file| {
+            let (header, rows) = table(&sandbox.read(&format!("{out}/{file}")));
+            let keep: Vec<usize> =
+                (0..header.len()).filter(|&i| header[i] == "ess_smoothed" || !timed(&header[i])).collect();
+            let line = |row: &Vec<String>| keep.iter().map(|&i| row[i].clone()).collect::<Vec<_>>().join(",");
+            let lines: Vec<String> = std::iter::once(&header).chain(&rows).map(line).collect();
+            (file.to_string(), lines.join("\n"))
+        })
+        .collect();
+    all.push(("weights".into(), weights(sandbox, out)));
+    all
+}
+
+/// Names and bytes of every tensor of the last checkpoint.
+fn weights(sandbox: &Sandbox, out: &str) -> String {
+    let folder = sandbox.path(&format!("{out}/checkpoints"));
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let bytes = std::fs::read(files.last().expect("a checkpoint")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mut tensors = tensors.tensors();
+    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    assert!(tensors.iter().any(|(name, _)| name == "flow.layers.3.conv.1.bias"));
+    tensors
+        .iter()
+        .map(|(name, view)| format!("{name} {:?} {}\n", view.shape(), blake3::hash(view.data())))
+        .collect()
+}
+
+fn assert_same(sandbox: &Sandbox, out: &str, expected: &[(String, String)]) {
+    for ((file, found), (_, expected)) in results(sandbox, out).iter().zip(expected) {
+        assert!(found == expected, "{out}/{file} differs:\n{found}\nfrom\n{expected}");
+    }
+}
+
+#[test]
+fn a_run_killed_at_random_moments_ends_as_if_it_had_not_been() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "whole"]).succeeds();
+    let expected = results(&sandbox, "whole");
+    let mut killed = 0;
+    // Delays spread over the length of the run, in an order that mixes short and long ones.
+    for attempt in 0u64..60 {
+        let mut child = sandbox.start(&["run", "tiny.toml", "--out", "killed"]);
+        std::thread::sleep(Duration::from_millis(25 + attempt * 37 % 113));
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        killed += 1;
+    }
+    assert!(killed >= 3, "the run was killed only {killed} times");
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "killed"]).succeeds();
+    assert_same(&sandbox, "killed", &expected);
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 60").replace("size = 24", "size = 50"));
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "one", "--threads", "1"]).succeeds();
+    let expected = results(&sandbox, "one");
+    for threads in ["2", "5"] {
+        sandbox.flowqcd(&["run", "tiny.toml", "--out", threads, "--threads", threads]).succeeds();
+        assert_same(&sandbox, threads, &expected);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_leaves_a_checkpoint_and_the_command_that_continues() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let sandbox = Sandbox::new();
+        sandbox.write("tiny.toml", &TINY.replace("checkpoint_seconds = 0.02", "checkpoint_seconds = 1e6"));
+        sandbox.flowqcd(&["run", "tiny.toml", "--out", "whole"]).succeeds();
+        let expected = results(&sandbox, "whole");
+
+        let child = sandbox.start(&["run", "tiny.toml", "--out", "stopped", "--fresh"]);
+        while !sandbox.path("stopped/train.csv").exists() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let pid = child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        let finished = Finished::new(child.wait_with_output().unwrap());
+        assert_eq!(finished.code, Some(code), "{}", finished.stderr);
+        let command = finished.stderr.split("continue with: ").nth(1).expect("the command to continue");
+        assert!(command.trim().ends_with("run tiny.toml --out stopped"), "{command}");
+
+        sandbox.flowqcd(&["run", "tiny.toml", "--out", "stopped"]).succeeds();
+        assert_same(&sandbox, "stopped", &expected);
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "run"]).succeeds();
+    let expected = results(&sandbox, "run");
+    let folder = sandbox.path("run/checkpoints");
+    let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 2, "two checkpoints are kept");
+    let mut bytes = std::fs::read(&files[1]).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&files[1], bytes).unwrap();
+    std::fs::remove_file(sandbox.path("run/manifest.json")).unwrap();
+
+    let finished = sandbox.flowqcd(&["run", "tiny.toml", "--out", "run"]).succeeds();
+    assert!(finished.stderr.contains("the checksum does not match its content"), "{}", finished.stderr);
+    assert_same(&sandbox, "run", &expected);
+}
+
+#[test]
+fn two_processes_cannot_write_to_one_run_directory() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 1000000"));
+    let mut child = sandbox.start(&["run", "tiny.toml", "--out", "run"]);
+    while !sandbox.path("run/train.csv").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let second = sandbox.flowqcd(&["run", "tiny.toml", "--out", "run"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(second.code, Some(1));
+    assert!(second.stderr.contains("another process is running"), "{}", second.stderr);
+}
