@@ -37,24 +37,26 @@ impl ComputeDevice {
     #[cfg(feature = "wgpu")]
     fn wgpu(asked: &str, adapter: Option<&str>) -> Result<Self> {
         let found = adapters();
-        let names: Vec<&str> = found.iter().map(|(_, name)| name.as_str()).collect();
-        let wanted = |index: usize, name: &str| match adapter {
-            None => true,
+        // A software rasteriser is far slower than the CPU kernels: it must be asked for.
+        let wanted = |(index, candidate): &(usize, &Adapter)| match adapter {
+            None => !candidate.software,
             Some(adapter) => {
-                adapter.parse() == Ok(index) || name.to_lowercase().contains(&adapter.to_lowercase())
+                let name = candidate.name.to_lowercase();
+                adapter.parse() == Ok(*index) || name.contains(&adapter.to_lowercase())
             }
         };
-        let index = (0..found.len()).find(|&index| wanted(index, names[index]));
-        let Some(index) = index else {
-            let rule = match names.len() {
-                0 => "no Vulkan, Metal or DX12 adapter was found".to_owned(),
-                _ => format!("no such adapter among: {}", names.join("; ")),
-            };
-            let hint = "use --device cpu, or install the driver of your GPU".into();
-            return Err(Error::Device { name: asked.into(), rule, hint });
+        if let Some((index, adapter)) = found.iter().enumerate().find(wanted) {
+            let name = format!("wgpu:{index} ({})", adapter.name);
+            return Ok(Self { device: adapter.device.clone(), name });
+        }
+        let list: Vec<String> =
+            found.iter().enumerate().map(|(index, a)| format!("wgpu:{index} ({})", a.name)).collect();
+        let rule = match list.is_empty() {
+            true => "no Vulkan, Metal or DX12 adapter was found".to_owned(),
+            false => format!("no such GPU; there is: {}", list.join(", ")),
         };
-        let (device, name) = found[index].clone();
-        Ok(Self { device, name: format!("wgpu:{index} ({name})") })
+        let hint = "use --device cpu, or install the driver of your GPU".into();
+        Err(Error::Device { name: asked.into(), rule, hint })
     }
 
     #[cfg(not(feature = "wgpu"))]
@@ -85,12 +87,23 @@ impl ComputeDevice {
     }
 }
 
-/// Every adapter with its name.
+/// What wgpu can run on.
 #[cfg(feature = "wgpu")]
-fn adapters() -> Vec<(Device, String)> {
-    let devices = Device::enumerate(burn::tensor::DeviceType::Wgpu).into_vec();
-    let name = |device: &Device| device.identity().map_or_else(|| format!("{device:?}"), |id| id.name);
-    devices.into_iter().map(|device| (device.clone(), name(&device))).collect()
+struct Adapter {
+    device: Device,
+    name: String,
+    software: bool,
+}
+
+#[cfg(feature = "wgpu")]
+fn adapters() -> Vec<Adapter> {
+    use burn::tensor::{DeviceKind, DeviceType};
+    let rasteriser = Device::wgpu(DeviceKind::Cpu);
+    let adapter = |device: Device| {
+        let name = device.identity().map_or_else(|| format!("{device:?}"), |identity| identity.name);
+        Adapter { software: device == rasteriser, device, name }
+    };
+    Device::enumerate(DeviceType::Wgpu).into_vec().into_iter().map(adapter).collect()
 }
 
 /// Threads of the CPU kernels.

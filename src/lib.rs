@@ -23,9 +23,9 @@
 //! - A multiply-add is two floating-point operations; only convolutions are counted.
 //!
 //! # References
-//! - [A22] Abbott et al., "Aspects of scaling and scalability for flow-based sampling of lattice QCD" (2022)
-//! - [A19] Albergo, Kanwar, Shanahan, arXiv:1904.12072
-//! - [A21] Albergo et al., arXiv:2101.08176
+//! - A22: Abbott et al., "Aspects of scaling and scalability for flow-based sampling of lattice QCD" (2022)
+//! - A19: Albergo, Kanwar, Shanahan, arXiv:1904.12072
+//! - A21: Albergo et al., arXiv:2101.08176
 
 pub mod cli;
 pub mod cost;

@@ -20,7 +20,7 @@ use crate::rng::Seed;
 use crate::spec::FlowSpec;
 use burn::tensor::{DType, Device, Element, Gradients, Tensor, TensorData};
 
-/// A normalizing flow `φ = f(z)`, `z ~ r`, so that `log q(φ) = log r(z) - log|det ∂f/∂z|`. Source: [A22, 3].
+/// A normalizing flow `φ = f(z)`, `z ~ r`, so that `log q(φ) = log r(z) - log|det ∂f/∂z|`. Source: A22, eq. (3).
 ///
 /// The flow is only the architecture; its parameters are one vector, laid out as [`Flow::layout`] says.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// The network of an affine coupling: frozen sites in, scale and shift of the active sites out.
 ///
-/// `1 → hidden → … → 2` channels, LeakyReLU(0.01) between, tanh at the end. Source: [A22, App. A], [A21].
+/// `1 → hidden → … → 2` channels, LeakyReLU(0.01) between, tanh at the end. Source: A22, App. A; A21.
 pub fn affine(spec: &AffineSpec, lattice: &Lattice, frozen: Vec<bool>, active: Vec<bool>) -> Arc<ConvStack> {
     let channels = [1].into_iter().chain(spec.hidden.iter().copied()).chain([2]).collect();
     let mut stack = ConvStack::new(lattice.extents(), channels, spec.kernel_size);

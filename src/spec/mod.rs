@@ -1,8 +1,8 @@
 //! Specifications: TOML in, plain validated values out; no tensors, no devices.
 //!
-//! Each table is one struct: serde reads and writes it, schemars describes it, and [`check`] holds a file against
+//! Each table is one struct: serde reads and writes it, schemars describes it, and `check` holds a file against
 //! that description, so the rules a user meets, the JSON Schema and the code cannot drift apart. Rules that span
-//! several keys are in [`rules`].
+//! several keys are in `rules`.
 
 mod check;
 mod document;

@@ -42,10 +42,10 @@ pub struct Phi4Spec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Convention {
-    /// Eq. (A1) of [A22]: -1, (m²+4)/2, λ.
+    /// Eq. (A1) of A22: -1, (m²+4)/2, λ.
     #[default]
     Paper,
-    /// [A19], [A21]: -2, 4+M², λ. Then m² = M², λ_paper = λ/4, φ_paper = √2 φ.
+    /// A19, A21: -2, 4+M², λ. Then m² = M², λ_paper = λ/4, φ_paper = √2 φ.
     Albergo,
     /// neumc: -1, (4+m²)/2, g/24. Then λ_paper = g/24.
     Neumc,

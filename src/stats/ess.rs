@@ -1,4 +1,4 @@
-//! The effective sample size per configuration, eq. (A7) of [A22].
+//! The effective sample size per configuration, eq. (A7) of A22.
 
 /// An effective sample size with what is needed to trust it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,7 +11,7 @@ pub struct Ess {
     pub max_weight_share: f64,
 }
 
-/// `ESS = (Σ w)² / (N Σ w²)` from `log w` of independent samples of the model. Source: [A22, A7].
+/// `ESS = (Σ w)² / (N Σ w²)` from `log w` of independent samples of the model. Source: A22, eq. (A7).
 ///
 /// The error follows from the influence of one sample, `ESS · (2 w/⟨w⟩ - w²/⟨w²⟩ - 1)`.
 ///

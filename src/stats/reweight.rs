@@ -11,7 +11,7 @@ pub struct Estimate {
     pub error: f64,
 }
 
-/// `⟨O⟩ = Σ w O / Σ w`, with the error `√(Σ w² (O - ⟨O⟩)²) / Σ w`. Source: [A22, Sec. 2.2].
+/// `⟨O⟩ = Σ w O / Σ w`, with the error `√(Σ w² (O - ⟨O⟩)²) / Σ w`. Source: A22, Sec. 2.2.
 ///
 /// # Shapes
 /// `log_weights`, `values`: `[N]`

@@ -114,12 +114,12 @@ impl Run<'_> {
         let seed = Seed(self.spec.seed);
         let trainer = Trainer::new(flow, &**action, &self.spec.train, self.device, seed);
         let window = self.spec.train.smoothing_window;
-        let (found, remarks) = checkpoint::newest(&self.dir.checkpoints(), flow.layout(), window)?;
-        remarks.iter().for_each(|remark| self.progress.note(remark));
+        let remark = |text: &str| self.progress.note(text);
+        let found = checkpoint::newest(&self.dir.checkpoints(), flow.layout(), window, remark)?;
         let (last, header, mut state) = match found {
-            Some((path, header, state)) => {
-                self.progress.note(&format!("continuing after step {}", state.step));
-                (Some(path), Some(header), state)
+            Some(loaded) => {
+                self.progress.note(&format!("continuing after step {}", loaded.state.step));
+                (Some(loaded.path), Some(loaded.header), loaded.state)
             }
             None => (None, None, trainer.initial_state(seed)),
         };

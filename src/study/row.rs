@@ -56,7 +56,7 @@ pub struct EssRow {
     pub acceptance: Option<f64>,
 }
 
-/// `cost.csv`: the cost decomposition of one sampling method, eqs. (4)-(7) of [A22].
+/// `cost.csv`: the cost decomposition of one sampling method, eqs. (4)-(7) of A22.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CostRow {
     /// Point of the study, 0 if there is none.

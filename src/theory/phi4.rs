@@ -1,4 +1,4 @@
-//! The real scalar field with quartic self-interaction, eq. (A1) of [A22].
+//! The real scalar field with quartic self-interaction, eq. (A1) of A22.
 
 use super::Action;
 use super::observable::Observable;
@@ -6,7 +6,7 @@ use crate::lattice::Lattice;
 use burn::tensor::Tensor;
 use std::f64::consts::PI;
 
-/// `S = Σ_x [ -Σ_μ φ(x) φ(x+μ̂) + ½ (m² + 2d) φ² + λ φ⁴ ]`, periodic, d = 2. Source: [A22, A1].
+/// `S = Σ_x [ -Σ_μ φ(x) φ(x+μ̂) + ½ (m² + 2d) φ² + λ φ⁴ ]`, periodic, d = 2. Source: A22, eq. (A1).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Phi4 {
     lattice: Lattice,
@@ -15,7 +15,7 @@ pub struct Phi4 {
 }
 
 impl Phi4 {
-    /// The action with bare mass squared m² and coupling λ in the convention of [A22].
+    /// The action with bare mass squared m² and coupling λ in the convention of A22.
     pub fn new(lattice: Lattice, mass_squared: f64, coupling: f64) -> Self {
         Self { lattice, mass_squared, coupling }
     }

@@ -127,7 +127,17 @@ pub fn load(path: &Path, layout: &Layout, smoothing_window: usize) -> Result<(He
     Ok((header, state))
 }
 
-/// The newest checkpoint of a folder that can be read, with a remark for every damaged one passed over.
+/// A checkpoint that was read.
+pub struct Loaded {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its header.
+    pub header: Header,
+    /// The state to go on from.
+    pub state: TrainState,
+}
+
+/// The newest checkpoint of a folder that can be read; `remark` hears of every damaged one passed over.
 ///
 /// # Errors
 /// [`Error::Io`] if the folder cannot be listed.
@@ -135,15 +145,15 @@ pub fn newest(
     folder: &Path,
     layout: &Layout,
     smoothing_window: usize,
-) -> Result<(Option<(PathBuf, Header, TrainState)>, Vec<String>)> {
-    let mut remarks = Vec::new();
+    remark: impl Fn(&str),
+) -> Result<Option<Loaded>> {
     for path in list(folder)?.into_iter().rev() {
         match load(&path, layout, smoothing_window) {
-            Ok((header, state)) => return Ok((Some((path, header, state)), remarks)),
-            Err(error) => remarks.push(error.to_string()),
+            Ok((header, state)) => return Ok(Some(Loaded { path, header, state })),
+            Err(error) => remark(&error.to_string()),
         }
     }
-    Ok((None, remarks))
+    Ok(None)
 }
 
 /// Removes all but the newest `keep` checkpoints.

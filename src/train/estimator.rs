@@ -27,7 +27,7 @@ impl LossAndGradient {
 
 /// The reparametrised gradient of `⟨log q(φ) + S(φ)⟩`, φ = f(z): part `z` of a batch of `batch_size`.
 ///
-/// Source: [A22, Sec. 2.2], [A19].
+/// Source: A22, Sec. 2.2; A19.
 ///
 /// # Shapes
 /// `z`: `[count, component, T, X]`, flat

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// - inverse: `x_a = e^{-s} (y_a - t)`
 /// - log det: `Σ_a s`, and `-Σ_a s` of the inverse
 ///
-/// Source: [A22, App. A] as in [A21].
+/// Source: A22, App. A as in A21.
 #[derive(Debug)]
 pub struct AffineCoupling {
     net: Arc<ConvStack>,

@@ -4,6 +4,9 @@
 //! periodic neighbours are an index table, masked-out sites are not listed. Tiles are independent and their
 //! parameter gradients are added in tile order, so results do not depend on the number of threads.
 
+// Register blocks are indexed on both sides; iterators would hide which sum is meant.
+#![allow(clippy::needless_range_loop)]
+
 use super::ConvStack;
 use super::plan::{Convolution, SiteGroup};
 use crate::kernel::vector::{Isa, Portable, Scalar, Vector};

@@ -124,7 +124,7 @@ impl ConvStack {
     }
 }
 
-/// Applies the stack: the fused kernel on the CPU, the [`reference`] elsewhere.
+/// Applies the stack: the fused kernel on the CPU, the [`reference()`] elsewhere.
 ///
 /// # Shapes
 /// - `x`: `[batch, channels.first, T, X]`
@@ -164,8 +164,9 @@ pub fn reference(x: Tensor<4>, parameters: Tensor<1>, stack: &ConvStack) -> Tens
         let (weight, bias) = stack.parameter_offsets(start, convolution);
         start = bias + outputs;
         let kernel = stack.kernel_size;
-        let w = parameters.clone().slice([weight..bias]).reshape([outputs, inputs, kernel, kernel]);
-        let b = parameters.clone().slice([bias..start]);
+        let w =
+            parameters.clone().narrow(0, weight, bias - weight).reshape([outputs, inputs, kernel, kernel]);
+        let b = parameters.clone().narrow(0, bias, outputs);
         let dilation = stack.dilations[convolution];
         let padded = periodic_pad(x, kernel / 2 * dilation);
         x = conv2d(padded, w, Some(b), ConvOptions::new([1, 1], [0, 0], [dilation, dilation], 1));
