@@ -3,13 +3,13 @@
 use crate::rng::Stream;
 use burn::tensor::Tensor;
 
-/// One layer of a flow; the parameters are handed in, so a layer is only an architecture.
+/// A part of a flow, one layer or many; the parameters are handed in, so a bijection is only an architecture.
 pub trait Bijection: std::fmt::Debug + Send + Sync {
     /// Name and shape of every parameter, in packed order.
     fn parameter_shapes(&self) -> Vec<(String, Vec<usize>)>;
 
-    /// Initial parameters in packed order, from the items `first..` of a stream.
-    fn initial_parameters(&self, stream: &Stream, first: u64) -> Vec<f32>;
+    /// Initial parameters in packed order, from a stream of its own.
+    fn initial_parameters(&self, stream: &Stream) -> Vec<f32>;
 
     /// Multiply-adds of the forward map for one configuration.
     fn multiply_adds(&self) -> u64;

@@ -12,7 +12,7 @@ mod tests;
 
 pub use base::{Base, UnitNormal};
 pub use bijection::Bijection;
-pub use coupling::AffineCoupling;
+pub use coupling::AffineCouplings;
 pub use parameters::{Layout, Slot};
 
 use crate::lattice::Lattice;
@@ -27,25 +27,21 @@ use burn::tensor::{DType, Device, Element, Gradients, Tensor, TensorData};
 pub struct Flow {
     lattice: Lattice,
     base: Box<dyn Base>,
-    layers: Vec<Box<dyn Bijection>>,
+    bijections: Vec<Box<dyn Bijection>>,
     layout: Layout,
 }
 
 impl Flow {
     /// The flow that a specification names, for fields with one component per site.
     pub fn new(spec: &FlowSpec, lattice: Lattice) -> Self {
-        let layers = (0..spec.affine.layers)
-            .map(|layer| {
-                Box::new(AffineCoupling::new(&spec.affine, lattice, layer % 2)) as Box<dyn Bijection>
-            })
-            .collect();
-        Self::from_layers(lattice, Box::new(UnitNormal::new(lattice, 1)), layers)
+        let couplings = Box::new(AffineCouplings::new(&spec.affine, lattice));
+        Self::from_parts(lattice, Box::new(UnitNormal::new(lattice, 1)), vec![couplings])
     }
 
     /// A flow from its parts.
-    pub fn from_layers(lattice: Lattice, base: Box<dyn Base>, layers: Vec<Box<dyn Bijection>>) -> Self {
-        let layout = Layout::new(&layers);
-        Self { lattice, base, layers, layout }
+    pub fn from_parts(lattice: Lattice, base: Box<dyn Base>, bijections: Vec<Box<dyn Bijection>>) -> Self {
+        let layout = Layout::new(&bijections);
+        Self { lattice, base, bijections, layout }
     }
 
     /// The base density r.
@@ -64,26 +60,22 @@ impl Flow {
         [self.base.components(), t, x]
     }
 
-    /// Initial parameters, drawn from the stream `init`.
+    /// Initial parameters, drawn from the streams `init/0`, `init/1`, … of the bijections.
     pub fn initial_parameters(&self, seed: Seed) -> Vec<f32> {
-        let stream = seed.stream("init");
-        let mut values = Vec::with_capacity(self.layout.len());
-        for (index, layer) in self.layers.iter().enumerate() {
-            values.extend(layer.initial_parameters(&stream, (index as u64) << 32));
-        }
-        values
+        let bijections = self.bijections.iter().enumerate();
+        bijections.flat_map(|(i, b)| b.initial_parameters(&seed.stream(&format!("init/{i}")))).collect()
     }
 
     /// Floating-point operations to flow one configuration (convolutions only; a multiply-add is two).
     ///
     /// A training step with reparametrised gradients costs three times as many.
     pub fn flops_per_sample(&self) -> f64 {
-        self.layers.iter().map(|layer| 2.0 * layer.multiply_adds() as f64).sum()
+        self.bijections.iter().map(|b| 2.0 * b.multiply_adds() as f64).sum()
     }
 
     /// Numbers kept per configuration for the backward pass, about.
     pub fn activations_per_sample(&self) -> f64 {
-        self.layers.iter().map(|layer| layer.activations() as f64).sum()
+        self.bijections.iter().map(|b| b.activations() as f64).sum()
     }
 
     /// Puts parameters on a device; on an autodiff device their gradients are tracked.
@@ -97,7 +89,8 @@ impl Flow {
             let tensor = Tensor::<1>::from_data(data, (device, E::dtype()));
             if device.is_autodiff() { tensor.require_grad() } else { tensor }
         };
-        let parameters = (0..self.layers.len()).map(|layer| tensor(self.layout.layer(layer))).collect();
+        let parameters =
+            (0..self.bijections.len()).map(|index| tensor(self.layout.bijection(index))).collect();
         BoundFlow { flow: self, parameters, device: device.clone(), dtype: E::dtype() }
     }
 }
@@ -124,8 +117,8 @@ impl BoundFlow<'_> {
     /// # Shapes
     /// `[batch, component, T, X]` → `[batch, component, T, X]` and `[batch]`
     pub fn forward_and_log_det(&self, z: Tensor<4>) -> (Tensor<4>, Tensor<1>) {
-        self.compose(z, self.flow.layers.iter().zip(&self.parameters), |layer, x, parameters| {
-            layer.forward_and_log_det(x, parameters)
+        self.compose(z, self.flow.bijections.iter().zip(&self.parameters), |bijection, x, parameters| {
+            bijection.forward_and_log_det(x, parameters)
         })
     }
 
@@ -134,20 +127,22 @@ impl BoundFlow<'_> {
     /// # Shapes
     /// As [`Self::forward_and_log_det`].
     pub fn inverse_and_log_det(&self, phi: Tensor<4>) -> (Tensor<4>, Tensor<1>) {
-        self.compose(phi, self.flow.layers.iter().zip(&self.parameters).rev(), |layer, x, parameters| {
-            layer.inverse_and_log_det(x, parameters)
-        })
+        self.compose(
+            phi,
+            self.flow.bijections.iter().zip(&self.parameters).rev(),
+            |bijection, x, parameters| bijection.inverse_and_log_det(x, parameters),
+        )
     }
 
     fn compose<'b>(
         &self,
         x: Tensor<4>,
-        layers: impl Iterator<Item = (&'b Box<dyn Bijection>, &'b Tensor<1>)>,
+        bijections: impl Iterator<Item = (&'b Box<dyn Bijection>, &'b Tensor<1>)>,
         apply: impl Fn(&dyn Bijection, Tensor<4>, Tensor<1>) -> (Tensor<4>, Tensor<1>),
     ) -> (Tensor<4>, Tensor<1>) {
         let log_det = Tensor::<1>::zeros([x.dims()[0]], (&self.device, self.dtype));
-        layers.fold((x, log_det), |(x, total), (layer, parameters)| {
-            let (x, log_det) = apply(&**layer, x, parameters.clone());
+        bijections.fold((x, log_det), |(x, total), (bijection, parameters)| {
+            let (x, log_det) = apply(&**bijection, x, parameters.clone());
             (x, total + log_det)
         })
     }

@@ -14,25 +14,26 @@ pub struct Slot {
     pub range: Range<usize>,
 }
 
-/// The parameters of all layers, one after the other.
+/// The parameters of all bijections, one after the other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     slots: Vec<Slot>,
-    layers: Vec<Range<usize>>,
+    bijections: Vec<Range<usize>>,
 }
 
 impl Layout {
-    /// The layout of a list of layers.
-    pub fn new(layers: &[Box<dyn Bijection>]) -> Self {
-        let mut layout = Self { slots: Vec::new(), layers: Vec::new() };
-        for (index, layer) in layers.iter().enumerate() {
+    /// The layout of a list of bijections; the names of the first have no number, so that a flow of one stays plain.
+    pub fn new(bijections: &[Box<dyn Bijection>]) -> Self {
+        let mut layout = Self { slots: Vec::new(), bijections: Vec::new() };
+        for (index, bijection) in bijections.iter().enumerate() {
+            let prefix = if index == 0 { "flow".to_owned() } else { format!("flow.{index}") };
             let start = layout.len();
-            for (name, shape) in layer.parameter_shapes() {
+            for (name, shape) in bijection.parameter_shapes() {
                 let first = layout.len();
                 let range = first..first + shape.iter().product::<usize>();
-                layout.slots.push(Slot { name: format!("flow.layers.{index}.{name}"), shape, range });
+                layout.slots.push(Slot { name: format!("{prefix}.{name}"), shape, range });
             }
-            layout.layers.push(start..layout.len());
+            layout.bijections.push(start..layout.len());
         }
         layout
     }
@@ -52,8 +53,8 @@ impl Layout {
         &self.slots
     }
 
-    /// Place of one layer's parameters.
-    pub fn layer(&self, layer: usize) -> Range<usize> {
-        self.layers[layer].clone()
+    /// Place of one bijection's parameters.
+    pub fn bijection(&self, index: usize) -> Range<usize> {
+        self.bijections[index].clone()
     }
 }

@@ -110,15 +110,16 @@ fn the_gradient_of_the_loss_is_that_of_finite_differences() {
 }
 
 #[test]
-fn frozen_sites_do_not_move_and_active_ones_do() {
-    let (flow, parameters) = flows().remove(0);
+fn one_layer_moves_the_sites_of_its_parity_and_no_others() {
+    let affine = AffineSpec { layers: 1, kernel_size: 3, hidden: vec![5], initial_width: 1.0 };
     let lattice = Lattice::new(EXTENTS);
+    let flow = Flow::new(&FlowSpec { affine }, lattice);
+    let parameters: Vec<f64> = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
     let bound = flow.bind(&parameters, &Device::flex());
     let z = field(1);
-    let layer = &flow.layers[0];
-    let (y, _) = layer.forward_and_log_det(bound.field(z.clone()), bound.parameters[0].clone());
+    let (y, _) = bound.forward_and_log_det(bound.field(z.clone()));
     for (site, (before, after)) in z.iter().zip(list(y)).enumerate() {
-        assert_eq!(*before == after, lattice.parity(site) == 1, "site {site}");
+        assert_eq!(*before != after, lattice.parity(site) == 0, "site {site}");
     }
 }
 

@@ -1,71 +1,71 @@
-//! The affine checkerboard coupling of real fields.
+//! Affine checkerboard couplings of real fields.
 
 use crate::flow::{Bijection, init, mask, net};
-use crate::kernel::{ConvStack, conv_stack};
+use crate::kernel::{AffineFlow, Direction, affine_flow};
 use crate::lattice::Lattice;
 use crate::rng::Stream;
 use crate::spec::AffineSpec;
 use burn::tensor::Tensor;
 use std::sync::Arc;
 
-/// `y_a = e^{s} x_a + t` on active sites, `y_f = x_f` on frozen ones, `(s, t) = net(x_f)`.
+/// A stack of couplings `y_a = e^{s} x_a + t` on active sites, `y_f = x_f` on frozen ones, `(s, t) = net(x_f)`; layer i
+/// changes the sites of parity i mod 2.
 ///
 /// - inverse: `x_a = e^{-s} (y_a - t)`
-/// - log det: `Σ_a s`, and `-Σ_a s` of the inverse
+/// - log det: `Σ_a s` of each layer, and `-Σ_a s` of the inverse
 ///
-/// Source: A22, App. A as in A21.
+/// The stack is one bijection, not one per layer, because its kernel keeps a tile of samples in cache through all of it.
+///
+/// Source: A22, App. A, as in A21.
 #[derive(Debug)]
-pub struct AffineCoupling {
-    net: Arc<ConvStack>,
+pub struct AffineCouplings {
+    flow: Arc<AffineFlow>,
     initial_width: f64,
 }
 
-impl AffineCoupling {
-    /// A layer that changes the sites of `active_parity` and freezes the others.
-    pub fn new(spec: &AffineSpec, lattice: Lattice, active_parity: usize) -> Self {
-        let frozen = mask::checkerboard(&lattice, 1 - active_parity);
-        let active = mask::checkerboard(&lattice, active_parity);
-        let net = net::affine(spec, &lattice, frozen, active);
-        Self { net, initial_width: spec.initial_width }
-    }
-
-    /// Scale s and shift t, zero on frozen sites, `[batch, 1, T, X]` each.
-    fn scale_and_shift(&self, x: Tensor<4>, parameters: Tensor<1>) -> (Tensor<4>, Tensor<4>) {
-        let out = conv_stack(x, parameters, &self.net);
-        (out.clone().narrow(1, 0, 1), out.narrow(1, 1, 1))
+impl AffineCouplings {
+    /// The stack that a specification names.
+    pub fn new(spec: &AffineSpec, lattice: Lattice) -> Self {
+        let layer = |index: usize| {
+            let frozen = mask::checkerboard(&lattice, (index + 1) % 2);
+            let active = mask::checkerboard(&lattice, index % 2);
+            net::affine(spec, &lattice, frozen, active)
+        };
+        let flow = Arc::new(AffineFlow::new((0..spec.layers).map(layer).collect()));
+        Self { flow, initial_width: spec.initial_width }
     }
 }
 
-fn sum_over_sites(s: Tensor<4>) -> Tensor<1> {
-    let [batch, components, t, x] = s.dims();
-    s.reshape([batch, components * t * x]).sum_dim(1).reshape([batch])
-}
-
-impl Bijection for AffineCoupling {
+impl Bijection for AffineCouplings {
     fn parameter_shapes(&self) -> Vec<(String, Vec<usize>)> {
-        self.net.parameter_shapes()
+        let layers = self.flow.layers().iter().enumerate();
+        layers
+            .flat_map(|(index, net)| {
+                let shapes = net.parameter_shapes().into_iter();
+                shapes.map(move |(name, shape)| (format!("layers.{index}.{name}"), shape))
+            })
+            .collect()
     }
 
-    fn initial_parameters(&self, stream: &Stream, first: u64) -> Vec<f32> {
-        init::kaiming_uniform(&self.net, self.initial_width, stream, first)
+    fn initial_parameters(&self, stream: &Stream) -> Vec<f32> {
+        let layers = (0u64..).zip(self.flow.layers());
+        layers.flat_map(|(i, net)| init::kaiming_uniform(net, self.initial_width, stream, i << 32)).collect()
     }
 
     fn multiply_adds(&self) -> u64 {
-        self.net.multiply_adds()
+        self.flow.layers().iter().map(|net| net.multiply_adds()).sum()
     }
 
     fn activations(&self) -> usize {
-        // The hidden layers, and the field, (s, t), e^s and their products outside the network.
-        (self.net.hidden_width() + 8) * self.net.volume()
+        // The hidden layers, the field, and (s, t).
+        self.flow.layers().iter().map(|net| (net.hidden_width() + 3) * net.volume()).sum()
     }
 
     fn forward_and_log_det(&self, x: Tensor<4>, parameters: Tensor<1>) -> (Tensor<4>, Tensor<1>) {
-        let (s, t) = self.scale_and_shift(x.clone(), parameters);
-        (x * s.clone().exp() + t, sum_over_sites(s))
+        affine_flow(x, parameters, &self.flow, Direction::Forward)
     }
 
     fn inverse_and_log_det(&self, y: Tensor<4>, parameters: Tensor<1>) -> (Tensor<4>, Tensor<1>) {
-        let (s, t) = self.scale_and_shift(y.clone(), parameters);
-        ((y - t) * (-s.clone()).exp(), -sum_over_sites(s))
+        affine_flow(y, parameters, &self.flow, Direction::Inverse)
     }
 }

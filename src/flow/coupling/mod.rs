@@ -2,4 +2,4 @@
 
 mod affine;
 
-pub use affine::AffineCoupling;
+pub use affine::AffineCouplings;

@@ -1,8 +1,8 @@
 //! The fused stack as a backend operation, and its hand-written gradient registered with burn's autodiff.
 
 use super::ConvStack;
-use super::cpu::{KernelScalar, Pass};
-use crate::kernel::vector::Isa;
+use super::cpu::{self, Pass};
+use crate::kernel::vector::{Isa, Scalar};
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -122,7 +122,7 @@ impl Saved {
         }
     }
 
-    fn gradients<T: KernelScalar>(
+    fn gradients<T: Scalar>(
         &self,
         hidden: &[T],
         y_gradient: &FloatTensor<Flex>,
@@ -136,23 +136,23 @@ impl Saved {
             want_x,
         };
         let parameters = self.parameters.storage::<T>();
-        let (x, theta) = T::backward(Isa::active(), &self.stack, parameters, pass);
+        let (x, theta) = cpu::backward(Isa::active(), &self.stack, parameters, pass);
         (want_x.then(|| tensor(x, self.x.shape())), tensor(theta, self.parameters.shape()))
     }
 }
 
-fn forward<T: KernelScalar>(
+fn forward<T: Scalar>(
     x: &FloatTensor<Flex>,
     parameters: &FloatTensor<Flex>,
     stack: &ConvStack,
     keep: bool,
 ) -> (FloatTensor<Flex>, Vec<T>) {
-    let (y, hidden) = T::forward(Isa::active(), stack, x.storage(), parameters.storage(), keep);
+    let (y, hidden) = cpu::forward(Isa::active(), stack, x.storage(), parameters.storage(), keep);
     let mut shape = x.shape();
-    shape[1] = stack.channels[stack.channels.len() - 1];
+    shape[1] = stack.output_channels();
     (tensor(y, shape), hidden)
 }
 
-fn tensor<T: KernelScalar>(values: Vec<T>, shape: Shape) -> FloatTensor<Flex> {
+pub(in crate::kernel) fn tensor<T: Scalar>(values: Vec<T>, shape: Shape) -> FloatTensor<Flex> {
     FloatTensor::<Flex>::from_data(TensorData::new(values, shape))
 }

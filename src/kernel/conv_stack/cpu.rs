@@ -4,14 +4,14 @@
 //! periodic neighbours are an index table, masked-out sites are not listed. Tiles are independent and their
 //! parameter gradients are added in tile order, so results do not depend on the number of threads.
 
-// Register blocks are indexed on both sides; iterators would hide which sum is meant.
+// Register blocks are indexed by plain loops: a closure handed to `map` or `from_fn` is a function of its own, which
+// need not be inlined into the `#[target_feature]` function and then computes without the instruction set.
 #![allow(clippy::needless_range_loop)]
 
 use super::ConvStack;
 use super::plan::{Convolution, SiteGroup};
-use crate::kernel::vector::{Isa, Portable, Scalar, Vector};
+use crate::kernel::vector::{Isa, Kernel, Scalar, Vector, vector_shape};
 use rayon::prelude::*;
-use std::marker::PhantomData;
 
 /// Numbers per site block and channel block: (sites, channels) accumulators, for 32 and for 16 registers.
 const BLOCKS_32: &[usize] = &[12, 8, 4, 2, 1];
@@ -56,21 +56,32 @@ impl<T: Scalar> Packed<T> {
     }
 }
 
-/// Where the samples of a tile come from and go to: `[batch, channels, sites]`.
-fn gather<T: Scalar>(from: &[T], channels: usize, volume: usize, lanes: usize, tile: &mut [T]) {
-    let samples = from.len() / (channels * volume);
-    for site in 0..volume {
-        for channel in 0..channels {
-            let to = &mut tile[(site * channels + channel) * lanes..][..lanes];
-            to.fill(T::default());
-            for (lane, value) in to.iter_mut().enumerate().take(samples) {
-                *value = from[(lane * channels + channel) * volume + site];
+/// Samples `[sample, channel, site]` as a tile `[site][channel][lane]`; lanes without a sample are zero.
+pub(in crate::kernel) fn gathered<T: Scalar>(
+    from: &[T],
+    channels: usize,
+    volume: usize,
+    lanes: usize,
+) -> Vec<T> {
+    let mut tile = vec![T::default(); volume * channels * lanes];
+    for (lane, sample) in from.chunks_exact(channels * volume).enumerate() {
+        for (channel, row) in sample.chunks_exact(volume).enumerate() {
+            for (site, &value) in row.iter().enumerate() {
+                tile[(site * channels + channel) * lanes + lane] = value;
             }
         }
     }
+    tile
 }
 
-fn scatter<T: Scalar>(tile: &[T], channels: usize, volume: usize, lanes: usize, to: &mut [T]) {
+/// A tile `[site][channel][lane]` back to samples `[sample, channel, site]`.
+pub(in crate::kernel) fn scatter<T: Scalar>(
+    tile: &[T],
+    channels: usize,
+    volume: usize,
+    lanes: usize,
+    to: &mut [T],
+) {
     let samples = to.len() / (channels * volume);
     for lane in 0..samples {
         for channel in 0..channels {
@@ -109,16 +120,34 @@ unsafe fn conv_block<V: Vector, const S: usize, const O: usize>(
     for (index, &tap) in taps.iter().enumerate() {
         // SAFETY: a neighbour is a site of the tile `from` and a tap one of the packed weights.
         unsafe {
-            let source: [*const V::Elem; S] = std::array::from_fn(|s| {
-                from.as_ptr().add(neighbours[s].get_unchecked(index) * read * V::LANES)
-            });
+            let mut source = [from.as_ptr(); S];
+            for s in 0..S {
+                source[s] = from.as_ptr().add(neighbours[s].get_unchecked(index) * read * V::LANES);
+            }
             let weight = weights.as_ptr().add(tap * read * O);
             for channel in 0..read {
-                let x: [V; S] = std::array::from_fn(|s| V::load(source[s].add(channel * V::LANES)));
-                for o in 0..O {
-                    let w = V::splat(*weight.add(channel * O + o));
+                // The smaller side is held in registers, the larger one streams past it.
+                if S < O {
+                    let mut x = [initial[0]; S];
                     for s in 0..S {
-                        sums[s][o] = x[s].mul_add(w, sums[s][o]);
+                        x[s] = V::load(source[s].add(channel * V::LANES));
+                    }
+                    for o in 0..O {
+                        let w = V::splat(*weight.add(channel * O + o));
+                        for s in 0..S {
+                            sums[s][o] = x[s].mul_add(w, sums[s][o]);
+                        }
+                    }
+                } else {
+                    let mut w = initial;
+                    for o in 0..O {
+                        w[o] = V::splat(*weight.add(channel * O + o));
+                    }
+                    for s in 0..S {
+                        let x = V::load(source[s].add(channel * V::LANES));
+                        for o in 0..O {
+                            sums[s][o] = x.mul_add(w[o], sums[s][o]);
+                        }
                     }
                 }
             }
@@ -144,11 +173,20 @@ unsafe fn conv_group<V: Vector, const S: usize, const O: usize>(
     // SAFETY: the last block repeats the last site, so every index is a listed site; stores stay inside `to`,
     // which holds `written` channels of `LANES` samples for each site.
     unsafe {
-        let initial = std::array::from_fn(|o| V::splat(bias.map_or(V::Elem::default(), |b| b[first + o])));
+        let mut initial = [V::splat(V::Elem::default()); O];
+        if let Some(bias) = bias {
+            for o in 0..O {
+                initial[o] = V::splat(bias[first + o]);
+            }
+        }
         let last = group.sites.len() - 1;
         for start in (0..group.sites.len()).step_by(S) {
-            let index: [usize; S] = std::array::from_fn(|s| (start + s).min(last));
-            let neighbours = index.map(|i| group.neighbours[i].as_slice());
+            let mut index = [last; S];
+            let mut neighbours = [group.neighbours[last].as_slice(); S];
+            for s in 0..S.min(last + 1 - start) {
+                index[s] = start + s;
+                neighbours[s] = group.neighbours[start + s].as_slice();
+            }
             let sums = conv_block::<V, S, O>(from, read, weights, &group.taps, neighbours, initial);
             for s in 0..S {
                 let place = (group.sites[index[s]] * written + first) * V::LANES;
@@ -207,7 +245,7 @@ unsafe fn conv<V: Vector>(
     }
 }
 
-/// Weight gradients of `I` read and `O` written channels under one tap, summed over sites and lanes.
+/// Adds to the weight gradients of `I` read and `O` written channels under one tap, lane by lane.
 ///
 /// # Safety
 /// The instruction set of `V` must be there; pairs must be sites of `x` and `g`.
@@ -218,24 +256,53 @@ unsafe fn weight_block<V: Vector, const I: usize, const O: usize>(
     [read, written]: [usize; 2],
     [i0, o0]: [usize; 2],
     pairs: &[(usize, usize)],
-) -> [[V::Elem; O]; I] {
-    // SAFETY: pairs are sites of the tiles; channels i0..i0+I and o0..o0+O exist.
+    sums: &mut [V],
+) {
+    // SAFETY: pairs are sites of the tiles; channels i0..i0+I and o0..o0+O exist; `sums` has I · O entries.
     unsafe {
-        let mut sums = [[V::splat(V::Elem::default()); O]; I];
+        let mut block = [[sums[0]; O]; I];
+        for i in 0..I {
+            for o in 0..O {
+                block[i][o] = sums[i * O + o];
+            }
+        }
         for &(from, to) in pairs {
             let x = x.as_ptr().add((from * read + i0) * V::LANES);
             let g = g.as_ptr().add((to * written + o0) * V::LANES);
-            let g: [V; O] = std::array::from_fn(|o| V::load(g.add(o * V::LANES)));
-            for i in 0..I {
-                let x = V::load(x.add(i * V::LANES));
+            if I < O {
+                let mut xs = [block[0][0]; I];
+                for i in 0..I {
+                    xs[i] = V::load(x.add(i * V::LANES));
+                }
                 for o in 0..O {
-                    sums[i][o] = x.mul_add(g[o], sums[i][o]);
+                    let g = V::load(g.add(o * V::LANES));
+                    for i in 0..I {
+                        block[i][o] = xs[i].mul_add(g, block[i][o]);
+                    }
+                }
+            } else {
+                let mut gs = [block[0][0]; O];
+                for o in 0..O {
+                    gs[o] = V::load(g.add(o * V::LANES));
+                }
+                for i in 0..I {
+                    let x = V::load(x.add(i * V::LANES));
+                    for o in 0..O {
+                        block[i][o] = x.mul_add(gs[o], block[i][o]);
+                    }
                 }
             }
         }
-        sums.map(|row| row.map(|sum| sum.sum()))
+        for i in 0..I {
+            for o in 0..O {
+                sums[i * O + o] = block[i][o];
+            }
+        }
     }
 }
+
+/// Bytes of `x` and `g` that the blocks of one tap go over together, so that they stay in the first-level cache.
+const WEIGHT_CHUNK_BYTES: usize = 20 << 10;
 
 /// Adds the weight and bias gradients of one convolution of one tile to the packed gradient.
 ///
@@ -259,47 +326,62 @@ unsafe fn weight_gradient<V: Vector>(
         (false, _, _) => (&[3, 2, 1], &[4, 2, 1]),
     };
     let (read_blocks, written_blocks) = (blocks(read, read_sizes), blocks(written, written_sizes));
+    let per_pair = (read + written) * V::LANES * size_of::<V::Elem>();
+    let chunk = (WEIGHT_CHUNK_BYTES / per_pair).max(1);
+    // SAFETY: the instruction set is there.
+    let zero = unsafe { V::splat(V::Elem::default()) };
+    let mut sums = vec![zero; read * written];
     for (tap, pairs) in convolution.pairs.iter().enumerate() {
+        sums.fill(zero);
+        for pairs in pairs.chunks(chunk) {
+            let mut rest = &mut sums[..];
+            for &(i0, i_size) in &read_blocks {
+                for &(o0, o_size) in &written_blocks {
+                    let (sums, others) = rest.split_at_mut(i_size * o_size);
+                    rest = others;
+                    macro_rules! block {
+                        ($i:literal, $o:literal) => {
+                            // SAFETY: passed on from the caller.
+                            unsafe { weight_block::<V, $i, $o>(x, g, [read, written], [i0, o0], pairs, sums) }
+                        };
+                    }
+                    match (i_size, o_size) {
+                        (12, 2) => block!(12, 2),
+                        (12, 1) => block!(12, 1),
+                        (6, 2) => block!(6, 2),
+                        (6, 1) => block!(6, 1),
+                        (4, 6) => block!(4, 6),
+                        (4, 4) => block!(4, 4),
+                        (4, 2) => block!(4, 2),
+                        (4, 1) => block!(4, 1),
+                        (3, 4) => block!(3, 4),
+                        (3, 2) => block!(3, 2),
+                        (3, 1) => block!(3, 1),
+                        (2, 12) => block!(2, 12),
+                        (2, 8) => block!(2, 8),
+                        (2, 6) => block!(2, 6),
+                        (2, 4) => block!(2, 4),
+                        (2, 2) => block!(2, 2),
+                        (2, 1) => block!(2, 1),
+                        (1, 12) => block!(1, 12),
+                        (1, 8) => block!(1, 8),
+                        (1, 6) => block!(1, 6),
+                        (1, 4) => block!(1, 4),
+                        (1, 2) => block!(1, 2),
+                        (1, 1) => block!(1, 1),
+                        pair => unreachable!("no kernel for a block of {pair:?} channels"),
+                    }
+                }
+            }
+        }
+        let mut sums = sums.iter();
         for &(i0, i_size) in &read_blocks {
             for &(o0, o_size) in &written_blocks {
-                macro_rules! block {
-                    ($i:literal, $o:literal) => {{
-                        // SAFETY: passed on from the caller.
-                        let sums =
-                            unsafe { weight_block::<V, $i, $o>(x, g, [read, written], [i0, o0], pairs) };
-                        for (i, row) in sums.iter().enumerate() {
-                            for (o, &sum) in row.iter().enumerate() {
-                                let place = ((o0 + o) * read + i0 + i) * taps + tap;
-                                gradient[convolution.weight + place] += sum;
-                            }
-                        }
-                    }};
-                }
-                match (i_size, o_size) {
-                    (12, 2) => block!(12, 2),
-                    (12, 1) => block!(12, 1),
-                    (6, 2) => block!(6, 2),
-                    (6, 1) => block!(6, 1),
-                    (4, 6) => block!(4, 6),
-                    (4, 4) => block!(4, 4),
-                    (4, 2) => block!(4, 2),
-                    (4, 1) => block!(4, 1),
-                    (3, 4) => block!(3, 4),
-                    (3, 2) => block!(3, 2),
-                    (3, 1) => block!(3, 1),
-                    (2, 12) => block!(2, 12),
-                    (2, 8) => block!(2, 8),
-                    (2, 6) => block!(2, 6),
-                    (2, 4) => block!(2, 4),
-                    (2, 2) => block!(2, 2),
-                    (2, 1) => block!(2, 1),
-                    (1, 12) => block!(1, 12),
-                    (1, 8) => block!(1, 8),
-                    (1, 6) => block!(1, 6),
-                    (1, 4) => block!(1, 4),
-                    (1, 2) => block!(1, 2),
-                    (1, 1) => block!(1, 1),
-                    pair => unreachable!("no kernel for a block of {pair:?} channels"),
+                for (i, o) in (0..i_size).flat_map(|i| (0..o_size).map(move |o| (i, o))) {
+                    let place = ((o0 + o) * read + i0 + i) * taps + tap;
+                    let sum = sums.next().expect("one sum for each pair of channels");
+                    // SAFETY: passed on from the caller.
+                    gradient[convolution.weight + place] += unsafe { sum.sum() };
                 }
             }
         }
@@ -318,20 +400,20 @@ unsafe fn weight_gradient<V: Vector>(
     }
 }
 
-/// The stack with its weights packed for one vector type.
-struct Network<'a, V: Vector> {
-    stack: &'a ConvStack,
+/// The stack with its weights packed for vectors with a given number of registers.
+pub(in crate::kernel) struct Network<'a, T> {
+    pub stack: &'a ConvStack,
     convolutions: &'a [Convolution],
-    parameters: &'a [V::Elem],
-    forward: Vec<Packed<V::Elem>>,
-    backward: Vec<Packed<V::Elem>>,
-    vector: PhantomData<V>,
+    parameters: &'a [T],
+    forward: Vec<Packed<T>>,
+    backward: Vec<Packed<T>>,
 }
 
-impl<'a, V: Vector> Network<'a, V> {
-    fn new(stack: &'a ConvStack, parameters: &'a [V::Elem], with_backward: bool) -> Self {
+impl<'a, T: Scalar> Network<'a, T> {
+    pub fn new(stack: &'a ConvStack, parameters: &'a [T], isa: Isa, with_backward: bool) -> Self {
         assert_eq!(parameters.len(), stack.parameter_count(), "packed parameters of {stack:?}");
-        let sizes = if V::REGISTERS == 32 { BLOCKS_32 } else { BLOCKS_16 };
+        let (_, registers) = vector_shape::<T>(isa);
+        let sizes = if registers == 32 { BLOCKS_32 } else { BLOCKS_16 };
         let convolutions = stack.convolutions();
         let pack = |c: &Convolution, mirrored: bool| {
             let weight = |out: usize, input: usize, tap: usize| {
@@ -347,15 +429,25 @@ impl<'a, V: Vector> Network<'a, V> {
             true => convolutions.iter().map(|c| pack(c, true)).collect(),
             false => Vec::new(),
         };
-        Self { stack, convolutions, parameters, forward, backward, vector: PhantomData }
+        Self { stack, convolutions, parameters, forward, backward }
     }
 
-    fn slope(&self) -> V::Elem {
-        V::Elem::from_f64(self.stack.slope)
+    fn slope(&self) -> T {
+        T::from_f64(self.stack.slope)
     }
 
     fn last(&self) -> usize {
         self.convolutions.len() - 1
+    }
+
+    /// The sites that are read.
+    pub fn in_sites(&self) -> impl Iterator<Item = &usize> {
+        self.convolutions[0].backward.iter().flat_map(|group| &group.sites)
+    }
+
+    /// The sites whose outputs are computed.
+    pub fn out_sites(&self) -> &[usize] {
+        &self.convolutions[self.last()].out_sites
     }
 
     /// Forward pass of a tile: fills the hidden activations and the output tile.
@@ -363,7 +455,7 @@ impl<'a, V: Vector> Network<'a, V> {
     /// # Safety
     /// The instruction set of `V` must be there.
     #[inline(always)]
-    unsafe fn forward_tile(&self, input: &[V::Elem], hidden: &mut [V::Elem], output: &mut [V::Elem]) {
+    pub unsafe fn forward_tile<V: Vector<Elem = T>>(&self, input: &[T], hidden: &mut [T], output: &mut [T]) {
         let mut from = input;
         let mut rest = hidden;
         for (index, c) in self.convolutions.iter().enumerate() {
@@ -395,13 +487,13 @@ impl<'a, V: Vector> Network<'a, V> {
     /// # Safety
     /// The instruction set of `V` must be there.
     #[inline(always)]
-    unsafe fn backward_tile(
+    pub unsafe fn backward_tile<V: Vector<Elem = T>>(
         &self,
-        input: &[V::Elem],
-        hidden: &[V::Elem],
-        mut g: Vec<V::Elem>,
-        input_gradient: Option<&mut [V::Elem]>,
-        gradient: &mut [V::Elem],
+        input: &[T],
+        hidden: &[T],
+        mut g: Vec<T>,
+        input_gradient: Option<&mut [T]>,
+        gradient: &mut [T],
     ) {
         let tile = self.stack.volume() * V::LANES;
         let mut end = hidden.len();
@@ -432,34 +524,40 @@ impl<'a, V: Vector> Network<'a, V> {
     }
 }
 
-/// Tile functions compiled for one instruction set each.
-macro_rules! tile_functions {
-    ($vector:ty, $forward:ident, $backward:ident $(, $feature:literal)?) => {
-        $(#[target_feature(enable = $feature)])?
-        unsafe fn $forward(network: &Network<$vector>, tile: ForwardTile<<$vector as Vector>::Elem>) {
-            // SAFETY: the caller has checked that the instruction set is there.
-            unsafe { run_forward(network, tile) }
-        }
-        $(#[target_feature(enable = $feature)])?
-        unsafe fn $backward(
-            network: &Network<$vector>,
-            tile: BackwardTile<<$vector as Vector>::Elem>,
-        ) -> Vec<<$vector as Vector>::Elem> {
-            // SAFETY: the caller has checked that the instruction set is there.
-            unsafe { run_backward(network, tile) }
-        }
-    };
-}
-
-/// Slices of one tile in the forward pass; `hidden` is empty where it need not be kept.
+/// One tile of the forward pass; `hidden` is empty where it need not be kept.
 struct ForwardTile<'a, T> {
+    network: &'a Network<'a, T>,
     x: &'a [T],
     y: &'a mut [T],
     hidden: &'a mut [T],
 }
 
-/// Slices of one tile in the backward pass; `x_gradient` is empty where it is not wanted.
+impl<T: Scalar> Kernel for ForwardTile<'_, T> {
+    type Elem = T;
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<V: Vector<Elem = T>>(self) {
+        let stack = self.network.stack;
+        let volume = stack.volume();
+        let input = gathered(self.x, stack.input_channels(), volume, V::LANES);
+        let mut output = vec![T::default(); volume * stack.output_channels() * V::LANES];
+        let mut scratch = Vec::new();
+        let hidden = match self.hidden {
+            [] => {
+                scratch.resize(stack.hidden_width() * volume * V::LANES, T::default());
+                &mut scratch[..]
+            }
+            kept => kept,
+        };
+        // SAFETY: passed on from the caller.
+        unsafe { self.network.forward_tile::<V>(&input, hidden, &mut output) };
+        scatter(&output, stack.output_channels(), volume, V::LANES, self.y);
+    }
+}
+
+/// One tile of the backward pass; `x_gradient` is empty where it is not wanted.
 struct BackwardTile<'a, T> {
+    network: &'a Network<'a, T>,
     x: &'a [T],
     y: &'a [T],
     y_gradient: &'a [T],
@@ -467,73 +565,33 @@ struct BackwardTile<'a, T> {
     x_gradient: &'a mut [T],
 }
 
-#[inline(always)]
-unsafe fn run_forward<V: Vector>(network: &Network<V>, tile: ForwardTile<V::Elem>) {
-    let stack = network.stack;
-    let (inputs, outputs) = (stack.channels[0], stack.channels[stack.channels.len() - 1]);
-    let volume = stack.volume();
-    let mut input = vec![V::Elem::default(); volume * inputs * V::LANES];
-    gather(tile.x, inputs, volume, V::LANES, &mut input);
-    let mut output = vec![V::Elem::default(); volume * outputs * V::LANES];
-    let mut scratch = Vec::new();
-    let hidden = match tile.hidden {
-        [] => {
-            scratch.resize(stack.hidden_width() * volume * V::LANES, V::Elem::default());
-            &mut scratch[..]
+impl<T: Scalar> Kernel for BackwardTile<'_, T> {
+    type Elem = T;
+    /// Gradient by the packed parameters.
+    type Output = Vec<T>;
+    #[inline(always)]
+    unsafe fn run<V: Vector<Elem = T>>(self) -> Vec<T> {
+        let stack = self.network.stack;
+        let volume = stack.volume();
+        let input = gathered(self.x, stack.input_channels(), volume, V::LANES);
+        let mut g = gathered(self.y_gradient, stack.output_channels(), volume, V::LANES);
+        if stack.activation == super::OutputActivation::Tanh {
+            let y = gathered(self.y, stack.output_channels(), volume, V::LANES);
+            for (g, y) in g.iter_mut().zip(&y) {
+                *g = T::tanh_gradient(*g, *y);
+            }
         }
-        kept => kept,
-    };
-    // SAFETY: passed on from the caller.
-    unsafe { network.forward_tile(&input, hidden, &mut output) };
-    scatter(&output, outputs, volume, V::LANES, tile.y);
-}
-
-#[inline(always)]
-unsafe fn run_backward<V: Vector>(network: &Network<V>, tile: BackwardTile<V::Elem>) -> Vec<V::Elem> {
-    let stack = network.stack;
-    let (inputs, outputs) = (stack.channels[0], stack.channels[stack.channels.len() - 1]);
-    let volume = stack.volume();
-    let mut input = vec![V::Elem::default(); volume * inputs * V::LANES];
-    gather(tile.x, inputs, volume, V::LANES, &mut input);
-    let mut g = vec![V::Elem::default(); volume * outputs * V::LANES];
-    gather(tile.y_gradient, outputs, volume, V::LANES, &mut g);
-    if stack.activation == super::OutputActivation::Tanh {
-        let mut y = vec![V::Elem::default(); g.len()];
-        gather(tile.y, outputs, volume, V::LANES, &mut y);
-        g.iter_mut().zip(&y).for_each(|(g, &y)| *g = V::Elem::tanh_gradient(*g, y));
+        let mut gradient = vec![T::default(); self.network.parameters.len()];
+        let wanted = !self.x_gradient.is_empty();
+        let mut input_gradient = vec![T::default(); if wanted { input.len() } else { 0 }];
+        let to = wanted.then_some(&mut input_gradient[..]);
+        // SAFETY: passed on from the caller.
+        unsafe { self.network.backward_tile::<V>(&input, self.hidden, g, to, &mut gradient) };
+        if wanted {
+            scatter(&input_gradient, stack.input_channels(), volume, V::LANES, self.x_gradient);
+        }
+        gradient
     }
-    let mut gradient = vec![V::Elem::default(); network.parameters.len()];
-    let wanted = !tile.x_gradient.is_empty();
-    let mut input_gradient = vec![V::Elem::default(); if wanted { input.len() } else { 0 }];
-    let to = wanted.then_some(&mut input_gradient[..]);
-    // SAFETY: passed on from the caller.
-    unsafe { network.backward_tile(&input, tile.hidden, g, to, &mut gradient) };
-    if wanted {
-        scatter(&input_gradient, inputs, volume, V::LANES, tile.x_gradient);
-    }
-    gradient
-}
-
-#[cfg(target_arch = "x86_64")]
-use crate::kernel::vector::{Avx2, Avx512};
-#[cfg(target_arch = "x86_64")]
-tile_functions!(Avx512, forward_avx512, backward_avx512, "avx512f");
-#[cfg(target_arch = "x86_64")]
-tile_functions!(Avx2, forward_avx2, backward_avx2, "avx2,fma");
-#[cfg(target_arch = "aarch64")]
-use crate::kernel::vector::Neon;
-#[cfg(target_arch = "aarch64")]
-tile_functions!(Neon, forward_neon, backward_neon, "neon");
-tile_functions!(Portable<f32>, forward_portable, backward_portable);
-tile_functions!(Portable<f64>, forward_f64, backward_f64);
-
-/// An element type with the kernels that compute on it.
-pub trait KernelScalar: Scalar {
-    /// `[batch, in, T, X]` → `[batch, out, T, X]`, with the hidden activations if `keep`.
-    fn forward(isa: Isa, stack: &ConvStack, x: &[Self], theta: &[Self], keep: bool)
-    -> (Vec<Self>, Vec<Self>);
-    /// Gradients by `x` (empty unless wanted) and by the packed parameters.
-    fn backward(isa: Isa, stack: &ConvStack, theta: &[Self], pass: Pass<Self>) -> (Vec<Self>, Vec<Self>);
 }
 
 /// What the backward pass reads, all `[batch, …]`, and whether the gradient by `x` is wanted.
@@ -550,109 +608,66 @@ pub struct Pass<'a, T> {
     pub want_x: bool,
 }
 
-impl KernelScalar for f32 {
-    fn forward(isa: Isa, stack: &ConvStack, x: &[f32], theta: &[f32], keep: bool) -> (Vec<f32>, Vec<f32>) {
-        match isa {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => forward::<Avx512>(forward_avx512, stack, x, theta, keep),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => forward::<Avx2>(forward_avx2, stack, x, theta, keep),
-            #[cfg(target_arch = "aarch64")]
-            Isa::Neon => forward::<Neon>(forward_neon, stack, x, theta, keep),
-            Isa::Portable => forward::<Portable<f32>>(forward_portable, stack, x, theta, keep),
-        }
-    }
-
-    fn backward(isa: Isa, stack: &ConvStack, theta: &[f32], pass: Pass<f32>) -> (Vec<f32>, Vec<f32>) {
-        match isa {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => backward::<Avx512>(backward_avx512, stack, theta, pass),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => backward::<Avx2>(backward_avx2, stack, theta, pass),
-            #[cfg(target_arch = "aarch64")]
-            Isa::Neon => backward::<Neon>(backward_neon, stack, theta, pass),
-            Isa::Portable => backward::<Portable<f32>>(backward_portable, stack, theta, pass),
-        }
-    }
-}
-
-impl KernelScalar for f64 {
-    fn forward(_: Isa, stack: &ConvStack, x: &[f64], theta: &[f64], keep: bool) -> (Vec<f64>, Vec<f64>) {
-        forward::<Portable<f64>>(forward_f64, stack, x, theta, keep)
-    }
-
-    fn backward(_: Isa, stack: &ConvStack, theta: &[f64], pass: Pass<f64>) -> (Vec<f64>, Vec<f64>) {
-        backward::<Portable<f64>>(backward_f64, stack, theta, pass)
-    }
-}
-
-/// `unsafe`: may be called only where the instruction set of `V` is present.
-type ForwardFn<V> = unsafe fn(&Network<V>, ForwardTile<<V as Vector>::Elem>);
-/// `unsafe`: may be called only where the instruction set of `V` is present.
-type BackwardFn<V> = unsafe fn(&Network<V>, BackwardTile<<V as Vector>::Elem>) -> Vec<<V as Vector>::Elem>;
-
-fn forward<V: Vector + Sync>(
-    run: ForwardFn<V>,
-    stack: &ConvStack,
-    x: &[V::Elem],
-    theta: &[V::Elem],
-    keep: bool,
-) -> (Vec<V::Elem>, Vec<V::Elem>) {
-    let sizes = TileSizes::new::<V>(stack, x.len());
-    let network = Network::<V>::new(stack, theta, false);
-    let mut y = vec![V::Elem::default(); sizes.batch * sizes.output / V::LANES];
-    let mut hidden = vec![V::Elem::default(); if keep { sizes.tiles * sizes.hidden } else { 0 }];
-    let mut kept: Vec<&mut [V::Elem]> = match keep && sizes.hidden > 0 {
-        true => hidden.chunks_mut(sizes.hidden).collect(),
-        false => (0..sizes.tiles).map(|_| &mut [][..]).collect(),
-    };
-    x.par_chunks(sizes.input).zip(y.par_chunks_mut(sizes.output)).zip(kept.par_iter_mut()).for_each(
-        // SAFETY: `Isa` values other than Portable exist only where the instruction set was detected.
-        |((x, y), hidden)| unsafe { run(&network, ForwardTile { x, y, hidden }) },
-    );
+/// `[batch, in, T, X]` → `[batch, out, T, X]`, with the hidden activations if `keep`.
+pub fn forward<T: Scalar>(isa: Isa, stack: &ConvStack, x: &[T], theta: &[T], keep: bool) -> (Vec<T>, Vec<T>) {
+    let sizes = TileSizes::new::<T>(isa, stack, x.len());
+    let network = Network::new(stack, theta, isa, false);
+    let mut y = vec![T::default(); sizes.batch * sizes.output / sizes.lanes];
+    let mut hidden = vec![T::default(); if keep { sizes.tiles * sizes.hidden } else { 0 }];
+    let mut kept = chunks_or_nothing(&mut hidden, sizes.hidden, sizes.tiles);
+    x.par_chunks(sizes.input)
+        .zip(y.par_chunks_mut(sizes.output))
+        .zip(kept.par_iter_mut())
+        .for_each(|((x, y), hidden)| T::dispatch(isa, ForwardTile { network: &network, x, y, hidden }));
     (y, hidden)
 }
 
-fn backward<V: Vector + Sync>(
-    run: BackwardFn<V>,
-    stack: &ConvStack,
-    theta: &[V::Elem],
-    pass: Pass<V::Elem>,
-) -> (Vec<V::Elem>, Vec<V::Elem>) {
-    let sizes = TileSizes::new::<V>(stack, pass.x.len());
-    let network = Network::<V>::new(stack, theta, true);
-    let mut x_gradient = vec![V::Elem::default(); if pass.want_x { pass.x.len() } else { 0 }];
-    let mut wanted: Vec<&mut [V::Elem]> = match pass.want_x {
-        true => x_gradient.chunks_mut(sizes.input).collect(),
-        false => (0..sizes.tiles).map(|_| &mut [][..]).collect(),
+/// Gradients by `x` (empty unless wanted) and by the packed parameters.
+pub fn backward<T: Scalar>(isa: Isa, stack: &ConvStack, theta: &[T], pass: Pass<T>) -> (Vec<T>, Vec<T>) {
+    let sizes = TileSizes::new::<T>(isa, stack, pass.x.len());
+    let network = Network::new(stack, theta, isa, true);
+    let mut x_gradient = vec![T::default(); if pass.want_x { pass.x.len() } else { 0 }];
+    let mut wanted = chunks_or_nothing(&mut x_gradient, sizes.input, sizes.tiles);
+    let tile = |(tile, x_gradient): (usize, &mut &mut [T])| {
+        let kernel = BackwardTile {
+            network: &network,
+            x: part(pass.x, tile, sizes.input),
+            y: part(pass.y, tile, sizes.output),
+            y_gradient: part(pass.y_gradient, tile, sizes.output),
+            hidden: part(pass.hidden, tile, sizes.hidden),
+            x_gradient,
+        };
+        T::dispatch(isa, kernel)
     };
-    let gradients: Vec<Vec<V::Elem>> = wanted
-        .par_iter_mut()
-        .enumerate()
-        .map(|(tile, x_gradient)| {
-            let part = |all: &'_ [V::Elem], size: usize| -> std::ops::Range<usize> {
-                tile * size..((tile + 1) * size).min(all.len())
-            };
-            let tile = BackwardTile {
-                x: &pass.x[part(pass.x, sizes.input)],
-                y: &pass.y[part(pass.y, sizes.output)],
-                y_gradient: &pass.y_gradient[part(pass.y_gradient, sizes.output)],
-                hidden: &pass.hidden[part(pass.hidden, sizes.hidden)],
-                x_gradient,
-            };
-            // SAFETY: as in `forward`.
-            unsafe { run(&network, tile) }
-        })
-        .collect();
-    let mut theta_gradient = vec![V::Elem::default(); theta.len()];
-    for gradient in &gradients {
-        theta_gradient.iter_mut().zip(gradient).for_each(|(sum, &term)| *sum += term);
+    let gradients: Vec<Vec<T>> = wanted.par_iter_mut().enumerate().map(tile).collect();
+    (x_gradient, sum_in_order(&gradients, theta.len()))
+}
+
+/// The chunk of a tile; the last one may be shorter.
+pub(in crate::kernel) fn part<T>(all: &[T], tile: usize, size: usize) -> &[T] {
+    &all[tile * size..((tile + 1) * size).min(all.len())]
+}
+
+/// One chunk for each tile, all of them empty if there is nothing to chunk.
+pub(in crate::kernel) fn chunks_or_nothing<T>(all: &mut [T], size: usize, tiles: usize) -> Vec<&mut [T]> {
+    match all {
+        [] => (0..tiles).map(|_| &mut [][..]).collect(),
+        all => all.chunks_mut(size).collect(),
     }
-    (x_gradient, theta_gradient)
+}
+
+/// The sum of vectors in the order of the tiles, so that it does not depend on the number of threads.
+pub(in crate::kernel) fn sum_in_order<T: Scalar>(terms: &[Vec<T>], length: usize) -> Vec<T> {
+    let mut sum = vec![T::default(); length];
+    for term in terms {
+        sum.iter_mut().zip(term).for_each(|(sum, &term)| *sum += term);
+    }
+    sum
 }
 
 /// Elements per tile of every array, and how many tiles there are.
 struct TileSizes {
+    lanes: usize,
     batch: usize,
     tiles: usize,
     input: usize,
@@ -661,14 +676,16 @@ struct TileSizes {
 }
 
 impl TileSizes {
-    fn new<V: Vector>(stack: &ConvStack, x_len: usize) -> Self {
-        let tile = stack.volume() * V::LANES;
-        let batch = x_len / (stack.channels[0] * stack.volume());
+    fn new<T: Scalar>(isa: Isa, stack: &ConvStack, x_len: usize) -> Self {
+        let (lanes, _) = vector_shape::<T>(isa);
+        let tile = stack.volume() * lanes;
+        let batch = x_len / (stack.input_channels() * stack.volume());
         Self {
+            lanes,
             batch,
-            tiles: batch.div_ceil(V::LANES),
-            input: stack.channels[0] * tile,
-            output: stack.channels[stack.channels.len() - 1] * tile,
+            tiles: batch.div_ceil(lanes),
+            input: stack.input_channels() * tile,
+            output: stack.output_channels() * tile,
             hidden: stack.hidden_width() * tile,
         }
     }

@@ -1,7 +1,7 @@
 //! A stack of periodic convolutions as one operation: the conditioner network of every coupling layer.
 
-mod backward;
-mod cpu;
+pub(super) mod backward;
+pub(super) mod cpu;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -102,6 +102,16 @@ impl ConvStack {
         self.convolutions().iter().map(Convolution::multiply_adds).sum()
     }
 
+    /// Channels read.
+    pub fn input_channels(&self) -> usize {
+        self.channels[0]
+    }
+
+    /// Channels written.
+    pub fn output_channels(&self) -> usize {
+        self.channels[self.channels.len() - 1]
+    }
+
     /// Hidden activations per site.
     pub fn hidden_width(&self) -> usize {
         self.channels[1..self.channels.len() - 1].iter().sum()
@@ -146,7 +156,7 @@ pub fn conv_stack(x: Tensor<4>, parameters: Tensor<1>, stack: &Arc<ConvStack>) -
     Tensor::from_dispatch(y)
 }
 
-fn is_cpu(x: &Tensor<4>) -> bool {
+pub(super) fn is_cpu(x: &Tensor<4>) -> bool {
     x.device().inner() == burn::tensor::Device::flex()
 }
 

@@ -1,8 +1,8 @@
 //! The fused stack equals its reference for values and every gradient, on every instruction set.
 
-use super::cpu::{KernelScalar, Pass};
+use super::cpu::{self, Pass};
 use super::*;
-use crate::kernel::vector::Isa;
+use crate::kernel::vector::{Isa, Scalar};
 use crate::rng::Seed;
 use burn::tensor::{DType, Device, TensorData};
 
@@ -112,10 +112,10 @@ fn every_instruction_set_agrees_with_double_precision() {
     }
 }
 
-fn run<T: KernelScalar>(isa: Isa, stack: &ConvStack, x: &[T], theta: &[T], g: &[T]) -> [Vec<T>; 3] {
-    let (y, hidden) = T::forward(isa, stack, x, theta, true);
+fn run<T: Scalar>(isa: Isa, stack: &ConvStack, x: &[T], theta: &[T], g: &[T]) -> [Vec<T>; 3] {
+    let (y, hidden) = cpu::forward(isa, stack, x, theta, true);
     let pass = Pass { x, y: &y, hidden: &hidden, y_gradient: g, want_x: true };
-    let (dx, dtheta) = T::backward(isa, stack, theta, pass);
+    let (dx, dtheta) = cpu::backward(isa, stack, theta, pass);
     [y, dx, dtheta]
 }
 
@@ -138,7 +138,7 @@ fn numbers_that_are_no_numbers_stay_visible() {
             let theta: Vec<f32> =
                 (0..stack.parameter_count()).map(|i| if i % 2 == 0 { poison } else { -poison }).collect();
             for isa in Isa::available() {
-                let (y, _) = f32::forward(isa, &stack, &x, &theta, false);
+                let (y, _) = cpu::forward(isa, &stack, &x, &theta, false);
                 let written = y.iter().filter(|y| **y != 0.0);
                 let lost = written.filter(|y| !y.is_nan()).count();
                 assert_eq!(lost, 0, "{} with {poison} in {:?}", isa.name(), stack.channels);

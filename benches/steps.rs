@@ -1,0 +1,193 @@
+//! Training steps and sampling over lattices, batches and networks: samples/s, GFLOP/s and share of the FMA peak.
+//!
+//! usage: cargo bench --bench steps [-- [NET] [L=EXTENT] [B=BATCH] [--seconds S] [--all]]
+//!
+//! Each cell runs for about S seconds (default 1.5) and its median step is reported. Cells whose single step would
+//! take more than 20 s are left out unless `--all` is given: the batch is split into micro-batches, so their speed
+//! is that of the next smaller batch.
+
+use flowqcd::device::{self, ComputeDevice};
+use flowqcd::flow::Flow;
+use flowqcd::kernel::{ConvStack, Isa, conv_stack, fma_peak};
+use flowqcd::lattice::Lattice;
+use flowqcd::rng::Seed;
+use flowqcd::sample;
+use flowqcd::spec::{FlowSpec, Spec, TrainSpec};
+use flowqcd::theory::Phi4;
+use flowqcd::train::Trainer;
+use std::sync::Arc;
+use std::time::Instant;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const EXTENTS: [usize; 4] = [8, 10, 16, 32];
+const BATCHES: [usize; 3] = [128, 1024, 16384];
+const LONGEST_STEP_S: f64 = 20.0;
+
+/// Layers, kernel size and hidden widths. The paper's text does not give the sizes in the legend of its Fig. 6;
+/// these two bracket Fig. 1's network from below and above.
+const NETS: [(&str, usize, usize, [usize; 2]); 3] =
+    [("fig1", 24, 5, [12, 12]), ("small", 8, 3, [12, 12]), ("large", 32, 7, [12, 12])];
+
+struct Options {
+    words: Vec<String>,
+    seconds: f64,
+    all: bool,
+}
+
+impl Options {
+    fn parse() -> Self {
+        let mut words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+        let all = words.iter().any(|word| word == "--all");
+        let seconds = words.iter().position(|word| word == "--seconds").map(|at| {
+            words.remove(at);
+            words.remove(at).parse().expect("--seconds takes a number")
+        });
+        words.retain(|word| word != "--all");
+        Self { words, seconds: seconds.unwrap_or(1.5), all }
+    }
+
+    /// Whether every given word fits this cell.
+    fn wants(&self, net: &str, extent: usize, batch: usize) -> bool {
+        let fits = |word: &String| match word.split_once('=') {
+            Some(("L", value)) => value == extent.to_string(),
+            Some(("B", value)) => value == batch.to_string(),
+            _ => word == net,
+        };
+        self.words.iter().all(fits)
+    }
+}
+
+fn main() {
+    let options = Options::parse();
+    let peak = fma_peak();
+    println!("{} threads, {}, FMA peak {:.0} GFLOP/s", device::threads(), Isa::active().name(), peak / 1e9);
+    println!("{:8} {:>3} {:>6}  {:^33}  {:^33}", "net", "L", "batch", "training step", "sampling");
+    let unit = format!("{:>11} {:>10} {:>10}", "samples/s", "GFLOP/s", "of peak");
+    println!("{:8} {:>3} {:>6}  {unit}  {unit}", "", "", "");
+    for (net, layers, kernel, hidden) in NETS {
+        for extent in EXTENTS {
+            for batch in BATCHES.into_iter().filter(|&batch| options.wants(net, extent, batch)) {
+                let flow = Cell::flow(layers, kernel, &hidden, extent, batch);
+                flow.report(net, &options, peak);
+            }
+        }
+    }
+    for extent in EXTENTS {
+        for batch in BATCHES.into_iter().filter(|&batch| options.wants("gauge", extent, batch)) {
+            report_gauge(extent, batch, &options, peak);
+        }
+    }
+}
+
+/// One flow on one lattice with one batch.
+struct Cell {
+    extent: usize,
+    batch: usize,
+    flow: Flow,
+    action: Phi4,
+    train: TrainSpec,
+}
+
+impl Cell {
+    fn flow(layers: usize, kernel: usize, hidden: &[usize], extent: usize, batch: usize) -> Self {
+        let text = format!(
+            "version = 1\nseed = 1\ntheory.phi4 = {{ extents = [{extent}, {extent}], mass_squared = -1.0, coupling = 1.0 }}\n\
+             flow.affine = {{ layers = {layers}, kernel_size = {kernel}, hidden = {hidden:?} }}\n\
+             train.batch.size = {batch}\ntrain.optimizer.adam.learning_rate = 1e-3\ntrain.stop.steps = 1\n"
+        );
+        let spec = Spec::parse(&text, &[]).expect("the specification is valid");
+        let lattice = Lattice::new([extent, extent]);
+        let flow = Flow::new(&FlowSpec { affine: spec.flow.affine.clone() }, lattice);
+        Self { extent, batch, flow, action: Phi4::new(lattice, -1.0, 1.0), train: spec.train }
+    }
+
+    fn report(&self, net: &str, options: &Options, peak: f64) {
+        let device = ComputeDevice::cpu();
+        let seed = Seed(1);
+        let trainer = Trainer::new(&self.flow, &self.action, &self.train, &device, seed);
+        let mut state = trainer.initial_state(seed);
+        let flops = self.flow.flops_per_sample();
+        if !options.all && 3.0 * flops * self.batch as f64 / (0.4 * peak) > LONGEST_STEP_S {
+            println!(
+                "{net:8} {:>3} {:>6}  left out: one step takes more than {LONGEST_STEP_S} s",
+                self.extent, self.batch
+            );
+            return;
+        }
+        let train = median_seconds(options.seconds, || {
+            trainer.step(&mut state).expect("finite");
+        });
+        let stream = seed.stream("bench");
+        let parameters = &state.parameters;
+        let sample = median_seconds(options.seconds, || {
+            sample::draw(&self.flow, parameters, &self.action, &device, &stream, self.batch, &[]);
+        });
+        let speed = |seconds: f64, flops: f64| speed(self.batch, seconds, flops, peak);
+        println!(
+            "{net:8} {:>3} {:>6}  {}  {}",
+            self.extent,
+            self.batch,
+            speed(train, 3.0 * flops),
+            speed(sample, flops)
+        );
+    }
+}
+
+/// The conditioner of the gauge-equivariant coupling, 6 → 32 → 32 → 25 channels, K = 3: an eighth of the links is
+/// active, so the network reads one stripe in two and writes the sites of the active plaquettes.
+fn report_gauge(extent: usize, batch: usize, options: &Options, peak: f64) {
+    use burn::tensor::Tensor;
+    let mut stack = ConvStack::new([extent, extent], vec![6, 32, 32, 25], 3);
+    stack.inputs = (0..extent * extent).map(|site| site % extent % 2 == 1).collect();
+    stack.outputs = (0..extent * extent).map(|site| (site % extent + 2 * (site / extent)) % 4 == 0).collect();
+    let stack = Arc::new(stack);
+    let device = ComputeDevice::cpu();
+    let stream = Seed(1).stream("gauge");
+    let theta = stream.uniforms(0, stack.parameter_count(), 0.1);
+    // One micro-batch at a time, as training does.
+    let size = batch.min(128);
+    let x = stream.normals(1, size, 6 * extent * extent);
+    let field = |device: &burn::tensor::Device| {
+        let data = burn::tensor::TensorData::new(x.clone(), [size, 6, extent, extent]);
+        (Tensor::<4>::from_data(data, device), Tensor::<1>::from_data(&theta[..], device))
+    };
+    let forward = median_seconds(options.seconds, || {
+        let (x, theta) = field(&device.plain());
+        (0..batch / size).for_each(|_| drop(conv_stack(x.clone(), theta.clone(), &stack)));
+    });
+    let both = median_seconds(options.seconds, || {
+        let (x, theta) = field(&device.autodiff());
+        for _ in 0..batch / size {
+            let (x, theta) = (x.clone().require_grad(), theta.clone().require_grad());
+            drop(conv_stack(x, theta, &stack).sum().backward());
+        }
+    });
+    let flops = 2.0 * stack.multiply_adds() as f64;
+    println!(
+        "{:8} {extent:>3} {batch:>6}  {}  {}",
+        "gauge",
+        speed(batch, both, 3.0 * flops, peak),
+        speed(batch, forward, flops, peak)
+    );
+}
+
+fn speed(batch: usize, seconds: f64, flops: f64, peak: f64) -> String {
+    let rate = batch as f64 / seconds;
+    format!("{rate:>11.0} {:>10.1} {:>9.1}%", rate * flops / 1e9, 100.0 * rate * flops / peak)
+}
+
+/// Median time of one call: one call to warm up, then as many as fit, three at least.
+fn median_seconds(budget_s: f64, mut call: impl FnMut()) -> f64 {
+    call();
+    let start = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < 3 || start.elapsed().as_secs_f64() < budget_s {
+        let begin = Instant::now();
+        call();
+        times.push(begin.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}

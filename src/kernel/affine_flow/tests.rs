@@ -1,0 +1,129 @@
+//! The fused flow equals its reference for values and every gradient, both ways and on every instruction set.
+
+use super::*;
+use crate::kernel::vector::{Isa, Scalar};
+use crate::lattice::Lattice;
+use crate::rng::Seed;
+use burn::tensor::{DType, Device, TensorData};
+
+/// Rounding of a few layers of sums of order one.
+const F32_TOLERANCE: f64 = 3e-4;
+const F64_TOLERANCE: f64 = 1e-11;
+
+/// Checkerboard flows on even lattices, and flows with other patterns on odd ones.
+fn flows() -> Vec<(usize, Arc<AffineFlow>)> {
+    let flow = |extents: [usize; 2], channels: &[usize], kernel, count: usize, period: usize| {
+        let lattice = Lattice::new(extents);
+        let layer = |index: usize| {
+            let mut stack = ConvStack::new(extents, channels.to_vec(), kernel);
+            let active =
+                |site: usize| lattice.coordinates(site).iter().sum::<usize>() % period == index % period;
+            stack.outputs = (0..lattice.volume()).map(active).collect();
+            stack.inputs = stack.outputs.iter().map(|on| !on).collect();
+            stack.activation = OutputActivation::Tanh;
+            Arc::new(stack)
+        };
+        Arc::new(AffineFlow::new((0..count).map(layer).collect()))
+    };
+    vec![
+        (19, flow([6, 4], &[1, 12, 12, 2], 3, 4, 2)),
+        (3, flow([5, 7], &[1, 5, 2], 5, 3, 3)),
+        (33, flow([4, 4], &[1, 2], 1, 2, 2)),
+    ]
+}
+
+/// Field, log det, gradients by the field and by the parameters.
+type Results = [Vec<f64>; 4];
+
+fn by_autodiff(
+    f: impl Fn(Tensor<4>, Tensor<1>) -> (Tensor<4>, Tensor<1>),
+    flow: &AffineFlow,
+    batch: usize,
+    dtype: DType,
+) -> Results {
+    let device = Device::flex().autodiff();
+    let draw = |name: &str, shape: &[usize], factor: f64| {
+        let values = Seed(6).stream(name).normals(0, 1, shape.iter().product());
+        let values: Vec<f64> = values.into_iter().map(|v| factor * f64::from(v)).collect();
+        TensorData::new(values, shape.to_vec()).convert_dtype(dtype)
+    };
+    let [t, s] = flow.extents();
+    let x = Tensor::<4>::from_data(draw("x", &[batch, 1, t, s], 1.0), (&device, dtype)).require_grad();
+    let theta = draw("theta", &[flow.parameter_count()], 0.2);
+    let theta = Tensor::<1>::from_data(theta, (&device, dtype)).require_grad();
+    let (y, log_det) = f(x.clone(), theta.clone());
+    let by_y = Tensor::<4>::from_data(draw("by y", &[batch, 1, t, s], 1.0), (&device, dtype));
+    let by_log_det = Tensor::<1>::from_data(draw("by log det", &[batch], 1.0), (&device, dtype));
+    let grads = ((y.clone() * by_y).sum() + (log_det.clone() * by_log_det).sum()).backward();
+    let list = |data: TensorData| data.iter::<f64>().collect::<Vec<f64>>();
+    [
+        list(y.into_data()),
+        list(log_det.into_data()),
+        list(x.grad(&grads).expect("tracked").into_data()),
+        list(theta.grad(&grads).expect("tracked").into_data()),
+    ]
+}
+
+fn assert_close(found: &Results, expected: &Results, tolerance: f64, what: &str) {
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert_eq!(found.len(), expected.len(), "result {index} of {what}");
+        let scale = expected.iter().fold(1f64, |scale, v| scale.max(v.abs()));
+        for (a, b) in found.iter().zip(expected) {
+            assert!((a - b).abs() <= tolerance * scale, "result {index} of {what}: {a} is not {b}");
+        }
+    }
+}
+
+#[test]
+fn fused_equals_reference_for_values_and_every_gradient() {
+    for (dtype, tolerance) in [(DType::F32, F32_TOLERANCE), (DType::F64, F64_TOLERANCE)] {
+        for (batch, flow) in flows() {
+            for direction in [Direction::Forward, Direction::Inverse] {
+                let fused =
+                    by_autodiff(|x, theta| affine_flow(x, theta, &flow, direction), &flow, batch, dtype);
+                let plain =
+                    by_autodiff(|x, theta| reference(x, theta, &flow, direction), &flow, batch, dtype);
+                assert_close(
+                    &fused,
+                    &plain,
+                    tolerance,
+                    &format!("{direction:?} in {dtype:?}, batch {batch}"),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_instruction_set_agrees_with_double_precision() {
+    for (batch, flow) in flows() {
+        let volume = flow.volume();
+        let x = Seed(7).stream("x").normals(0, batch, volume);
+        let theta: Vec<f32> =
+            Seed(7).stream("theta").normals(0, 1, flow.parameter_count()).iter().map(|v| 0.2 * v).collect();
+        let g = Seed(7).stream("g").normals(0, batch, volume + 1);
+        let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+        for direction in [Direction::Forward, Direction::Inverse] {
+            let exact = run(Isa::Portable, &flow, direction, &wide(&x), &wide(&theta), &wide(&g));
+            for isa in Isa::available() {
+                let found = run(isa, &flow, direction, &x, &theta, &g).map(|values| wide(&values));
+                let what = format!("{direction:?} with {}, batch {batch}", isa.name());
+                assert_close(&found, &exact, F32_TOLERANCE, &what);
+            }
+        }
+    }
+}
+
+fn run<T: Scalar>(
+    isa: Isa,
+    flow: &AffineFlow,
+    direction: Direction,
+    x: &[T],
+    theta: &[T],
+    g: &[T],
+) -> [Vec<T>; 4] {
+    let (y, mut saved) = cpu::forward(isa, flow, direction, x, theta, true);
+    let (by_x, by_theta) = cpu::backward(isa, flow, direction, theta, &mut saved, g, true);
+    let (unkept, _) = cpu::forward(isa, flow, direction, x, theta, false);
+    [y, unkept, by_x, by_theta]
+}
