@@ -22,8 +22,13 @@ impl ComputeDevice {
     /// `auto` is the CPU: its fused kernels outrun the plain tensor operations that `wgpu` runs so far.
     ///
     /// # Errors
-    /// [`Error::Usage`] for an unknown name, [`Error::Device`] if there is no such adapter.
+    /// [`Error::Usage`] for an unknown name or instruction set, [`Error::Device`] if there is no such adapter.
     pub fn select(name: &str) -> Result<Self> {
+        Isa::requested().map_err(|asked| {
+            let names: Vec<&str> = Isa::available().into_iter().map(Isa::name).collect();
+            let message = format!("FLOWQCD_ISA = {asked}: this machine has {}", names.join(", "));
+            Error::Usage { message, hint: "leave FLOWQCD_ISA unset to take the best".into() }
+        })?;
         match name.split_once(':').map_or((name, None), |(kind, adapter)| (kind, Some(adapter))) {
             ("auto" | "cpu", None) => Ok(Self::cpu()),
             ("wgpu", adapter) => Self::wgpu(name, adapter),

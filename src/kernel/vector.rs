@@ -400,16 +400,20 @@ impl Isa {
         found
     }
 
-    /// The path in use: the best one, or the one that `FLOWQCD_ISA` (avx512, avx2, neon, portable) names if
-    /// this machine has it.
+    /// The path in use: the best one, or the one that `FLOWQCD_ISA` names.
     pub fn active() -> Self {
         static ACTIVE: OnceLock<Isa> = OnceLock::new();
-        *ACTIVE.get_or_init(|| {
-            let available = Self::available();
-            let asked = std::env::var("FLOWQCD_ISA").unwrap_or_default();
-            let named = available.iter().find(|isa| isa.name() == asked);
-            *named.unwrap_or(&available[0])
-        })
+        *ACTIVE.get_or_init(|| Self::requested().ok().flatten().unwrap_or(Self::available()[0]))
+    }
+
+    /// The path that the environment variable `FLOWQCD_ISA` (avx512, avx2, neon, portable) names, if it is set.
+    ///
+    /// # Errors
+    /// The name, if this machine has no such path.
+    pub fn requested() -> Result<Option<Self>, String> {
+        let Ok(name) = std::env::var("FLOWQCD_ISA") else { return Ok(None) };
+        let found = Self::available().into_iter().find(|isa| isa.name() == name);
+        found.map(Some).ok_or(name)
     }
 
     /// Lower-case name, as in `FLOWQCD_ISA`.

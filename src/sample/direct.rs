@@ -1,6 +1,7 @@
 //! Direct sampling: independent configurations of the model with `log w = -S - log q`.
 
 use crate::device::ComputeDevice;
+use crate::error::Result;
 use crate::flow::Flow;
 use crate::rng::Stream;
 use crate::theory::{Action, observable::Observable};
@@ -20,37 +21,49 @@ pub struct Draws {
     pub wall_s: f64,
 }
 
-/// Draws the items `0..count` of a stream through the flow and measures them; memory holds one batch of fields.
-pub fn draw(
-    flow: &Flow,
-    parameters: &[f32],
-    action: &dyn Action,
-    device: &ComputeDevice,
-    stream: &Stream,
-    count: usize,
-    observables: &[Observable],
-) -> Draws {
-    let start = Instant::now();
-    let bound = flow.bind(parameters, &device.plain());
-    let mut draws = Draws {
-        log_weights: Vec::with_capacity(count),
-        observables: vec![Vec::with_capacity(count); observables.len()],
-        wall_s: 0.0,
-    };
-    let numbers: usize = flow.field_shape().iter().product();
-    for first in (0..count).step_by(BATCH) {
-        let size = BATCH.min(count - first);
-        let z = flow.base().draw(stream, first as u64, size);
-        let (phi, log_q) = bound.sample_and_log_prob(bound.field(z));
-        let phi: Vec<f64> = phi.into_data().iter::<f64>().collect();
-        for (phi, log_q) in phi.chunks_exact(numbers).zip(log_q.into_data().iter::<f64>()) {
-            let s = action.action_f64(phi);
-            draws.log_weights.push(-s - log_q);
-            for (values, observable) in draws.observables.iter_mut().zip(observables) {
-                values.push((observable.measure)(phi, s));
+/// A trained model and what it is to be measured with.
+pub struct DirectSampler<'a> {
+    /// The architecture.
+    pub flow: &'a Flow,
+    /// Its parameters.
+    pub parameters: &'a [f32],
+    /// The target.
+    pub action: &'a dyn Action,
+    /// Where to compute.
+    pub device: &'a ComputeDevice,
+    /// What to measure.
+    pub observables: &'a [Observable],
+}
+
+impl DirectSampler<'_> {
+    /// Draws the items `0..count` of a stream and measures them; memory holds one batch of fields.
+    ///
+    /// # Errors
+    /// What `go_on` returns, which is asked after every batch.
+    pub fn draw(&self, stream: &Stream, count: usize, go_on: &dyn Fn() -> Result<()>) -> Result<Draws> {
+        let start = Instant::now();
+        let bound = self.flow.bind(self.parameters, &self.device.plain());
+        let mut draws = Draws {
+            log_weights: Vec::with_capacity(count),
+            observables: vec![Vec::with_capacity(count); self.observables.len()],
+            wall_s: 0.0,
+        };
+        let numbers: usize = self.flow.field_shape().iter().product();
+        for first in (0..count).step_by(BATCH) {
+            let size = BATCH.min(count - first);
+            let z = self.flow.base().draw(stream, first as u64, size);
+            let (phi, log_q) = bound.sample_and_log_prob(bound.field(z));
+            let phi: Vec<f64> = phi.into_data().iter::<f64>().collect();
+            for (phi, log_q) in phi.chunks_exact(numbers).zip(log_q.into_data().iter::<f64>()) {
+                let s = self.action.action_f64(phi);
+                draws.log_weights.push(-s - log_q);
+                for (values, observable) in draws.observables.iter_mut().zip(self.observables) {
+                    values.push((observable.measure)(phi, s));
+                }
             }
+            go_on()?;
         }
+        draws.wall_s = start.elapsed().as_secs_f64();
+        Ok(draws)
     }
-    draws.wall_s = start.elapsed().as_secs_f64();
-    draws
 }

@@ -2,4 +2,4 @@
 
 mod direct;
 
-pub use direct::{Draws, draw};
+pub use direct::{DirectSampler, Draws};

@@ -12,7 +12,7 @@ use crate::device::{self, ComputeDevice};
 use crate::error::{Error, Result};
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::sample::{self, Draws};
+use crate::sample::{DirectSampler, Draws};
 use crate::spec::Spec;
 use crate::stats::{Estimate, effective_sample_size, free_energy, kullback_leibler, reweighted_mean};
 use crate::theory::{self, Action};
@@ -150,19 +150,29 @@ impl Run<'_> {
         ess_table: &mut Table<EssRow>,
     ) -> Result<Summary> {
         let seed = Seed(self.spec.seed);
+        let observables = action.observables();
+        let sampler = DirectSampler {
+            flow,
+            parameters: &state.parameters,
+            action: &**action,
+            device: self.device,
+            observables: &observables,
+        };
         let draw = |stream: &str, count: usize| {
-            let (stream, observables) = (seed.stream(stream), action.observables());
-            sample::draw(flow, &state.parameters, &**action, self.device, &stream, count, &observables)
+            sampler.draw(&seed.stream(stream), count, &|| self.go_on(state.step))
         };
         self.progress.note(&format!("evaluating on {} fresh configurations", self.spec.evaluate.samples));
-        let evaluation = draw("evaluate/final", self.spec.evaluate.samples);
+        let evaluation = draw("evaluate/final", self.spec.evaluate.samples)?;
         let row = ess_row("final", state, &evaluation.log_weights, &**action)?;
         ess_table.append(&row)?;
 
-        let sampled = self.spec.sample.direct.as_ref().map(|direct| {
-            self.progress.note(&format!("sampling {} configurations", direct.configurations));
-            draw("sample/direct", direct.configurations)
-        });
+        let sampled = match &self.spec.sample.direct {
+            Some(direct) => {
+                self.progress.note(&format!("sampling {} configurations", direct.configurations));
+                Some(draw("sample/direct", direct.configurations)?)
+            }
+            None => None,
+        };
         let draws = sampled.as_ref().unwrap_or(&evaluation);
         check_finite(state, &draws.log_weights)?;
         let mut observables = Table::create(&self.dir.file("observables.csv"))?;
@@ -186,6 +196,13 @@ impl Run<'_> {
             configurations_per_s: 1.0 / cost.sample_s_per_configuration,
             effective_samples_per_s: cost.effective_samples_per_s,
         })
+    }
+
+    /// # Errors
+    /// [`Error::Interrupted`] once a signal has arrived.
+    fn go_on(&self, step: u64) -> Result<()> {
+        let Some(signal) = self.interrupt.signal() else { return Ok(()) };
+        Err(Error::Interrupted { signal, step, resume: self.resume_command.clone() })
     }
 
     fn cost_row(&self, flow: &Flow, state: &TrainState, draws: &Draws, stop_reason: &str) -> CostRow {
@@ -255,8 +272,15 @@ impl Recorder<'_> {
     fn evaluate(&mut self, state: &TrainState) -> Result<()> {
         let run = self.run;
         let stream = Seed(run.spec.seed).stream(&format!("evaluate/{}", state.step));
-        let count = run.spec.evaluate.samples;
-        let draws = sample::draw(self.flow, &state.parameters, self.action, run.device, &stream, count, &[]);
+        let sampler = DirectSampler {
+            flow: self.flow,
+            parameters: &state.parameters,
+            action: self.action,
+            device: run.device,
+            observables: &[],
+        };
+        // An interruption waits for the end of an evaluation, so that every row is complete.
+        let draws = sampler.draw(&stream, run.spec.evaluate.samples, &|| Ok(()))?;
         self.ess.append(&ess_row("train_eval", state, &draws.log_weights, self.action)?)
     }
 }
@@ -271,10 +295,9 @@ impl Observer for Recorder<'_> {
             self.evaluate(state)?;
         }
         self.run.progress.step(&spec.train.stop, state, info);
-        if let Some(signal) = self.run.interrupt.signal() {
+        if let Err(interrupted) = self.run.go_on(state.step) {
             self.save(state, None)?;
-            let resume = self.run.resume_command.clone();
-            return Err(Error::Interrupted { signal, step: state.step, resume });
+            return Err(interrupted);
         }
         if self.saved.elapsed().as_secs_f64() >= spec.train.checkpoint_seconds {
             self.save(state, None)?;

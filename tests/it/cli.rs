@@ -68,6 +68,18 @@ fn run_refuses_an_unknown_device() {
 }
 
 #[test]
+fn an_instruction_set_can_be_forced_and_must_exist() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 5"));
+    let run = |isa: &str| sandbox.flowqcd_with(("FLOWQCD_ISA", isa), &["run", "tiny.toml", "--out", isa]);
+    let refused = run("abacus");
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("FLOWQCD_ISA = abacus: this machine has "), "{}", refused.stderr);
+    run("portable").succeeds();
+    assert!(sandbox.read("portable/manifest.json").contains("cpu (portable)"));
+}
+
+#[test]
 fn run_writes_every_file_of_the_contract() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);

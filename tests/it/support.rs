@@ -47,6 +47,12 @@ impl Sandbox {
         Finished::new(self.command(arguments).output().expect("the program starts"))
     }
 
+    /// Runs the program with an environment variable set.
+    pub fn flowqcd_with(&self, variable: (&str, &str), arguments: &[&str]) -> Finished {
+        let mut command = self.command(arguments);
+        Finished::new(command.env(variable.0, variable.1).output().expect("the program starts"))
+    }
+
     /// Starts the program and leaves it running.
     pub fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
