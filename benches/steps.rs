@@ -147,7 +147,8 @@ fn report_gauge(extent: usize, batch: usize, options: &Options, peak: f64) {
     use burn::tensor::Tensor;
     let mut stack = ConvStack::new([extent, extent], vec![6, 32, 32, 25], 3);
     stack.inputs = (0..extent * extent).map(|site| site % extent % 2 == 1).collect();
-    stack.outputs = (0..extent * extent).map(|site| (site % extent + 2 * (site / extent)) % 4 == 0).collect();
+    stack.outputs =
+        (0..extent * extent).map(|site| (site % extent + 2 * (site / extent)).is_multiple_of(4)).collect();
     let stack = Arc::new(stack);
     let device = ComputeDevice::cpu();
     let stream = Seed(1).stream("gauge");
