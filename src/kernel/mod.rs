@@ -2,6 +2,7 @@
 
 pub mod affine_flow;
 pub mod conv_stack;
+mod pool;
 mod vector;
 
 pub use vector::{Isa, fma_peak};

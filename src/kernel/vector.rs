@@ -4,6 +4,7 @@
 //! methods are `inline(always)`: they become single instructions inside the `#[target_feature]` functions that
 //! [`Isa::dispatch`] selects, and must not be called from elsewhere with an instruction set the machine lacks.
 
+use super::pool::Pool;
 use std::ops::{Add, AddAssign, Mul, Neg, Sub};
 use std::sync::OnceLock;
 
@@ -26,6 +27,8 @@ pub trait Scalar:
     fn tanh_in_place(values: &mut [Self]);
     /// `e^self`.
     fn exponential(self) -> Self;
+    /// Spare buffers of this type.
+    fn pool() -> &'static Pool<Self>;
     /// Runs a kernel with the vectors of an instruction set.
     fn dispatch<K: Kernel<Elem = Self>>(isa: Isa, kernel: K) -> K::Output;
     /// `gradient · (1 - y²)`, the derivative of `y = tanh(x)` applied to a gradient.
@@ -48,6 +51,11 @@ impl Scalar for f32 {
     #[inline(always)]
     fn exponential(self) -> Self {
         exp_f32(self)
+    }
+
+    fn pool() -> &'static Pool<Self> {
+        static POOL: Pool<f32> = Pool::new();
+        &POOL
     }
 
     fn dispatch<K: Kernel<Elem = Self>>(isa: Isa, kernel: K) -> K::Output {
@@ -87,6 +95,11 @@ impl Scalar for f64 {
     #[inline(always)]
     fn exponential(self) -> Self {
         self.exp()
+    }
+
+    fn pool() -> &'static Pool<Self> {
+        static POOL: Pool<f64> = Pool::new();
+        &POOL
     }
 
     fn dispatch<K: Kernel<Elem = Self>>(_: Isa, kernel: K) -> K::Output {

@@ -2,6 +2,7 @@
 
 use super::{AffineFlow, Direction, cpu};
 use crate::kernel::conv_stack::backward::tensor;
+use crate::kernel::pool::give;
 use crate::kernel::vector::{Isa, Scalar};
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -83,6 +84,15 @@ struct Pass {
     tiles: Arc<Mutex<Tiles>>,
     flow: Arc<AffineFlow>,
     direction: Direction,
+}
+
+impl Drop for Tiles {
+    fn drop(&mut self) {
+        match self {
+            Self::F32(tiles) => tiles.drain(..).for_each(|tile| give(f32::pool(), tile)),
+            Self::F64(tiles) => tiles.drain(..).for_each(|tile| give(f64::pool(), tile)),
+        }
+    }
 }
 
 /// Layer inputs, hidden activations and outputs of every tile.

@@ -1,7 +1,10 @@
 //! The affine flow on the CPU, tile by tile; tiles are those of [`crate::kernel::conv_stack`].
 
 use super::{AffineFlow, Direction};
-use crate::kernel::conv_stack::cpu::{Network, chunks_or_nothing, gathered, part, scatter, sum_in_order};
+use crate::kernel::conv_stack::cpu::{
+    Network, Sweep, chunks_or_nothing, gathered, part, scatter, sum_in_order,
+};
+use crate::kernel::pool::{give, take};
 use crate::kernel::vector::{Isa, Kernel, Scalar, Vector, vector_shape};
 use rayon::prelude::*;
 
@@ -13,12 +16,12 @@ struct Layers<'a, T> {
 }
 
 impl<'a, T: Scalar> Layers<'a, T> {
-    fn new(flow: &'a AffineFlow, theta: &'a [T], isa: Isa, direction: Direction, backward: bool) -> Self {
+    fn new(flow: &'a AffineFlow, theta: &'a [T], isa: Isa, direction: Direction, sweep: Sweep) -> Self {
         let network = |layer: usize| {
             let range = flow.parameters[layer].clone();
-            (Network::new(&flow.layers[layer], &theta[range.clone()], isa, backward), range)
+            (Network::new(&flow.layers[layer], &theta[range.clone()], isa, sweep), range)
         };
-        Self { flow, direction, networks: flow.order(direction).into_iter().map(network).collect() }
+        Self { flow, direction, networks: flow.order(direction).into_par_iter().map(network).collect() }
     }
 }
 
@@ -62,7 +65,8 @@ impl<T: Scalar> Kernel for ForwardTile<'_, T> {
         let mut log_det = vec![T::default(); V::LANES];
         let sizes = self.layers.networks.iter().map(|(network, _)| Saved::size(network, tile));
         let length = if self.keep { sizes.sum() } else { sizes.max().unwrap_or(0) };
-        let mut memory = vec![T::default(); length];
+        // Whatever is read of it has been written before: the networks go by their site lists.
+        let mut memory = take(T::pool(), length);
         let mut start = 0;
         for (network, _) in &self.layers.networks {
             let size = Saved::size(network, tile);
@@ -91,7 +95,11 @@ impl<T: Scalar> Kernel for ForwardTile<'_, T> {
             }
             row[volume] = log_det[lane];
         }
-        if self.keep { memory } else { Vec::new() }
+        if self.keep {
+            return memory;
+        }
+        give(T::pool(), memory);
+        Vec::new()
     }
 }
 
@@ -117,13 +125,14 @@ impl<T: Scalar> Kernel for BackwardTile<'_, T> {
         let (g, log_det_gradient) = both.split_at(tile);
         let mut g = g.to_vec();
         let mut gradient = vec![T::default(); self.layers.flow.parameter_count()];
-        let mut input_gradient = vec![T::default(); tile];
+        let mut input_gradient = take(T::pool(), tile);
         let mut end = self.saved.len();
         for (index, (network, range)) in self.layers.networks.iter().enumerate().rev() {
             let start = end - Saved::size(network, tile);
             let saved = Saved::split(&mut self.saved[start..end], network, tile);
             end = start;
-            let mut out_gradient = vec![T::default(); 2 * tile];
+            // `backward_tile` gives it back.
+            let mut out_gradient = take(T::pool(), 2 * tile);
             for &site in network.out_sites() {
                 let (s, t) = saved.out[2 * site * V::LANES..][..2 * V::LANES].split_at(V::LANES);
                 let place = &mut out_gradient[2 * site * V::LANES..][..2 * V::LANES];
@@ -164,6 +173,7 @@ impl<T: Scalar> Kernel for BackwardTile<'_, T> {
         if !self.x_gradient.is_empty() {
             scatter(&g, 1, volume, V::LANES, self.x_gradient);
         }
+        give(T::pool(), input_gradient);
         gradient
     }
 }
@@ -179,7 +189,7 @@ pub fn forward<T: Scalar>(
 ) -> (Vec<T>, Vec<Vec<T>>) {
     let (lanes, _) = vector_shape::<T>(isa);
     let volume = flow.volume();
-    let layers = Layers::new(flow, theta, isa, direction, false);
+    let layers = Layers::new(flow, theta, isa, direction, Sweep::Forward);
     let mut y = vec![T::default(); x.len() / volume * (volume + 1)];
     let tiles = x.par_chunks(lanes * volume).zip(y.par_chunks_mut(lanes * (volume + 1)));
     let saved = tiles.map(|(x, y)| T::dispatch(isa, ForwardTile { layers: &layers, x, y, keep })).collect();
@@ -198,7 +208,7 @@ pub fn backward<T: Scalar>(
 ) -> (Vec<T>, Vec<T>) {
     let (lanes, _) = vector_shape::<T>(isa);
     let volume = flow.volume();
-    let layers = Layers::new(flow, theta, isa, direction, true);
+    let layers = Layers::new(flow, theta, isa, direction, Sweep::Backward);
     let batch = y_gradient.len() / (volume + 1);
     let mut x_gradient = vec![T::default(); if want_x { batch * volume } else { 0 }];
     let mut wanted = chunks_or_nothing(&mut x_gradient, lanes * volume, saved.len());

@@ -10,6 +10,7 @@
 
 use super::ConvStack;
 use super::plan::{Convolution, SiteGroup};
+use crate::kernel::pool::{give, take};
 use crate::kernel::vector::{Isa, Kernel, Scalar, Vector, vector_shape};
 use rayon::prelude::*;
 
@@ -400,6 +401,15 @@ unsafe fn weight_gradient<V: Vector>(
     }
 }
 
+/// Which pass the weights are packed for.
+#[derive(Clone, Copy)]
+pub(in crate::kernel) enum Sweep {
+    /// From inputs to outputs.
+    Forward,
+    /// From gradients by the outputs to gradients by inputs and weights.
+    Backward,
+}
+
 /// The stack with its weights packed for vectors with a given number of registers.
 pub(in crate::kernel) struct Network<'a, T> {
     pub stack: &'a ConvStack,
@@ -410,7 +420,7 @@ pub(in crate::kernel) struct Network<'a, T> {
 }
 
 impl<'a, T: Scalar> Network<'a, T> {
-    pub fn new(stack: &'a ConvStack, parameters: &'a [T], isa: Isa, with_backward: bool) -> Self {
+    pub fn new(stack: &'a ConvStack, parameters: &'a [T], isa: Isa, pass: Sweep) -> Self {
         assert_eq!(parameters.len(), stack.parameter_count(), "packed parameters of {stack:?}");
         let (_, registers) = vector_shape::<T>(isa);
         let sizes = if registers == 32 { BLOCKS_32 } else { BLOCKS_16 };
@@ -424,10 +434,11 @@ impl<'a, T: Scalar> Network<'a, T> {
                 true => Packed::new([c.outputs, c.inputs, c.taps], sizes, weight),
             }
         };
-        let forward = convolutions.iter().map(|c| pack(c, false)).collect();
-        let backward = match with_backward {
-            true => convolutions.iter().map(|c| pack(c, true)).collect(),
-            false => Vec::new(),
+        let forward = || convolutions.iter().map(|c| pack(c, false)).collect();
+        let backward = || convolutions.iter().map(|c| pack(c, true)).collect();
+        let (forward, backward) = match pass {
+            Sweep::Forward => (forward(), Vec::new()),
+            Sweep::Backward => (Vec::new(), backward()),
         };
         Self { stack, convolutions, parameters, forward, backward }
     }
@@ -505,10 +516,10 @@ impl<'a, T: Scalar> Network<'a, T> {
             unsafe {
                 weight_gradient::<V>(c, x, &g, gradient);
                 if index > 0 {
-                    let mut next = vec![V::Elem::default(); x.len()];
+                    let mut next = take(T::pool(), x.len());
                     let epilogue = Epilogue::LeakyGradient(V::splat(self.slope()), x);
                     conv::<V>(&g, &mut next, shape, &self.backward[index], None, &c.backward, &epilogue);
-                    g = next;
+                    give(T::pool(), std::mem::replace(&mut g, next));
                 }
             }
             end = start;
@@ -521,6 +532,7 @@ impl<'a, T: Scalar> Network<'a, T> {
                 conv::<V>(&g, to, shape, &self.backward[0], None, &c.backward, &Epilogue::Plain);
             }
         }
+        give(T::pool(), g);
     }
 }
 
@@ -611,7 +623,7 @@ pub struct Pass<'a, T> {
 /// `[batch, in, T, X]` → `[batch, out, T, X]`, with the hidden activations if `keep`.
 pub fn forward<T: Scalar>(isa: Isa, stack: &ConvStack, x: &[T], theta: &[T], keep: bool) -> (Vec<T>, Vec<T>) {
     let sizes = TileSizes::new::<T>(isa, stack, x.len());
-    let network = Network::new(stack, theta, isa, false);
+    let network = Network::new(stack, theta, isa, Sweep::Forward);
     let mut y = vec![T::default(); sizes.batch * sizes.output / sizes.lanes];
     let mut hidden = vec![T::default(); if keep { sizes.tiles * sizes.hidden } else { 0 }];
     let mut kept = chunks_or_nothing(&mut hidden, sizes.hidden, sizes.tiles);
@@ -625,7 +637,7 @@ pub fn forward<T: Scalar>(isa: Isa, stack: &ConvStack, x: &[T], theta: &[T], kee
 /// Gradients by `x` (empty unless wanted) and by the packed parameters.
 pub fn backward<T: Scalar>(isa: Isa, stack: &ConvStack, theta: &[T], pass: Pass<T>) -> (Vec<T>, Vec<T>) {
     let sizes = TileSizes::new::<T>(isa, stack, pass.x.len());
-    let network = Network::new(stack, theta, isa, true);
+    let network = Network::new(stack, theta, isa, Sweep::Backward);
     let mut x_gradient = vec![T::default(); if pass.want_x { pass.x.len() } else { 0 }];
     let mut wanted = chunks_or_nothing(&mut x_gradient, sizes.input, sizes.tiles);
     let tile = |(tile, x_gradient): (usize, &mut &mut [T])| {
