@@ -4,147 +4,8 @@
 //! methods are `inline(always)`: they become single instructions inside the `#[target_feature]` functions that
 //! [`Isa::dispatch`] selects, and must not be called from elsewhere with an instruction set the machine lacks.
 
-use super::pool::Pool;
-use std::ops::{Add, AddAssign, Mul, Neg, Sub};
+use super::scalar::Scalar;
 use std::sync::OnceLock;
-
-/// Elements the kernels compute with: `f32` for work, `f64` for verification.
-pub trait Scalar:
-    burn::tensor::Element
-    + bytemuck::Pod
-    + Default
-    + Send
-    + Sync
-    + AddAssign
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Neg<Output = Self>
-{
-    /// Rounds to this type.
-    fn from_f64(value: f64) -> Self;
-    /// Hyperbolic tangent of every element, in place.
-    fn tanh_in_place(values: &mut [Self]);
-    /// `e^self`.
-    fn exponential(self) -> Self;
-    /// Spare buffers of this type.
-    fn pool() -> &'static Pool<Self>;
-    /// Runs a kernel with the vectors of an instruction set.
-    fn dispatch<K: Kernel<Elem = Self>>(isa: Isa, kernel: K) -> K::Output;
-    /// `gradient · (1 - y²)`, the derivative of `y = tanh(x)` applied to a gradient.
-    fn tanh_gradient(gradient: Self, y: Self) -> Self;
-}
-
-impl Scalar for f32 {
-    #[inline(always)]
-    fn from_f64(value: f64) -> Self {
-        value as f32
-    }
-
-    #[inline(always)]
-    fn tanh_in_place(values: &mut [Self]) {
-        for value in values {
-            *value = tanh_f32(*value);
-        }
-    }
-
-    #[inline(always)]
-    fn exponential(self) -> Self {
-        exp_f32(self)
-    }
-
-    fn pool() -> &'static Pool<Self> {
-        static POOL: Pool<f32> = Pool::new();
-        &POOL
-    }
-
-    fn dispatch<K: Kernel<Elem = Self>>(isa: Isa, kernel: K) -> K::Output {
-        // SAFETY: `Isa::available` lists an instruction set only where it was detected.
-        unsafe {
-            match isa {
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => with_avx512(kernel),
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => with_avx2(kernel),
-                #[cfg(target_arch = "aarch64")]
-                Isa::Neon => kernel.run::<Neon>(),
-                Isa::Portable => kernel.run::<Portable<f32>>(),
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn tanh_gradient(gradient: Self, y: Self) -> Self {
-        gradient * (1.0 - y * y)
-    }
-}
-
-impl Scalar for f64 {
-    #[inline(always)]
-    fn from_f64(value: f64) -> Self {
-        value
-    }
-
-    #[inline(always)]
-    fn tanh_in_place(values: &mut [Self]) {
-        for value in values {
-            *value = value.tanh();
-        }
-    }
-
-    #[inline(always)]
-    fn exponential(self) -> Self {
-        self.exp()
-    }
-
-    fn pool() -> &'static Pool<Self> {
-        static POOL: Pool<f64> = Pool::new();
-        &POOL
-    }
-
-    fn dispatch<K: Kernel<Elem = Self>>(_: Isa, kernel: K) -> K::Output {
-        // SAFETY: plain arrays need no instruction set.
-        unsafe { kernel.run::<Portable<f64>>() }
-    }
-
-    #[inline(always)]
-    fn tanh_gradient(gradient: Self, y: Self) -> Self {
-        gradient * (1.0 - y * y)
-    }
-}
-
-/// Branch-free exponential that the compiler vectorises; relative error below 3e-7, arguments cut off at ±87.
-///
-/// `e^x = 2^k e^r` with |r| ≤ ln 2 / 2 and a Taylor polynomial of degree 7 (next term 2e-8 of the result).
-#[inline(always)]
-fn exp_f32(x: f32) -> f32 {
-    // Written so that NaN stays NaN, which `clamp` on vectors would not promise.
-    let x = if x > 87.0 { 87.0 } else { x };
-    let x = if x < -87.0 { -87.0 } else { x };
-    // Adding 1.5·2²³ rounds to an integer in the low bits of the mantissa.
-    const ROUND: f32 = 12_582_912.0;
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let k = shifted - ROUND;
-    let r = (x - k * 0.693_359_4) + k * 2.121_944_4e-4;
-    let mut p = 1.0 / 5040.0;
-    for c in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
-        p = p * r + c;
-    }
-    p * f32::from_bits((shifted.to_bits().wrapping_add(127)) << 23)
-}
-
-/// Branch-free tanh that the compiler vectorises; absolute error below 3e-7 on all reals.
-///
-/// `tanh x = 1 - 2/(e^{2x}+1)` for large |x|, and the continued fraction of tanh, cut after five terms, below
-/// |x| = 0.6, where the first form would lose digits.
-#[inline(always)]
-fn tanh_f32(x: f32) -> f32 {
-    let magnitude = if x.abs() > 10.0 { 10.0 } else { x.abs() };
-    let large = 1.0 - 2.0 / (exp_f32(2.0 * magnitude) + 1.0);
-    let q = magnitude * magnitude;
-    let small = magnitude * (945.0 + q * (105.0 + q)) / (945.0 + q * (420.0 + 15.0 * q));
-    (if magnitude < 0.6 { small } else { large }).copysign(x)
-}
 
 /// `LANES` numbers that are computed on together.
 ///
@@ -459,16 +320,24 @@ pub trait Kernel {
     unsafe fn run<V: Vector<Elem = Self::Elem>>(self) -> Self::Output;
 }
 
+/// Runs a kernel with AVX-512.
+///
+/// # Safety
+/// The instruction set must be there.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-unsafe fn with_avx512<K: Kernel<Elem = f32>>(kernel: K) -> K::Output {
+pub unsafe fn with_avx512<K: Kernel<Elem = f32>>(kernel: K) -> K::Output {
     // SAFETY: passed on from the caller.
     unsafe { kernel.run::<Avx512>() }
 }
 
+/// Runs a kernel with AVX2 and FMA.
+///
+/// # Safety
+/// The instruction set must be there.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn with_avx2<K: Kernel<Elem = f32>>(kernel: K) -> K::Output {
+pub unsafe fn with_avx2<K: Kernel<Elem = f32>>(kernel: K) -> K::Output {
     // SAFETY: passed on from the caller.
     unsafe { kernel.run::<Avx2>() }
 }
@@ -487,80 +356,9 @@ pub fn vector_shape<T: Scalar>(isa: Isa) -> (usize, usize) {
     T::dispatch(isa, Shape(std::marker::PhantomData))
 }
 
-/// Floating-point operations per second of independent fused multiply-adds on all threads, measured for a moment.
-pub fn fma_peak() -> f64 {
-    let (lanes, _) = vector_shape::<f32>(Isa::active());
-    let operations = (2 * CHAIN * CHAINS * lanes * rayon::current_num_threads()) as f64;
-    let once = || {
-        let start = std::time::Instant::now();
-        rayon::broadcast(|_| std::hint::black_box(f32::dispatch(Isa::active(), Chains)));
-        operations / start.elapsed().as_secs_f64()
-    };
-    (0..100).map(|_| once()).fold(0.0, f64::max)
-}
-
-/// Multiply-adds of one chain in one run.
-const CHAIN: usize = 1 << 17;
-/// Chains that are independent of each other: more than latency times throughput anywhere, fewer than registers.
-const CHAINS: usize = 12;
-
-struct Chains;
-
-impl Kernel for Chains {
-    type Elem = f32;
-    type Output = f32;
-    #[inline(always)]
-    unsafe fn run<V: Vector<Elem = f32>>(self) -> f32 {
-        // SAFETY: the caller has checked that the instruction set of `V` is there.
-        unsafe {
-            let factor = V::splat(std::hint::black_box(0.999));
-            let addend = V::splat(std::hint::black_box(0.001));
-            let mut sums = [addend; CHAINS];
-            for _ in 0..CHAIN {
-                for sum in &mut sums {
-                    *sum = sum.mul_add(factor, addend);
-                }
-            }
-            let mut total = addend;
-            for sum in sums {
-                total = total.mul_add(factor, sum);
-            }
-            total.sum()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Twice the rounding of a result near one.
-    const TANH_ERROR: f64 = 3e-7;
-
-    #[test]
-    fn tanh_is_accurate_everywhere() {
-        let mut worst = 0f64;
-        for i in -400_000..=400_000 {
-            let x = i as f32 * 5e-5;
-            worst = worst.max((f64::from(tanh_f32(x)) - f64::from(x).tanh()).abs());
-        }
-        assert!(worst < TANH_ERROR, "absolute error {worst:e}");
-        assert_eq!(tanh_f32(f32::INFINITY), 1.0);
-        assert_eq!(tanh_f32(-1e30), -1.0);
-        assert_eq!(tanh_f32(0.0), 0.0);
-        assert!(tanh_f32(f32::NAN).is_nan());
-    }
-
-    #[test]
-    fn exp_is_accurate_wherever_it_is_a_number() {
-        let mut worst = 0f64;
-        for i in -86_000..=86_000 {
-            let x = i as f32 * 1e-3;
-            worst = worst.max((f64::from(exp_f32(x)) / f64::from(x).exp() - 1.0).abs());
-        }
-        assert!(worst < TANH_ERROR, "relative error {worst:e}");
-        assert!(exp_f32(f32::NAN).is_nan());
-    }
 
     #[test]
     fn the_portable_path_is_always_there() {

@@ -3,7 +3,8 @@
 use super::{AffineFlow, Direction, cpu};
 use crate::kernel::conv_stack::backward::tensor;
 use crate::kernel::pool::give;
-use crate::kernel::vector::{Isa, Scalar};
+use crate::kernel::scalar::Scalar;
+use crate::kernel::vector::Isa;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};

@@ -1,11 +1,11 @@
-//! The affine flow on the CPU, tile by tile; tiles are those of [`crate::kernel::conv_stack`].
+//! The affine flow on the CPU, tile by tile; the networks are those of [`crate::kernel::conv_stack`].
 
 use super::{AffineFlow, Direction};
-use crate::kernel::conv_stack::cpu::{
-    Network, Sweep, chunks_or_nothing, gathered, part, scatter, sum_in_order,
-};
+use crate::kernel::conv_stack::network::{Network, Sweep};
 use crate::kernel::pool::{give, take};
-use crate::kernel::vector::{Isa, Kernel, Scalar, Vector, vector_shape};
+use crate::kernel::scalar::Scalar;
+use crate::kernel::tile::{chunks_or_nothing, gathered, part, scatter, sum_in_order};
+use crate::kernel::vector::{Isa, Kernel, Vector, vector_shape};
 use rayon::prelude::*;
 
 /// The networks of all layers, in the order of their application, with the places of their parameters.

@@ -1,7 +1,8 @@
 //! The fused flow equals its reference for values and every gradient, both ways and on every instruction set.
 
 use super::*;
-use crate::kernel::vector::{Isa, Scalar};
+use crate::kernel::scalar::Scalar;
+use crate::kernel::vector::Isa;
 use crate::lattice::Lattice;
 use crate::rng::Seed;
 use burn::tensor::{DType, Device, TensorData};

@@ -2,7 +2,8 @@
 
 use super::ConvStack;
 use super::cpu::{self, Pass};
-use crate::kernel::vector::{Isa, Scalar};
+use crate::kernel::scalar::Scalar;
+use crate::kernel::vector::Isa;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};

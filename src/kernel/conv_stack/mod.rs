@@ -1,7 +1,9 @@
 //! A stack of periodic convolutions as one operation: the conditioner network of every coupling layer.
 
 pub(super) mod backward;
-pub(super) mod cpu;
+mod blocks;
+mod cpu;
+pub(super) mod network;
 mod plan;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,8 @@
 
 use super::cpu::{self, Pass};
 use super::*;
-use crate::kernel::vector::{Isa, Scalar};
+use crate::kernel::scalar::Scalar;
+use crate::kernel::vector::Isa;
 use crate::rng::Seed;
 use burn::tensor::{DType, Device, TensorData};
 
@@ -26,6 +27,8 @@ fn stacks() -> Vec<(usize, ConvStack)> {
     let mut sparse = plain([8, 8], &[6, 32, 32, 25], 3);
     sparse.inputs = (0..64).map(|site| site % 8 % 4 == 1).collect();
     sparse.outputs = (0..64).map(|site| (site + 2 * (site / 8)) % 4 == 0).collect();
+    let mut wide = plain([8, 8], &[6, 64, 64, 25], 3);
+    wide.dilations = vec![1, 2, 3];
     let mut pointwise = plain([3, 5], &[2, 9, 1], 1);
     pointwise.outputs = parity([3, 5], 1);
     vec![
@@ -34,6 +37,7 @@ fn stacks() -> Vec<(usize, ConvStack)> {
         (17, plain([7, 9], &[2, 13, 11, 6, 3], 7)),
         (5, dilated),
         (2, sparse),
+        (2, wide),
         (33, pointwise),
     ]
 }
