@@ -42,13 +42,15 @@ impl Terminal {
 
 impl Progress for Terminal {
     fn step(&self, stop: &StopSpec, state: &TrainState, info: &StepInfo) {
-        let fraction = fraction(stop, state, info);
+        let clock = clock(stop, state);
+        // The ESS does not grow evenly: it moves the bar, but promises no time.
+        let fraction = clock.unwrap_or(stop.ess.map_or(0.0, |target| info.ess_smoothed / target)).min(1.0);
         let (began, samples, first) =
             self.start.get_or_init(|| (Instant::now(), state.cost.samples, fraction));
         let elapsed = began.elapsed().as_secs_f64();
         let rate = (state.cost.samples - samples) as f64 / elapsed.max(1e-9);
         let eta = elapsed * (1.0 - fraction) / (fraction - first).max(1e-9);
-        let eta = if elapsed > 1.0 && eta < 1e7 { duration(eta) } else { "?".into() };
+        let eta = if clock.is_some() && elapsed > 1.0 && eta < 1e7 { duration(eta) } else { "?".into() };
         self.bar.set_position((fraction * LENGTH as f64) as u64);
         self.bar.set_message(format!(
             "step {} batch {} loss {:.3} ESS {:.3} ({:.3} smoothed) {:.0} samples/s, ETA {eta}",
@@ -61,16 +63,14 @@ impl Progress for Terminal {
     }
 }
 
-/// How far the nearest stop rule has come. The ESS rule is no clock and counts only when it is the only one.
-fn fraction(stop: &StopSpec, state: &TrainState, info: &StepInfo) -> f64 {
+/// How far the nearest of the stop rules on steps, samples and seconds has come.
+fn clock(stop: &StopSpec, state: &TrainState) -> Option<f64> {
     let clocks = [
         stop.steps.map(|limit| state.step as f64 / limit as f64),
         stop.samples.map(|limit| state.cost.samples as f64 / limit as f64),
         stop.seconds.map(|limit| state.cost.wall_s / limit),
     ];
-    let ess = stop.ess.map_or(0.0, |target| info.ess_smoothed / target);
-    let clock = clocks.into_iter().flatten().reduce(f64::max);
-    clock.unwrap_or(ess).min(1.0)
+    clocks.into_iter().flatten().reduce(f64::max)
 }
 
 /// `1 h 02 min`, `3 min 20 s` or `12 s`.

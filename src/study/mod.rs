@@ -118,6 +118,7 @@ impl Run<'_> {
         let found = checkpoint::newest(&self.dir.checkpoints(), flow.layout(), window, remark)?;
         let (last, header, mut state) = match found {
             Some(loaded) => {
+                self.check_same_spec(&loaded)?;
                 self.progress.note(&format!("continuing after step {}", loaded.state.step));
                 (Some(loaded.path), Some(loaded.header), loaded.state)
             }
@@ -195,6 +196,19 @@ impl Run<'_> {
             observables: rows.into_iter().map(|r| (r.observable, r.value, r.error, r.exact)).collect(),
             configurations_per_s: 1.0 / cost.sample_s_per_configuration,
             effective_samples_per_s: cost.effective_samples_per_s,
+        })
+    }
+
+    /// # Errors
+    /// [`Error::BadFile`] if the checkpoint belongs to another run.
+    fn check_same_spec(&self, loaded: &checkpoint::Loaded) -> Result<()> {
+        if loaded.header.spec_digest == self.spec.digest() {
+            return Ok(());
+        }
+        Err(Error::BadFile {
+            path: loaded.path.clone(),
+            rule: "was written for another specification".into(),
+            hint: "remove it from the run directory, or start over with --fresh".into(),
         })
     }
 

@@ -139,3 +139,17 @@ fn two_processes_cannot_write_to_one_run_directory() {
     assert_eq!(second.code, Some(1));
     assert!(second.stderr.contains("another process is running"), "{}", second.stderr);
 }
+
+#[test]
+fn a_checkpoint_of_another_run_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 30"));
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "one"]).succeeds();
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "two", "--seed", "4"]).succeeds();
+    let name = "checkpoints/step-0000000030.safetensors";
+    std::fs::copy(sandbox.path(&format!("one/{name}")), sandbox.path(&format!("two/{name}"))).unwrap();
+    std::fs::remove_file(sandbox.path("two/manifest.json")).unwrap();
+    let finished = sandbox.flowqcd(&["run", "tiny.toml", "--out", "two", "--seed", "4"]);
+    assert_eq!(finished.code, Some(1));
+    assert!(finished.stderr.contains("was written for another specification"), "{}", finished.stderr);
+}
