@@ -1,4 +1,4 @@
-//! Buffers that kernels use again: clearing or mapping fresh memory for every tile costs a tenth of a training step.
+//! Buffers that kernels use again, because clearing and mapping fresh memory for every tile shows in the profile.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
