@@ -17,6 +17,12 @@ pub enum Command {
     Run(RunArgs),
     /// Validate a specification; print it resolved, with its size and cost; run nothing.
     Check(CheckArgs),
+    /// List what --device can name, and what auto takes.
+    Devices {
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the JSON Schema of specifications, for editors.
     Schema,
     /// Print a shell completion script.
@@ -36,8 +42,8 @@ pub struct SpecArgs {
     /// Override the seed.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
-    /// auto, cpu, wgpu or wgpu:ADAPTER (number or part of the name).
-    #[arg(long, default_value = "auto")]
+    /// auto, cpu, wgpu or wgpu:ADAPTER (number or part of the name); auto is the best GPU, or the CPU without one.
+    #[arg(long, default_value = "auto", env = "FLOWQCD_DEVICE")]
     pub device: String,
     /// CPU threads; all cores if left out. Results do not depend on it.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]

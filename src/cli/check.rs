@@ -58,7 +58,7 @@ fn report(spec: Spec, device: &ComputeDevice) -> Report {
         parameters: flow.layout().len(),
         flops_per_sample: flops,
         flops_per_training_sample: 3.0 * flops,
-        memory_bytes: memory(&spec, &flow),
+        memory_bytes: memory(&spec, &flow, device),
         device: device.name().into(),
         threads: device::threads(),
         samples_per_s,
@@ -72,8 +72,8 @@ fn report(spec: Spec, device: &ComputeDevice) -> Report {
 /// Training samples per second, from half a second of steps with one micro-batch each.
 fn measure(spec: &Spec, flow: &Flow, action: &dyn theory::Action, device: &ComputeDevice) -> f64 {
     let mut train = spec.train.clone();
-    train.batch.size =
-        train.batch.micro_batch.min(train.batch.double.as_ref().map_or(train.batch.size, |d| d.maximum));
+    let largest = train.batch.double.as_ref().map_or(train.batch.size, |d| d.maximum);
+    train.batch.size = micro_batch(spec, flow, device).min(largest);
     train.batch.double = None;
     let seed = Seed(spec.seed);
     let trainer = Trainer::new(flow, action, &train, device, seed);
@@ -89,10 +89,14 @@ fn measure(spec: &Spec, flow: &Flow, action: &dyn theory::Action, device: &Compu
     best
 }
 
+fn micro_batch(spec: &Spec, flow: &Flow, device: &ComputeDevice) -> usize {
+    spec.train.batch.micro_batch.unwrap_or(device.micro_batch(flow.activations_per_sample()))
+}
+
 /// Bytes of one micro-batch in training and of the parameters with gradient and moments.
-fn memory(spec: &Spec, flow: &Flow) -> f64 {
-    let activations =
-        flow.activations_per_sample() * spec.train.batch.micro_batch.min(spec.train.batch.size) as f64;
+fn memory(spec: &Spec, flow: &Flow, device: &ComputeDevice) -> f64 {
+    let batch = spec.train.batch.double.as_ref().map_or(spec.train.batch.size, |d| d.maximum);
+    let activations = flow.activations_per_sample() * micro_batch(spec, flow, device).min(batch) as f64;
     4.0 * (activations + 6.0 * flow.layout().len() as f64)
 }
 

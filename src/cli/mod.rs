@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod devices;
 mod progress;
 mod run;
 mod signals;
@@ -20,6 +21,7 @@ pub fn main() -> Result<()> {
     match Args::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
+        Command::Devices { json } => devices::devices(json),
         Command::Schema => print(&serde_json::to_string_pretty(&spec::json_schema()).expect("plain data")),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -18,6 +18,7 @@ pub use parameters::{Layout, Slot};
 use crate::lattice::Lattice;
 use crate::rng::Seed;
 use crate::spec::FlowSpec;
+use burn::backend::ExecutionError;
 use burn::tensor::{DType, Device, Element, Gradients, Tensor, TensorData};
 
 /// A normalizing flow `φ = f(z)`, `z ~ r`, so that `log q(φ) = log r(z) - log|det ∂f/∂z|`. Source: A22, eq. (3).
@@ -168,10 +169,17 @@ impl BoundFlow<'_> {
 
     /// The gradient by all parameters, in the order of the layout.
     ///
+    /// # Errors
+    /// What the device gives as the reason that it did not compute.
+    ///
     /// # Panics
     /// If the flow was not bound to an autodiff device.
-    pub fn gradient(&self, gradients: &Gradients) -> Vec<f64> {
-        let of = |parameters: &Tensor<1>| parameters.grad(gradients).expect("bound to an autodiff device");
-        self.parameters.iter().flat_map(|p| of(p).into_data().iter::<f64>().collect::<Vec<_>>()).collect()
+    pub fn gradient(&self, gradients: &Gradients) -> Result<Vec<f64>, ExecutionError> {
+        let mut all = Vec::with_capacity(self.flow.layout.len());
+        for parameters in &self.parameters {
+            let gradient = parameters.grad(gradients).expect("bound to an autodiff device");
+            all.extend(gradient.try_into_data()?.iter::<f64>());
+        }
+        Ok(all)
     }
 }

@@ -2,13 +2,11 @@
 
 use crate::device::ComputeDevice;
 use crate::error::Result;
-use crate::flow::Flow;
+use crate::flow::{BoundFlow, Flow};
 use crate::rng::Stream;
 use crate::theory::{Action, observable::Observable};
+use burn::backend::ExecutionError;
 use std::time::Instant;
-
-/// Configurations flowed at once; bounds the memory.
-const BATCH: usize = 1024;
 
 /// Log weights and measurements of independent configurations.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +37,7 @@ impl DirectSampler<'_> {
     /// Draws the items `0..count` of a stream and measures them; memory holds one batch of fields.
     ///
     /// # Errors
-    /// What `go_on` returns, which is asked after every batch.
+    /// What `go_on` returns, which is asked after every batch, or [`crate::error::Error::Device`].
     pub fn draw(&self, stream: &Stream, count: usize, go_on: &dyn Fn() -> Result<()>) -> Result<Draws> {
         let start = Instant::now();
         let bound = self.flow.bind(self.parameters, &self.device.plain());
@@ -49,12 +47,22 @@ impl DirectSampler<'_> {
             wall_s: 0.0,
         };
         let numbers: usize = self.flow.field_shape().iter().product();
-        for first in (0..count).step_by(BATCH) {
-            let size = BATCH.min(count - first);
+        let mut batch = self.device.sample_batch(self.flow.activations_per_sample());
+        while draws.log_weights.len() < count {
+            let first = draws.log_weights.len();
+            let size = batch.min(count - first);
             let z = self.flow.base().draw(stream, first as u64, size);
-            let (phi, log_q) = bound.sample_and_log_prob(bound.field(z));
-            let phi: Vec<f64> = phi.into_data().iter::<f64>().collect();
-            for (phi, log_q) in phi.chunks_exact(numbers).zip(log_q.into_data().iter::<f64>()) {
+            let (phi, log_q) = match flowed(&bound, z) {
+                Ok(flowed) => flowed,
+                // What does not fit the device is tried again in halves.
+                Err(_) if size > 1 => {
+                    self.device.clean_up();
+                    batch = size / 2;
+                    continue;
+                }
+                Err(error) => return Err(self.device.failed(error)),
+            };
+            for (phi, log_q) in phi.chunks_exact(numbers).zip(log_q) {
                 let s = self.action.action_f64(phi);
                 draws.log_weights.push(-s - log_q);
                 for (values, observable) in draws.observables.iter_mut().zip(self.observables) {
@@ -66,4 +74,11 @@ impl DirectSampler<'_> {
         draws.wall_s = start.elapsed().as_secs_f64();
         Ok(draws)
     }
+}
+
+/// Configurations and their `log q`.
+fn flowed(flow: &BoundFlow<'_>, z: Vec<f32>) -> Result<(Vec<f64>, Vec<f64>), ExecutionError> {
+    let (phi, log_q) = flow.sample_and_log_prob(flow.field(z));
+    let phi = phi.try_into_data()?.iter::<f64>().collect();
+    Ok((phi, log_q.try_into_data()?.iter::<f64>().collect()))
 }

@@ -41,10 +41,11 @@ pub struct BatchSpec {
     /// Configurations of the first step.
     #[schemars(range(min = 1))]
     pub size: usize,
-    /// Configurations whose gradient is taken at once: bounds the memory, changes results only by rounding.
-    #[serde(default = "micro_batch")]
+    /// Configurations whose gradient is taken at once: bounds the memory, changes results only by rounding. What suits the
+    /// device if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
-    pub micro_batch: usize,
+    pub micro_batch: Option<usize>,
     /// Doubles the batch now and then; constant if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub double: Option<DoubleSpec>,
@@ -153,10 +154,6 @@ fn every_step() -> u64 {
 
 fn minute() -> f64 {
     60.0
-}
-
-fn micro_batch() -> usize {
-    128
 }
 
 fn beta_1() -> f64 {

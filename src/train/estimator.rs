@@ -2,6 +2,7 @@
 
 use crate::flow::BoundFlow;
 use crate::theory::Action;
+use burn::backend::ExecutionError;
 
 /// Log weights of a batch and the gradient of its loss.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,15 +32,18 @@ impl LossAndGradient {
 ///
 /// # Shapes
 /// `z`: `[count, component, T, X]`, flat
+///
+/// # Errors
+/// What the device gives as the reason that it did not compute.
 pub fn reverse_kl(
     flow: &BoundFlow<'_>,
     action: &dyn Action,
     z: Vec<f32>,
     batch_size: usize,
-) -> LossAndGradient {
+) -> Result<LossAndGradient, ExecutionError> {
     let (phi, log_q) = flow.sample_and_log_prob(flow.field(z));
     let loss = log_q + action.action(phi);
     let gradients = (loss.clone().sum() / batch_size as f64).backward();
-    let log_weights = loss.into_data().iter::<f64>().map(|loss| -loss).collect();
-    LossAndGradient { log_weights, gradient: flow.gradient(&gradients) }
+    let log_weights = loss.try_into_data()?.iter::<f64>().map(|loss| -loss).collect();
+    Ok(LossAndGradient { log_weights, gradient: flow.gradient(&gradients)? })
 }

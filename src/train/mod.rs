@@ -19,6 +19,8 @@ use crate::rng::{Seed, Stream};
 use crate::spec::TrainSpec;
 use crate::stats::{RollingMean, effective_sample_size};
 use crate::theory::Action;
+use burn::backend::ExecutionError;
+use std::cell::Cell;
 use std::time::Instant;
 
 /// Everything that changes during training; a checkpoint holds exactly this.
@@ -51,6 +53,17 @@ pub struct StepInfo {
     pub ess_smoothed: f64,
     /// Norm over all gradients before clipping.
     pub gradient_norm: f64,
+    /// Configurations whose gradient was taken at once.
+    pub micro_batch: usize,
+}
+
+/// Why a step was not made.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Failure {
+    /// A quantity that is not a finite number, and its value.
+    NotFinite(&'static str, f64),
+    /// The reason the device gave.
+    Device(String),
 }
 
 /// Who watches the loop: writes rows, checkpoints, shows progress, asks for a stop.
@@ -72,6 +85,7 @@ pub struct Trainer<'a> {
     spec: &'a TrainSpec,
     device: &'a ComputeDevice,
     base: Stream,
+    micro_batch: Cell<usize>,
 }
 
 impl<'a> Trainer<'a> {
@@ -83,7 +97,9 @@ impl<'a> Trainer<'a> {
         device: &'a ComputeDevice,
         seed: Seed,
     ) -> Self {
-        Self { flow, action, spec, device, base: seed.stream("train/base") }
+        let suited = device.micro_batch(flow.activations_per_sample());
+        let micro_batch = Cell::new(spec.batch.micro_batch.unwrap_or(suited));
+        Self { flow, action, spec, device, base: seed.stream("train/base"), micro_batch }
     }
 
     /// The state before the first step.
@@ -101,17 +117,20 @@ impl<'a> Trainer<'a> {
     /// Steps until a stop rule speaks.
     ///
     /// # Errors
-    /// [`Error::Diverged`], or whatever the observer returns.
+    /// [`Error::Diverged`], [`Error::Device`], or whatever the observer returns.
     pub fn run(&self, state: &mut TrainState, observer: &mut dyn Observer) -> Result<StopReason> {
         loop {
             if let Some(reason) = stop::reached(&self.spec.stop, state) {
                 return Ok(reason);
             }
-            let info = self.step(state).map_err(|(quantity, value)| Error::Diverged {
-                step: state.step + 1,
-                quantity,
-                value,
-                checkpoint: observer.last_checkpoint(),
+            let info = self.step(state).map_err(|failure| match failure {
+                Failure::Device(reason) => self.device.failed(reason),
+                Failure::NotFinite(quantity, value) => Error::Diverged {
+                    step: state.step + 1,
+                    quantity,
+                    value,
+                    checkpoint: observer.last_checkpoint(),
+                },
             })?;
             observer.after_step(state, &info)?;
         }
@@ -120,8 +139,8 @@ impl<'a> Trainer<'a> {
     /// One gradient step; after an error the state is of no use.
     ///
     /// # Errors
-    /// The quantity that is not finite, and its value.
-    pub fn step(&self, state: &mut TrainState) -> Result<StepInfo, (&'static str, f64)> {
+    /// Why there was none.
+    pub fn step(&self, state: &mut TrainState) -> Result<StepInfo, Failure> {
         let start = Instant::now();
         let batch_size = schedule::batch_size(&self.spec.batch, state.step);
         let learning_rate = schedule::learning_rate(
@@ -129,12 +148,12 @@ impl<'a> Trainer<'a> {
             self.spec.optimizer.adam.learning_rate,
             state.step,
         );
-        let mut batch = self.loss_and_gradient(state, batch_size);
+        let mut batch = self.loss_and_gradient(state, batch_size)?;
         let loss = -batch.log_weights.iter().sum::<f64>() / batch_size as f64;
         let gradient_norm = batch.gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
         for (quantity, value) in [("loss", loss), ("gradient norm", gradient_norm)] {
             if !value.is_finite() {
-                return Err((quantity, value));
+                return Err(Failure::NotFinite(quantity, value));
             }
         }
         let scale = (self.spec.gradient_clip / gradient_norm).min(1.0);
@@ -142,7 +161,7 @@ impl<'a> Trainer<'a> {
         let adam = Adam::new(&self.spec.optimizer.adam);
         adam.update(&mut state.adam, learning_rate, &batch.gradient, &mut state.parameters);
         if let Some(&value) = state.parameters.iter().find(|value| !value.is_finite()) {
-            return Err(("updated parameter", f64::from(value)));
+            return Err(Failure::NotFinite("updated parameter", f64::from(value)));
         }
 
         let ess = effective_sample_size(&batch.log_weights).value;
@@ -155,20 +174,41 @@ impl<'a> Trainer<'a> {
             wall_s: start.elapsed().as_secs_f64(),
         };
         let ess_smoothed = state.ess.mean().unwrap_or(ess);
-        Ok(StepInfo { batch_size, learning_rate, loss, ess, ess_smoothed, gradient_norm })
+        let micro_batch = self.micro_batch.get().min(batch_size);
+        Ok(StepInfo { batch_size, learning_rate, loss, ess, ess_smoothed, gradient_norm, micro_batch })
+    }
+
+    /// The whole batch; what does not fit the device is tried again in halves.
+    fn loss_and_gradient(&self, state: &TrainState, batch_size: usize) -> Result<LossAndGradient, Failure> {
+        loop {
+            let micro_batch = self.micro_batch.get().min(batch_size);
+            match self.in_parts(state, batch_size, micro_batch) {
+                Ok(batch) => return Ok(batch),
+                Err(error) if micro_batch == 1 => return Err(Failure::Device(error.to_string())),
+                Err(_) => {
+                    self.device.clean_up();
+                    self.micro_batch.set(micro_batch / 2);
+                }
+            }
+        }
     }
 
     /// The whole batch, a micro-batch at a time, so that memory does not grow with the batch.
-    fn loss_and_gradient(&self, state: &TrainState, batch_size: usize) -> LossAndGradient {
+    fn in_parts(
+        &self,
+        state: &TrainState,
+        batch_size: usize,
+        micro_batch: usize,
+    ) -> Result<LossAndGradient, ExecutionError> {
         let bound = self.flow.bind(&state.parameters, &self.device.autodiff());
         let mut total = LossAndGradient::zero(state.parameters.len());
         let mut done = 0;
         while done < batch_size {
-            let count = self.spec.batch.micro_batch.min(batch_size - done);
+            let count = micro_batch.min(batch_size - done);
             let z = self.flow.base().draw(&self.base, state.cost.samples + done as u64, count);
-            total.add(reverse_kl(&bound, self.action, z, batch_size));
+            total.add(reverse_kl(&bound, self.action, z, batch_size)?);
             done += count;
         }
-        total
+        Ok(total)
     }
 }

@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn the_batch_doubles_to_its_maximum_and_stays() {
         let double = Some(DoubleSpec { every: 5000, maximum: 16384 });
-        let spec = BatchSpec { size: 128, micro_batch: 128, double };
+        let spec = BatchSpec { size: 128, micro_batch: None, double };
         let sizes: Vec<usize> = [0, 4999, 5000, 10_000, 34_999, 35_000, 99_000, u64::MAX]
             .map(|step| batch_size(&spec, step))
             .to_vec();
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn the_samples_until_a_stop_are_those_of_the_steps() {
         let double = Some(DoubleSpec { every: 7, maximum: 1000 });
-        let batch = BatchSpec { size: 128, micro_batch: 128, double };
+        let batch = BatchSpec { size: 128, micro_batch: None, double };
         for steps in [1, 6, 7, 8, 40] {
             let exact: u64 = (0..steps).map(|step| batch_size(&batch, step) as u64).sum();
             let stop = StopSpec { steps: Some(steps), ..StopSpec::default() };

@@ -39,6 +39,8 @@ impl Sandbox {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flowqcd"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        // What is not said to be for a GPU is tested on the CPU, whatever the machine has.
+        command.env("FLOWQCD_DEVICE", "cpu");
         command
     }
 

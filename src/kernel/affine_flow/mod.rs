@@ -2,10 +2,14 @@
 
 mod backward;
 mod cpu;
+#[cfg(feature = "wgpu")]
+mod gpu;
 #[cfg(test)]
 mod tests;
 
-use super::conv_stack::{ConvStack, OutputActivation, conv_stack, is_cpu};
+use super::conv_stack::{ConvStack, OutputActivation, conv_stack};
+#[cfg(feature = "wgpu")]
+use super::gpu::Plans;
 use backward::AffineFlowBackend;
 use burn::backend::Dispatch;
 use burn::tensor::Tensor;
@@ -20,6 +24,8 @@ use std::sync::Arc;
 pub struct AffineFlow {
     layers: Vec<Arc<ConvStack>>,
     parameters: Vec<Range<usize>>,
+    #[cfg(feature = "wgpu")]
+    plans: Plans,
 }
 
 /// Which way to go through the layers.
@@ -53,7 +59,12 @@ impl AffineFlow {
             start..end
         };
         let parameters = layers.iter().map(next).collect();
-        Self { layers, parameters }
+        Self {
+            layers,
+            parameters,
+            #[cfg(feature = "wgpu")]
+            plans: Plans::default(),
+        }
     }
 
     /// The networks.
@@ -91,7 +102,8 @@ impl AffineFlow {
     }
 }
 
-/// Sends fields through all layers and returns the log det of the map: fused on the CPU, the [`reference()`] elsewhere.
+/// Sends fields through all layers and returns the log det of the map: a fused kernel where the device has one, else the
+/// [`reference()`].
 ///
 /// # Shapes
 /// - `x`: `[batch, 1, T, X]`
@@ -107,7 +119,7 @@ pub fn affine_flow(
     direction: Direction,
 ) -> (Tensor<4>, Tensor<1>) {
     flow.check_shapes(x.dims(), parameters.dims());
-    if !is_cpu(&x) {
+    if !super::is_fused(&x) {
         return reference(x, parameters, flow, direction);
     }
     let ([batch, ..], [t, s], volume) = (x.dims(), flow.extents(), flow.volume());

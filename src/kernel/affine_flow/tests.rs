@@ -40,9 +40,9 @@ fn by_autodiff(
     f: impl Fn(Tensor<4>, Tensor<1>) -> (Tensor<4>, Tensor<1>),
     flow: &AffineFlow,
     batch: usize,
-    dtype: DType,
+    (device, dtype): (Device, DType),
 ) -> Results {
-    let device = Device::flex().autodiff();
+    let device = device.autodiff();
     let draw = |name: &str, shape: &[usize], factor: f64| {
         let values = Seed(6).stream(name).normals(0, 1, shape.iter().product());
         let values: Vec<f64> = values.into_iter().map(|v| factor * f64::from(v)).collect();
@@ -80,10 +80,11 @@ fn fused_equals_reference_for_values_and_every_gradient() {
     for (dtype, tolerance) in [(DType::F32, F32_TOLERANCE), (DType::F64, F64_TOLERANCE)] {
         for (batch, flow) in flows() {
             for direction in [Direction::Forward, Direction::Inverse] {
+                let on = || (Device::flex(), dtype);
                 let fused =
-                    by_autodiff(|x, theta| affine_flow(x, theta, &flow, direction), &flow, batch, dtype);
+                    by_autodiff(|x, theta| affine_flow(x, theta, &flow, direction), &flow, batch, on());
                 let plain =
-                    by_autodiff(|x, theta| reference(x, theta, &flow, direction), &flow, batch, dtype);
+                    by_autodiff(|x, theta| reference(x, theta, &flow, direction), &flow, batch, on());
                 assert_close(
                     &fused,
                     &plain,
@@ -127,4 +128,22 @@ fn run<T: Scalar>(
     let (by_x, by_theta) = cpu::backward(isa, flow, direction, theta, &mut saved, g, true);
     let (unkept, _) = cpu::forward(isa, flow, direction, x, theta, false);
     [y, unkept, by_x, by_theta]
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn a_gpu_agrees_with_double_precision() {
+    let Some(device) = crate::kernel::gpu::test_device() else { return };
+    // A large batch takes more sites per unit.
+    let large = flows().swap_remove(0).1;
+    for (batch, flow) in flows().into_iter().chain([(1030, large)]) {
+        for direction in [Direction::Forward, Direction::Inverse] {
+            let fused = |x, theta| affine_flow(x, theta, &flow, direction);
+            let exact = |x, theta| reference(x, theta, &flow, direction);
+            let found = by_autodiff(fused, &flow, batch, (device.clone(), DType::F32));
+            let expected = by_autodiff(exact, &flow, batch, (Device::flex(), DType::F64));
+            let what = format!("{direction:?} on a GPU, batch {batch}");
+            assert_close(&found, &expected, F32_TOLERANCE, &what);
+        }
+    }
 }

@@ -3,11 +3,15 @@
 pub(super) mod backward;
 mod blocks;
 mod cpu;
+#[cfg(feature = "wgpu")]
+mod gpu;
 pub(super) mod network;
-mod plan;
+pub(super) mod plan;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "wgpu")]
+use super::gpu::Plans;
 use backward::ConvStackBackend;
 use burn::backend::Dispatch;
 use burn::tensor::{Tensor, activation, module::conv2d, ops::ConvOptions};
@@ -50,6 +54,8 @@ pub struct ConvStack {
     /// Sites that are written, `[T · X]`.
     pub outputs: Vec<bool>,
     plan: OnceLock<Vec<Convolution>>,
+    #[cfg(feature = "wgpu")]
+    plans: Plans,
 }
 
 impl ConvStack {
@@ -71,6 +77,8 @@ impl ConvStack {
             inputs: vec![true; volume],
             outputs: vec![true; volume],
             plan: OnceLock::new(),
+            #[cfg(feature = "wgpu")]
+            plans: Plans::default(),
         }
     }
 
@@ -119,7 +127,7 @@ impl ConvStack {
         self.channels[1..self.channels.len() - 1].iter().sum()
     }
 
-    fn convolutions(&self) -> &[Convolution] {
+    pub(super) fn convolutions(&self) -> &[Convolution] {
         self.plan.get_or_init(|| plan::convolutions(self))
     }
 
@@ -136,7 +144,7 @@ impl ConvStack {
     }
 }
 
-/// Applies the stack: the fused kernel on the CPU, the [`reference()`] elsewhere.
+/// Applies the stack: a fused kernel where the device has one, else the [`reference()`].
 ///
 /// # Shapes
 /// - `x`: `[batch, channels.first, T, X]`
@@ -147,7 +155,7 @@ impl ConvStack {
 /// If a shape does not fit the stack.
 pub fn conv_stack(x: Tensor<4>, parameters: Tensor<1>, stack: &Arc<ConvStack>) -> Tensor<4> {
     stack.check_shapes(x.dims(), parameters.dims());
-    if !is_cpu(&x) {
+    if !super::is_fused(&x) {
         return reference(x, parameters, stack);
     }
     let y = <Dispatch as ConvStackBackend>::conv_stack(
@@ -156,10 +164,6 @@ pub fn conv_stack(x: Tensor<4>, parameters: Tensor<1>, stack: &Arc<ConvStack>) -
         Arc::clone(stack),
     );
     Tensor::from_dispatch(y)
-}
-
-pub(super) fn is_cpu(x: &Tensor<4>) -> bool {
-    x.device().inner() == burn::tensor::Device::flex()
 }
 
 /// The same in plain tensor operations, differentiated by burn.

@@ -52,9 +52,9 @@ fn by_autodiff(
     f: impl Fn(Tensor<4>, Tensor<1>) -> Tensor<4>,
     stack: &ConvStack,
     batch: usize,
-    dtype: DType,
+    (device, dtype): (Device, DType),
 ) -> [Vec<f64>; 3] {
-    let device = Device::flex().autodiff();
+    let device = device.autodiff();
     let [t, s] = stack.extents;
     let x = normals("x", &[batch, stack.channels[0], t, s]).convert_dtype(dtype);
     let theta = normals("theta", &[stack.parameter_count()]).convert_dtype(dtype);
@@ -85,8 +85,9 @@ fn fused_equals_reference_for_values_and_every_gradient() {
     for (dtype, tolerance) in [(DType::F32, F32_TOLERANCE), (DType::F64, F64_TOLERANCE)] {
         for (batch, stack) in stacks() {
             let shared = Arc::new(stack.clone());
-            let fused = by_autodiff(|x, theta| conv_stack(x, theta, &shared), &stack, batch, dtype);
-            let plain = by_autodiff(|x, theta| reference(x, theta, &stack), &stack, batch, dtype);
+            let on = || (Device::flex(), dtype);
+            let fused = by_autodiff(|x, theta| conv_stack(x, theta, &shared), &stack, batch, on());
+            let plain = by_autodiff(|x, theta| reference(x, theta, &stack), &stack, batch, on());
             for ((found, expected), what) in fused.iter().zip(&plain).zip(["y", "dx", "dtheta"]) {
                 let what = format!("{what} of {:?} in {dtype:?}", stack.channels);
                 assert_close(found, expected, tolerance, &what);
@@ -147,6 +148,25 @@ fn numbers_that_are_no_numbers_stay_visible() {
                 let lost = written.filter(|y| !y.is_nan()).count();
                 assert_eq!(lost, 0, "{} with {poison} in {:?}", isa.name(), stack.channels);
             }
+        }
+    }
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn a_gpu_agrees_with_double_precision() {
+    let Some(device) = crate::kernel::gpu::test_device() else { return };
+    // A large batch takes more sites per unit.
+    let large = stacks().swap_remove(0).1;
+    for (batch, stack) in stacks().into_iter().chain([(1030, large)]) {
+        let shared = Arc::new(stack.clone());
+        let fused = |x, theta| conv_stack(x, theta, &shared);
+        let found = by_autodiff(fused, &stack, batch, (device.clone(), DType::F32));
+        let exact = |x, theta| reference(x, theta, &stack);
+        let expected = by_autodiff(exact, &stack, batch, (Device::flex(), DType::F64));
+        for ((found, expected), what) in found.iter().zip(&expected).zip(["y", "dx", "dtheta"]) {
+            let what = format!("{what} of {:?} on a GPU, batch {batch}", stack.channels);
+            assert_close(found, expected, F32_TOLERANCE, &what);
         }
     }
 }

@@ -1,0 +1,239 @@
+//! Which device computes: `cpu` or `wgpu[:ADAPTER]`, chosen at run time, and how much of a batch it takes at once.
+
+#[cfg(feature = "wgpu")]
+mod adapters;
+
+use crate::error::{Error, Result};
+use crate::kernel::Isa;
+use burn::tensor::Device;
+
+/// Configurations that the CPU kernels train on at once: enough for its threads, and small enough for the cache.
+const CPU_MICRO_BATCH: usize = 128;
+
+/// Configurations that the CPU kernels sample at once.
+const CPU_SAMPLES: usize = 1024;
+
+/// Configurations that a GPU takes at once, at most and at least: enough to keep every unit busy.
+const GPU_SAMPLES: [usize; 2] = [128, 16_384];
+
+/// Memory for the activations of a micro-batch on a GPU.
+const GPU_BYTES: f64 = (1u64 << 30) as f64;
+
+/// A burn device with the name that goes into the manifest.
+#[derive(Debug, Clone)]
+pub struct ComputeDevice {
+    device: Device,
+    name: String,
+}
+
+/// A line of `flowqcd devices`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct DeviceInfo {
+    /// What `--device` takes.
+    pub name: String,
+    /// The processor or adapter.
+    pub model: String,
+    /// What it is.
+    pub kind: String,
+    /// Graphics API, if there is one.
+    pub api: String,
+    /// Driver with its version, if there is one.
+    pub driver: String,
+    /// Whether `auto` takes it.
+    pub auto: bool,
+}
+
+impl ComputeDevice {
+    /// The CPU.
+    pub fn cpu() -> Self {
+        Self { device: Device::flex(), name: format!("cpu ({})", Isa::active().name()) }
+    }
+
+    /// The device that `auto`, `cpu`, `wgpu` or `wgpu:ADAPTER` names; ADAPTER is a number or part of a name.
+    ///
+    /// `auto` is the best GPU, or the CPU where there is none. A software rasteriser has to be named.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for an unknown name or instruction set, [`Error::Device`] if there is no such adapter or it
+    /// cannot be opened.
+    pub fn select(name: &str) -> Result<Self> {
+        Isa::requested().map_err(|asked| {
+            let names: Vec<&str> = Isa::available().into_iter().map(Isa::name).collect();
+            let message = format!("FLOWQCD_ISA = {asked}: this machine has {}", names.join(", "));
+            Error::Usage { message, hint: "leave FLOWQCD_ISA unset to take the best".into() }
+        })?;
+        match name.split_once(':').map_or((name, None), |(kind, adapter)| (kind, Some(adapter))) {
+            ("cpu", None) => Ok(Self::cpu()),
+            ("auto", None) => Ok(Self::best_gpu().unwrap_or_else(Self::cpu)),
+            ("wgpu", adapter) => Self::wgpu(name, adapter),
+            _ => Err(Error::Usage {
+                message: format!("--device = {name}: must be auto, cpu, wgpu or wgpu:ADAPTER"),
+                hint: "auto takes the best device found; `flowqcd devices` lists them".into(),
+            }),
+        }
+    }
+
+    /// Name for manifest and tables, e.g. `cpu (avx512)`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether this is the CPU.
+    pub fn is_cpu(&self) -> bool {
+        self.device == Device::flex()
+    }
+
+    /// For values only.
+    pub fn plain(&self) -> Device {
+        self.device.clone()
+    }
+
+    /// For values and gradients.
+    pub fn autodiff(&self) -> Device {
+        self.device.clone().autodiff()
+    }
+
+    /// Configurations to train on at once, for a flow that keeps so many numbers of each for its backward pass.
+    pub fn micro_batch(&self, activations_per_sample: f64) -> usize {
+        if self.is_cpu() {
+            return CPU_MICRO_BATCH;
+        }
+        let fit = (GPU_BYTES / (4.0 * activations_per_sample)) as usize;
+        let power = fit.max(1).ilog2();
+        (1 << power).clamp(GPU_SAMPLES[0], GPU_SAMPLES[1])
+    }
+
+    /// Configurations to sample at once.
+    pub fn sample_batch(&self, activations_per_sample: f64) -> usize {
+        if self.is_cpu() { CPU_SAMPLES } else { self.micro_batch(activations_per_sample) }
+    }
+
+    /// The error for a device that gave up.
+    pub fn failed(&self, reason: impl std::fmt::Display) -> Error {
+        Error::Device {
+            name: self.name.clone(),
+            rule: format!("computing failed: {reason}"),
+            hint: "what was written stays: the same command continues; less memory is needed with a smaller \
+                   `train.batch.micro_batch`, none of the device with --device cpu"
+                .into(),
+        }
+    }
+
+    /// Gives unused memory of the device back.
+    pub fn clean_up(&self) {
+        self.device.memory_cleanup();
+    }
+}
+
+#[cfg(feature = "wgpu")]
+impl ComputeDevice {
+    fn adapter(index: usize, adapter: &adapters::Adapter) -> Self {
+        Self { device: adapter.device.clone(), name: format!("wgpu:{index} ({})", adapter.name) }
+    }
+
+    fn best_gpu() -> Option<Self> {
+        let found = adapters::adapters();
+        let real = found.iter().enumerate().filter(|(_, adapter)| !adapter.is_software());
+        let best = real.min_by_key(|(_, adapter)| adapter.rank());
+        // A driver that cannot be opened is passed over: `auto` means whatever works.
+        best.and_then(|(index, adapter)| Self::adapter(index, adapter).opened().ok())
+    }
+
+    fn wgpu(asked: &str, adapter: Option<&str>) -> Result<Self> {
+        let found = adapters::adapters();
+        let wanted = |(index, candidate): &(usize, &adapters::Adapter)| match adapter {
+            None => !candidate.is_software(),
+            Some(adapter) => {
+                let name = candidate.name.to_lowercase();
+                adapter.parse() == Ok(*index) || name.contains(&adapter.to_lowercase())
+            }
+        };
+        let candidates = found.iter().enumerate().filter(wanted);
+        if let Some((index, adapter)) = candidates.min_by_key(|(_, adapter)| adapter.rank()) {
+            return Self::adapter(index, adapter).opened();
+        }
+        let list: Vec<String> =
+            found.iter().enumerate().map(|(index, a)| format!("wgpu:{index} ({})", a.name)).collect();
+        let rule = match list.is_empty() {
+            true => "no Vulkan, Metal or DX12 adapter was found".to_owned(),
+            false => format!("no such GPU; there is: {}", list.join(", ")),
+        };
+        let hint = "use --device cpu, or install the driver of your GPU".into();
+        Err(Error::Device { name: asked.into(), rule, hint })
+    }
+
+    /// Opens the device, which a driver may refuse.
+    fn opened(self) -> Result<Self> {
+        // The runtime panics where it cannot open an adapter: that is turned into an error here, without its message.
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let answer = std::panic::catch_unwind(|| self.device.sync());
+        std::panic::set_hook(hook);
+        let refused = match answer {
+            Ok(Ok(())) => return Ok(self),
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "no reason given".into()),
+        };
+        Err(Error::Device {
+            name: self.name,
+            rule: format!("the driver does not open it: {refused}"),
+            hint: "`flowqcd devices` lists the others; --device cpu always works".into(),
+        })
+    }
+}
+
+#[cfg(not(feature = "wgpu"))]
+impl ComputeDevice {
+    fn best_gpu() -> Option<Self> {
+        None
+    }
+
+    fn wgpu(asked: &str, _: Option<&str>) -> Result<Self> {
+        let rule = "this program was built without GPU support".into();
+        let hint = "build with the default features, or use --device cpu".into();
+        Err(Error::Device { name: asked.into(), rule, hint })
+    }
+}
+
+/// Everything `--device` can name, the CPU first.
+pub fn list() -> Vec<DeviceInfo> {
+    let isa: Vec<&str> = Isa::available().into_iter().map(Isa::name).collect();
+    let cpu = DeviceInfo {
+        name: "cpu".into(),
+        model: format!("{} threads", threads()),
+        kind: format!("CPU ({})", isa.join(", ")),
+        api: String::new(),
+        driver: String::new(),
+        auto: false,
+    };
+    let mut all = vec![cpu];
+    #[cfg(feature = "wgpu")]
+    all.extend(adapters::adapters().into_iter().enumerate().map(|(index, adapter)| DeviceInfo {
+        name: format!("wgpu:{index}"),
+        kind: adapter.kind_name().into(),
+        model: adapter.name,
+        api: adapter.api,
+        driver: adapter.driver,
+        auto: false,
+    }));
+    let auto = ComputeDevice::best_gpu().unwrap_or_else(ComputeDevice::cpu);
+    let chosen = auto.name.split_whitespace().next().unwrap_or_default().to_owned();
+    all.iter_mut().for_each(|info| info.auto = info.name == chosen);
+    all
+}
+
+/// Threads of the CPU kernels.
+pub fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Limits the CPU kernels to this many threads. Results do not depend on it.
+///
+/// # Errors
+/// [`Error::Usage`] if threads are already running.
+pub fn set_threads(threads: usize) -> Result<()> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|error| Error::Usage {
+        message: format!("--threads = {threads}: {error}"),
+        hint: "leave --threads out to use every core".into(),
+    })
+}

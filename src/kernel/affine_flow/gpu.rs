@@ -1,0 +1,294 @@
+//! The affine flow on a GPU: three launches for a layer of two hidden convolutions forwards, seven backwards.
+
+use super::{AffineFlow, Direction};
+use crate::kernel::conv_stack::ConvStack;
+use crate::kernel::gpu::convolution::{accumulate, tanh};
+use crate::kernel::gpu::layout::{Extent, copy, from_lanes, to_lanes, zeros};
+use crate::kernel::gpu::plan::GatherShape;
+use crate::kernel::gpu::{Buffer, Net, Packed, flat, grid};
+use burn::backend::TensorMetadata;
+use burn::tensor::Shape;
+use burn_cubecl::cubecl;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+/// `(s, t)` of a block of sites, and the map of the field where they are.
+///
+/// `saved` is `[slot][s, t, field before][sample]`, a slot for each site of each block.
+#[cube(launch_unchecked)]
+#[allow(clippy::too_many_arguments)]
+fn couple<N: Size>(
+    x: &[f32],
+    weights: &[Vector<f32, N>],
+    table: &[u32],
+    field: &mut [f32],
+    log_det: &mut [f32],
+    saved: &mut [f32],
+    headers: u32,
+    blocks: u32,
+    first_weight: u32,
+    bias: u32,
+    batch: u32,
+    #[comptime] shape: GatherShape,
+    #[comptime] forward: bool,
+    #[comptime] keep: bool,
+) {
+    let sample = ABSOLUTE_POS_X;
+    let block = ABSOLUTE_POS_Y;
+    if sample >= batch || block >= blocks {
+        terminate!();
+    }
+    let header = (headers + block * comptime!(shape.header_words() as u32)) as usize;
+    let (sample, batch) = (sample as usize, batch as usize);
+    let sums = accumulate::<N>(
+        x, weights, table, header, first_weight as usize, bias as usize, sample, batch, 0usize, shape,
+    );
+    let used = table[header + 3] as usize;
+    #[unroll]
+    for i in 0..shape.sites {
+        if i < used {
+            let place = table[header + 4 + i] as usize * batch + sample;
+            let s = tanh(sums[i].extract(0usize));
+            let t = tanh(sums[i].extract(1usize));
+            let before = field[place];
+            if comptime!(forward) {
+                field[place] = fma(before, f32::exp(s), t);
+                log_det[place] += s;
+            } else {
+                field[place] = (before - t) * f32::exp(-s);
+                log_det[place] -= s;
+            }
+            if comptime!(keep) {
+                let slot = (block as usize * shape.sites + i) * 3 * batch + sample;
+                saved[slot] = s;
+                saved[slot + batch] = t;
+                saved[slot + 2 * batch] = before;
+            }
+        }
+    }
+}
+
+/// Gradient before the tanh of `(s, t)`, and the field and its gradient before the layer.
+#[cube(launch_unchecked)]
+#[allow(clippy::too_many_arguments)]
+fn uncouple(
+    saved: &[f32],
+    log_det_gradient: &[f32],
+    table: &[u32],
+    field: &mut [f32],
+    field_gradient: &mut [f32],
+    gradient: &mut [f32],
+    headers: u32,
+    slots: u32,
+    batch: u32,
+    log_det_stride: u32,
+    #[comptime] shape: GatherShape,
+    #[comptime] forward: bool,
+) {
+    let sample = ABSOLUTE_POS_X;
+    let slot = ABSOLUTE_POS_Y;
+    if sample >= batch || slot >= slots {
+        terminate!();
+    }
+    let block = slot / comptime!(shape.sites as u32);
+    let within = (slot % comptime!(shape.sites as u32)) as usize;
+    let header = (headers + block * comptime!(shape.header_words() as u32)) as usize;
+    let (sample, batch) = (sample as usize, batch as usize);
+    if within < table[header + 3] as usize {
+        let site = table[header + 4 + within] as usize;
+        let place = site * batch + sample;
+        let first = slot as usize * 3 * batch + sample;
+        let (s, t, before) = (saved[first], saved[first + batch], saved[first + 2 * batch]);
+        let by_log_det = log_det_gradient[(sample + 1) * log_det_stride as usize - 1];
+        let g = field_gradient[place];
+        let by_x = g * f32::exp(if comptime!(forward) { s } else { -s });
+        let by_s = if comptime!(forward) { by_x * before + by_log_det } else { -by_x * (before - t) - by_log_det };
+        let by_t = if comptime!(forward) { g } else { -by_x };
+        field_gradient[place] = by_x;
+        field[place] = before;
+        gradient[2 * site * batch + sample] = by_s * (1.0 - s * s);
+        gradient[(2 * site + 1) * batch + sample] = by_t * (1.0 - t * t);
+    }
+}
+
+/// Sums the log det over sites, into the last number of every sample.
+#[cube(launch_unchecked)]
+fn sum_sites(log_det: &[f32], y: &mut [f32], volume: u32, batch: u32) {
+    let sample = ABSOLUTE_POS;
+    if sample >= batch as usize {
+        terminate!();
+    }
+    let mut total = f32::new(0.0);
+    for site in 0..volume as usize {
+        total += log_det[site * batch as usize + sample];
+    }
+    y[(sample + 1) * (volume as usize + 1) - 1] = total;
+}
+
+/// What the backward pass needs of one layer.
+#[derive(Debug)]
+struct Layer {
+    hidden: Vec<Buffer>,
+    saved: Buffer,
+}
+
+/// A pass through the flow, and what its backward pass needs.
+#[derive(Debug)]
+pub struct Saved {
+    packed: Packed,
+    /// The field after the last layer.
+    field: Buffer,
+    layers: Vec<Layer>,
+    batch: usize,
+}
+
+fn extent(flow: &AffineFlow, batch: usize, stride: usize) -> Extent {
+    Extent { volume: flow.volume(), channels: 1, stride, batch }
+}
+
+/// `[batch, 1, T, X]` → `[batch, T · X + 1]`, the log det last.
+pub fn forward(
+    x: CubeTensor,
+    parameters: CubeTensor,
+    flow: &AffineFlow,
+    direction: Direction,
+    keep: bool,
+) -> (CubeTensor, Saved) {
+    let (client, device) = (x.client.clone(), x.device.clone());
+    let (batch, volume) = (x.shape()[0], flow.volume());
+    let networks: Vec<&ConvStack> = flow.layers.iter().map(|layer| &**layer).collect();
+    let plan = flow.plans.get(&client, &device, batch, &networks);
+    let packed = Packed::new(&client, plan, &Buffer::tensor(parameters));
+    let field = to_lanes(&client, &Buffer::tensor(x), extent(flow, batch, volume));
+    let log_det = zeros(&client, volume * batch);
+    let mut layers = Vec::new();
+    for layer in flow.order(direction) {
+        let net = packed.network(layer, &flow.layers[layer], batch);
+        let hidden = net.hidden(&field);
+        let saved = through(&net, &hidden, [&field, &log_det], direction, keep);
+        if keep {
+            layers.push(Layer { hidden, saved });
+        }
+    }
+    let y = Buffer::empty(&client, batch * (volume + 1));
+    from_lanes(&client, &field, None, &y, extent(flow, batch, volume + 1));
+    let (count, dim) = flat(batch);
+    // SAFETY: units beyond the batch stop.
+    unsafe {
+        sum_sites::launch_unchecked(&client, count, dim, log_det.arg(), y.arg(), volume as u32, batch as u32);
+    }
+    let y = y.into_tensor(&client, &device, Shape::from([batch, volume + 1]));
+    (y, Saved { packed, field, layers, batch })
+}
+
+/// One layer, in place; returns what [`back`] needs, or an empty buffer.
+fn through(
+    net: &Net<'_>,
+    hidden: &[Buffer],
+    [field, log_det]: [&Buffer; 2],
+    direction: Direction,
+    keep: bool,
+) -> Buffer {
+    let (client, gather) = (net.client(), &net.last().forward);
+    assert_eq!(gather.shape.depth(), 1, "units over the two output channels of a coupling");
+    let slots = gather.blocks * gather.shape.sites;
+    let saved = Buffer::empty(client, if keep { slots * 3 * net.batch() } else { 1 });
+    // Without hidden layers the network reads the field that is changed here.
+    let copied = hidden.is_empty().then(|| copy(client, field));
+    let input = hidden.last().or(copied.as_ref()).unwrap_or(field);
+    let (count, dim) = grid(net.batch(), gather.blocks, 1);
+    // SAFETY: the plan lists only sites of the lattice; units beyond the batch or the blocks stop.
+    unsafe {
+        couple::launch_unchecked(
+            client,
+            count,
+            dim,
+            gather.lanes,
+            input.arg(),
+            net.weights().vectors(gather.lanes),
+            net.table().arg(),
+            field.arg(),
+            log_det.arg(),
+            saved.arg(),
+            gather.headers as u32,
+            gather.blocks as u32,
+            gather.weights as u32,
+            gather.bias as u32,
+            net.batch() as u32,
+            gather.shape,
+            direction == Direction::Forward,
+            keep,
+        );
+    }
+    saved
+}
+
+/// Undoes one layer: the field and its gradient in place; returns the gradient before the tanh of `(s, t)`.
+fn back(
+    net: &Net<'_>,
+    saved: &Buffer,
+    log_det_gradient: &Buffer,
+    [field, field_gradient]: [&Buffer; 2],
+    direction: Direction,
+) -> Buffer {
+    let (client, gather) = (net.client(), &net.last().forward);
+    let gradient = net.room(2);
+    let slots = gather.blocks * gather.shape.sites;
+    let (count, dim) = grid(net.batch(), slots, 1);
+    // SAFETY: as in `through`.
+    unsafe {
+        uncouple::launch_unchecked(
+            client,
+            count,
+            dim,
+            saved.arg(),
+            log_det_gradient.arg(),
+            net.table().arg(),
+            field.arg(),
+            field_gradient.arg(),
+            gradient.arg(),
+            gather.headers as u32,
+            slots as u32,
+            net.batch() as u32,
+            (net.volume() + 1) as u32,
+            gather.shape,
+            direction == Direction::Forward,
+        );
+    }
+    gradient
+}
+
+/// Gradients by the field (if wanted) and by the parameters, from the gradient `[batch, T · X + 1]`.
+pub fn backward(
+    saved: &Saved,
+    y_gradient: CubeTensor,
+    flow: &AffineFlow,
+    direction: Direction,
+    want_x: bool,
+) -> (Option<CubeTensor>, CubeTensor) {
+    let Saved { packed, layers, batch, .. } = saved;
+    let (client, device) = (y_gradient.client.clone(), y_gradient.device.clone());
+    let (batch, volume) = (*batch, flow.volume());
+    let y_gradient = Buffer::tensor(y_gradient);
+    let field_gradient = to_lanes(&client, &y_gradient, extent(flow, batch, volume + 1));
+    // A second backward pass would start from the same field.
+    let field = copy(&client, &saved.field);
+    let partials = packed.partials(batch);
+    for (index, layer) in flow.order(direction).into_iter().enumerate().rev() {
+        let net = packed.network(layer, &flow.layers[layer], batch);
+        let Layer { hidden, saved } = &layers[index];
+        let gradient = back(&net, saved, &y_gradient, [&field, &field_gradient], direction);
+        let wanted = (index > 0 || want_x).then_some(&field_gradient);
+        net.backward(&field, hidden, gradient, &partials, wanted);
+    }
+    let by_parameters = partials.sum(&client, &packed.plan);
+    let by_parameters =
+        by_parameters.into_tensor(&client, &device, Shape::from([flow.parameter_count()]));
+    let by_x = want_x.then(|| {
+        let by_x = Buffer::empty(&client, batch * volume);
+        from_lanes(&client, &field_gradient, None, &by_x, extent(flow, batch, volume));
+        let [t, s] = flow.extents();
+        by_x.into_tensor(&client, &device, Shape::from([batch, 1, t, s]))
+    });
+    (by_x, by_parameters)
+}

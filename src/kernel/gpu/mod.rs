@@ -1,0 +1,129 @@
+//! Convolution stacks on GPUs: CubeCL kernels, compiled for Vulkan, Metal or DX12 when they are first launched.
+//!
+//! Fields are kept as `[site][channel][sample]`, the sample index innermost, so that neighbouring units read neighbouring
+//! words whatever the lattice or the channels are. A unit computes a block of sites × output channels of one sample in
+//! registers: for each tap and input channel it loads one value per site and one weight per channel, which all units
+//! share. Masked-out work is not in the site lists ([`plan`]). Every sum has a fixed order.
+
+pub mod convolution;
+pub mod layout;
+mod network;
+pub mod plan;
+mod weights;
+
+pub use network::{Net, Packed};
+pub use plan::Plans;
+
+use burn_cubecl::cubecl::client::Client;
+use burn_cubecl::cubecl::prelude::{BufferArg, CubeCount, CubeDim};
+use burn_cubecl::cubecl::server::Handle;
+use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::{CubeDevice, kernel::into_contiguous};
+use burn::backend::DispatchDevice;
+use burn::tensor::{DType, Device, Shape};
+
+/// Units of a workgroup in kernels without structure.
+const FLAT: usize = 256;
+
+/// Samples side by side in a workgroup.
+pub const LANES: usize = 32;
+
+/// Rows of a workgroup: blocks of sites, or of weights.
+pub const ROWS: usize = 4;
+
+/// A buffer of 32-bit words on a device.
+#[derive(Debug, Clone)]
+pub struct Buffer {
+    handle: Handle,
+    words: usize,
+}
+
+impl Buffer {
+    /// Room for `words` numbers of any value.
+    pub fn empty(client: &Client, words: usize) -> Self {
+        Self { handle: client.empty(words * size_of::<f32>()), words }
+    }
+
+    /// A copy of a table.
+    pub fn table(client: &Client, words: &[u32]) -> Self {
+        Self { handle: client.create_from_slice(bytemuck::cast_slice(words)), words: words.len() }
+    }
+
+    /// A contiguous tensor of single precision.
+    ///
+    /// # Panics
+    /// If the tensor has another element type.
+    pub fn tensor(tensor: CubeTensor) -> Self {
+        assert_eq!(tensor.dtype, DType::F32, "element type of a tensor in a GPU kernel");
+        let tensor = into_contiguous(tensor);
+        Self { words: tensor.meta.shape().num_elements(), handle: tensor.handle }
+    }
+
+    /// The buffer as a tensor.
+    pub fn into_tensor(self, client: &Client, device: &CubeDevice, shape: Shape) -> CubeTensor {
+        CubeTensor::new_contiguous(client.clone(), device.clone(), shape, self.handle, DType::F32)
+    }
+
+    /// Its length.
+    pub fn words(&self) -> usize {
+        self.words
+    }
+
+    /// Kernel argument with elements of `width` words.
+    pub fn vectors(&self, width: usize) -> BufferArg {
+        // SAFETY: the length is that of the allocation.
+        unsafe { BufferArg::from_raw_parts(self.handle.clone(), self.words / width) }
+    }
+
+    /// Kernel argument.
+    pub fn arg(&self) -> BufferArg {
+        self.vectors(1)
+    }
+}
+
+/// One unit for each sample and each of `rows` rows, and workgroups for them.
+pub fn grid(batch: usize, rows: usize, depth: usize) -> (CubeCount, CubeDim) {
+    let count = CubeCount::Static(
+        batch.div_ceil(LANES) as u32,
+        rows.div_ceil(ROWS) as u32,
+        depth as u32,
+    );
+    (count, CubeDim::new_2d(LANES as u32, ROWS as u32))
+}
+
+/// One unit for each of `units` numbers.
+pub fn flat(units: usize) -> (CubeCount, CubeDim) {
+    // A dimension of the grid holds 65535 workgroups at least, which bounds the second one.
+    let groups = units.div_ceil(FLAT);
+    let rows = groups.div_ceil(65_535);
+    let count = CubeCount::Static(groups.div_ceil(rows) as u32, rows as u32, 1);
+    (count, CubeDim::new_1d(FLAT as u32))
+}
+
+/// Storage buffers of the largest kernel, and the one in which cubecl keeps scalars and lengths.
+const BINDINGS: u32 = 7;
+
+/// Whether a device can run the kernels on numbers of a kind.
+pub fn runs_on(device: &Device, dtype: DType) -> bool {
+    let DispatchDevice::Cube(device) = device.as_dispatch() else { return false };
+    let client = device.client();
+    let limits = &client.properties().hardware;
+    dtype == DType::F32
+        && limits.max_shared_memory_size >= ROWS * LANES * LANES * size_of::<f32>()
+        && limits.max_units_per_cube as usize >= FLAT
+        && limits.max_bindings >= BINDINGS
+}
+
+/// The first adapter, a software rasteriser if need be; none is a failure where `FLOWQCD_REQUIRE_GPU` is set.
+#[cfg(test)]
+pub fn test_device() -> Option<Device> {
+    let found = Device::enumerate(burn::tensor::DeviceType::Wgpu).into_vec().into_iter().next();
+    if found.is_none() {
+        assert!(std::env::var_os("FLOWQCD_REQUIRE_GPU").is_none(), "no adapter, but one is required here");
+        eprintln!("left out: no Vulkan, Metal or DX12 adapter on this machine");
+    }
+    found.filter(|device| {
+        assert!(runs_on(device, DType::F32), "{device:?} cannot run the kernels");
+        true
+    })
+}
