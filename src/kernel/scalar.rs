@@ -5,7 +5,7 @@ use super::pool::Pool;
 use super::vector::Neon;
 use super::vector::{Isa, Kernel, Portable};
 #[cfg(target_arch = "x86_64")]
-use super::vector::{with_avx2, with_avx512};
+use super::vector::{Avx2, Avx512, with_avx2, with_avx512};
 use std::ops::{Add, AddAssign, Mul, Neg, Sub};
 
 /// Elements the kernels compute with: `f32` for work, `f64` for verification.
@@ -63,9 +63,9 @@ impl Scalar for f32 {
         unsafe {
             match isa {
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => with_avx512(kernel),
+                Isa::Avx512 => with_avx512::<Avx512, K>(kernel),
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => with_avx2(kernel),
+                Isa::Avx2 => with_avx2::<Avx2, K>(kernel),
                 #[cfg(target_arch = "aarch64")]
                 Isa::Neon => kernel.run::<Neon>(),
                 Isa::Portable => kernel.run::<Portable<f32>>(),
@@ -102,9 +102,18 @@ impl Scalar for f64 {
         &POOL
     }
 
-    fn dispatch<K: Kernel<Elem = Self>>(_: Isa, kernel: K) -> K::Output {
-        // SAFETY: plain arrays need no instruction set.
-        unsafe { kernel.run::<Portable<f64>>() }
+    /// Arrays that the compiler vectorises for the instruction set, without fused operations: the same digits everywhere.
+    fn dispatch<K: Kernel<Elem = Self>>(isa: Isa, kernel: K) -> K::Output {
+        // SAFETY: `Isa::available` lists an instruction set only where it was detected.
+        unsafe {
+            match isa {
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => with_avx512::<Portable<f64>, K>(kernel),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => with_avx2::<Portable<f64>, K>(kernel),
+                _ => kernel.run::<Portable<f64>>(),
+            }
+        }
     }
 
     #[inline(always)]

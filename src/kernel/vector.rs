@@ -320,26 +320,26 @@ pub trait Kernel {
     unsafe fn run<V: Vector<Elem = Self::Elem>>(self) -> Self::Output;
 }
 
-/// Runs a kernel with AVX-512.
+/// Runs a kernel with AVX-512 allowed, whatever its vectors are made of.
 ///
 /// # Safety
 /// The instruction set must be there.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-pub unsafe fn with_avx512<K: Kernel<Elem = f32>>(kernel: K) -> K::Output {
+pub unsafe fn with_avx512<V: Vector, K: Kernel<Elem = V::Elem>>(kernel: K) -> K::Output {
     // SAFETY: passed on from the caller.
-    unsafe { kernel.run::<Avx512>() }
+    unsafe { kernel.run::<V>() }
 }
 
-/// Runs a kernel with AVX2 and FMA.
+/// Runs a kernel with AVX2 and FMA allowed, whatever its vectors are made of.
 ///
 /// # Safety
 /// The instruction set must be there.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-pub unsafe fn with_avx2<K: Kernel<Elem = f32>>(kernel: K) -> K::Output {
+pub unsafe fn with_avx2<V: Vector, K: Kernel<Elem = V::Elem>>(kernel: K) -> K::Output {
     // SAFETY: passed on from the caller.
-    unsafe { kernel.run::<Avx2>() }
+    unsafe { kernel.run::<V>() }
 }
 
 /// Lanes and registers of the vectors that an instruction set computes `T` with.
