@@ -11,7 +11,7 @@ use flowqcd::flow::Flow;
 use flowqcd::kernel::{ConvStack, Isa, conv_stack, fma_peak};
 use flowqcd::lattice::Lattice;
 use flowqcd::rng::Seed;
-use flowqcd::sample::DirectSampler;
+use flowqcd::sample::{Model, direct};
 use flowqcd::spec::{FlowSpec, Spec, TrainSpec};
 use flowqcd::theory::Phi4;
 use flowqcd::train::Trainer;
@@ -120,15 +120,15 @@ impl Cell {
             trainer.step(&mut state).expect("finite");
         });
         let stream = seed.stream("bench");
-        let sampler = DirectSampler {
+        let model = Model {
             flow: &self.flow,
             parameters: &state.parameters,
             action: &self.action,
             device: &device,
-            observables: &[],
+            observables: None,
         };
         let sample = median_seconds(options.seconds, || {
-            sampler.draw(&stream, self.batch, &|| Ok(())).expect("nothing interrupts a benchmark");
+            direct::draw(&model, &stream, self.batch as u64, &|| Ok(())).expect("nothing interrupts a benchmark");
         });
         let speed = |seconds: f64, flops: f64| speed(self.batch, seconds, flops, peak);
         println!(

@@ -120,6 +120,12 @@ pub enum Error {
         /// Command that continues the run.
         resume: String,
     },
+    /// A self-test with results that are not what they must be.
+    #[error("error: not what it must be: {failed}\n\nhint: `flowqcd verify --device cpu` tells the device from the program")]
+    Verify {
+        /// The checks.
+        failed: String,
+    },
     /// A device that is not there or gave up.
     #[error("error: device {name}: {rule}\n\nhint: {hint}")]
     Device {

@@ -13,7 +13,7 @@
 //! theory   actions and observables        flow     bijections and base densities
 //! stats    numbers with errors            train    the training loop, checkpoints
 //! sample   configurations with weights    study    run directory and tables
-//! cli      arguments, progress, printing
+//! verify   the self-test                  cli      arguments, progress, printing
 //! ```
 //!
 //! # Conventions
@@ -26,6 +26,8 @@
 //! - A22: Abbott et al., "Aspects of scaling and scalability for flow-based sampling of lattice QCD" (2022)
 //! - A19: Albergo, Kanwar, Shanahan, arXiv:1904.12072
 //! - A21: Albergo et al., arXiv:2101.08176
+//! - H21: Hackett et al., arXiv:2107.00734
+//! - W04: Wolff, hep-lat/0306017
 
 pub mod cli;
 pub mod cost;
@@ -42,3 +44,4 @@ pub mod stats;
 pub mod study;
 pub mod theory;
 pub mod train;
+pub mod verify;

@@ -17,6 +17,8 @@ pub enum Command {
     Run(RunArgs),
     /// Validate a specification; print it resolved, with its size and cost; run nothing.
     Check(CheckArgs),
+    /// Test the program on this machine against exact values; exit status 1 if any is off by five standard errors.
+    Verify(VerifyArgs),
     /// List what --device can name, and what auto takes.
     Devices {
         /// Print JSON instead of a table.
@@ -64,6 +66,19 @@ impl SpecArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     pub spec: SpecArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct VerifyArgs {
+    /// auto, cpu, wgpu or wgpu:ADAPTER.
+    #[arg(long, default_value = "auto", env = "FLOWQCD_DEVICE")]
+    pub device: String,
+    /// CPU threads; all cores if left out.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub threads: Option<u64>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

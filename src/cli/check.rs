@@ -53,7 +53,7 @@ fn report(spec: Spec, device: &ComputeDevice) -> Report {
     let flops = flow.flops_per_sample();
     let by_samples = train_samples.map(|samples| samples as f64 / samples_per_s);
     Report {
-        cells: 1,
+        cells: spec.cells().map_or(1, |cells| cells.len()),
         theory: action.describe(),
         parameters: flow.layout().len(),
         flops_per_sample: flops,

@@ -7,6 +7,7 @@ mod progress;
 mod run;
 mod signals;
 mod table;
+mod verify;
 
 use crate::error::Result;
 use crate::spec;
@@ -21,6 +22,7 @@ pub fn main() -> Result<()> {
     match Args::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
+        Command::Verify(args) => verify::verify(&args),
         Command::Devices { json } => devices::devices(json),
         Command::Schema => print(&serde_json::to_string_pretty(&spec::json_schema()).expect("plain data")),
         Command::Completions { shell } => {

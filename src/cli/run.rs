@@ -6,7 +6,7 @@ use super::{print, signals, table};
 use crate::device::{self, ComputeDevice};
 use crate::error::Result;
 use crate::spec::Spec;
-use crate::study::{Run, RunDir, Summary};
+use crate::study::{Run, RunDir};
 use std::path::PathBuf;
 
 /// Runs or continues a specification and prints the final table.
@@ -27,7 +27,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         spec.seed,
         dir.path().display()
     ));
-    let summary = Run {
+    let cells = Run {
         spec: &spec,
         device: &device,
         dir: &dir,
@@ -37,11 +37,16 @@ pub fn run(args: &RunArgs) -> Result<()> {
     }
     .execute();
     progress.finish();
-    let summary = summary?;
-    warn(&summary, &progress);
-    match args.spec.json {
-        true => print(&serde_json::to_string_pretty(&summary).expect("plain data")),
-        false => print(&table::summary(&summary)),
+    let cells = cells?;
+    for cell in &cells {
+        let place = if cells.len() > 1 { format!("cell {}: ", cell.cell) } else { String::new() };
+        cell.summary.warnings.iter().for_each(|text| progress.line(&format!("warning: {place}{text}")));
+    }
+    match (args.spec.json, &cells[..]) {
+        (true, [only]) => print(&serde_json::to_string_pretty(&only.summary).expect("plain data")),
+        (true, _) => print(&serde_json::to_string_pretty(&cells).expect("plain data")),
+        (false, [only]) => print(&table::summary(&only.summary)),
+        (false, _) => print(&table::study(&cells)),
     }
 }
 
@@ -58,17 +63,4 @@ fn resume_command() -> String {
     };
     let words: Vec<String> = std::env::args().filter(|word| word != "--fresh").map(quote).collect();
     words.join(" ")
-}
-
-/// Where a single weight rules, its error bars mean little.
-const DOMINANT_WEIGHT: f64 = 0.05;
-
-fn warn(summary: &Summary, progress: &Terminal) {
-    if summary.max_weight_share > DOMINANT_WEIGHT {
-        progress.line(&format!(
-            "warning: one configuration carries {:.1}% of the total weight: ESS and reweighted errors are unreliable; \
-             train longer or raise evaluate.samples",
-            100.0 * summary.max_weight_share
-        ));
-    }
 }

@@ -1,7 +1,7 @@
 //! Tables for people.
 
 use super::progress::duration;
-use crate::study::Summary;
+use crate::study::{CellRecord, Summary};
 
 /// Lines of name and value, values aligned.
 pub fn lines(rows: &[(String, String)]) -> String {
@@ -31,13 +31,48 @@ pub fn summary(summary: &Summary) -> String {
     if let Some((kl, error)) = summary.kl {
         rows.push(row("D_KL(q|p)", with_error(kl, error)));
     }
-    for (name, value, error, exact) in &summary.observables {
-        let exact = exact.map(|exact| format!("  (exact {exact:.8})")).unwrap_or_default();
-        rows.push(row(name, with_error(*value, *error) + &exact));
+    if let Some(target) = summary.ess_target {
+        rows.push(row("ESS, target samples", format!("{target:.4}")));
     }
-    rows.push(row("configurations/s", format!("{:.0}", summary.configurations_per_s)));
-    rows.push(row("effective samples/s", format!("{:.0}", summary.effective_samples_per_s)));
+    let several = summary.methods.len() > 1;
+    // The two-point function has many lines, and is in observables.csv.
+    let shown = summary.observables.iter().filter(|o| o.primary || o.exact.is_some() || !o.observable.contains('_'));
+    for found in shown {
+        let exact = found.exact.map(|exact| format!("  (exact {exact:.8})")).unwrap_or_default();
+        let tau = found.tau_int.map(|(tau, error)| format!("  tau {}", with_error(tau, error))).unwrap_or_default();
+        let method = if several { format!("{} ", found.method) } else { String::new() };
+        rows.push((method + &found.observable, with_error(found.value, found.error) + &tau + &exact));
+    }
+    for method in &summary.methods {
+        let acceptance = method.acceptance.map(|a| format!(", acceptance {a:.3}")).unwrap_or_default();
+        let crossover = method.crossover_n_indep.map(|n| {
+            format!("; cheaper than HMC from {n:.3e} independent configurations on, training included")
+        });
+        let text = format!(
+            "{:.0}/s, effective {:.0}/s ({}){acceptance}{}",
+            method.per_s,
+            method.effective_per_s,
+            method.observable,
+            crossover.unwrap_or_default()
+        );
+        rows.push((format!("{} configurations", method.method), text));
+    }
     lines(&rows)
+}
+
+/// The final table of a study: a line per cell.
+pub fn study(cells: &[CellRecord]) -> String {
+    let line = |cell: &CellRecord| {
+        let values: Vec<String> = cell.values.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let summary = &cell.summary;
+        let mut parts = vec![format!("ESS {}", with_error(summary.ess, summary.ess_err))];
+        for method in &summary.methods {
+            let acceptance = method.acceptance.map(|a| format!("acceptance {a:.3}, ")).unwrap_or_default();
+            parts.push(format!("{} {acceptance}effective {:.0}/s", method.method, method.effective_per_s));
+        }
+        (values.join(", "), parts.join("; "))
+    };
+    lines(&cells.iter().map(line).collect::<Vec<_>>())
 }
 
 /// `0.12345 +- 0.00067`, with two digits of the error.

@@ -6,6 +6,7 @@ pub mod conv_stack;
 mod gpu;
 mod peak;
 mod pool;
+pub mod quartic;
 mod scalar;
 mod tile;
 mod vector;

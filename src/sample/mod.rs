@@ -1,5 +1,14 @@
-//! Configurations from a trained model, with their weights.
+//! Configurations: direct from the model, by independence Metropolis, and by Hybrid Monte Carlo.
 
-mod direct;
+mod arrays;
+pub mod direct;
+mod draws;
+pub mod hmc;
+pub mod independence;
+mod integrator;
+pub mod metropolis;
 
-pub use direct::{DirectSampler, Draws};
+pub use direct::Draws;
+pub use draws::{Batch, Model};
+pub use hmc::{Hmc, HmcChains};
+pub use independence::{Independence, IndependenceChains};

@@ -114,6 +114,9 @@ fn check_table(path: &str, table: &toml::Table, schema: &Json, problems: &mut Ve
         let place = join(path, key);
         match schema["properties"].get(key) {
             Some(schema) => check_at(&place, value, schema, problems),
+            None if schema["additionalProperties"].is_object() => {
+                check_at(&place, value, &schema["additionalProperties"], problems);
+            }
             None => {
                 let problem = Problem::new(&place, "unknown key");
                 problems.push(match nearest(&place, &candidates) {

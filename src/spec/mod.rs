@@ -11,13 +11,15 @@ mod flow;
 mod rules;
 mod sample;
 mod schema;
+mod study;
 mod theory;
 mod train;
 
 pub use evaluate::EvaluateSpec;
 pub use flow::{AffineSpec, FlowSpec};
-pub use sample::{DirectSpec, SampleSpec};
+pub use sample::{DirectSpec, HmcSpec, IndependenceSpec, Integrator, InterludeSpec, SampleSpec};
 pub use schema::json_schema;
+pub use study::{Cell, StudySpec};
 pub use theory::{Convention, Phi4Couplings, Phi4Spec, TheorySpec};
 pub use train::{
     AdamSpec, BatchSpec, DoubleSpec, HalveSpec, LearningRateSpec, OptimizerSpec, StopSpec, TrainSpec,
@@ -51,6 +53,9 @@ pub struct Spec {
     /// What is sampled from the trained model.
     #[serde(default)]
     pub sample: SampleSpec,
+    /// The points at which all this is done; one if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub study: Option<StudySpec>,
 }
 
 impl Spec {
@@ -78,10 +83,24 @@ impl Spec {
         problems.extend(rules::check(&document.value));
         if problems.is_empty() {
             let parsed = document.value.clone().try_into::<Self>();
-            return parsed.map_err(|error| vec![Problem::new("", error.message())]);
+            let spec = parsed.map_err(|error| vec![Problem::new("", error.message())])?;
+            return spec.cells().map(|_| spec);
         }
         document.add_lines(&mut problems);
         Err(problems)
+    }
+
+    /// The cells of its study; one without a study.
+    ///
+    /// # Errors
+    /// Everything wrong with a cell; nothing for a specification that was parsed.
+    pub fn cells(&self) -> Result<Vec<Cell>, Vec<Problem>> {
+        study::cells(self)
+    }
+
+    /// Digest of everything that training depends on.
+    pub fn training_digest(&self) -> String {
+        Self { sample: SampleSpec::default(), study: None, ..self.clone() }.digest()
     }
 
     /// The specification with every default filled in.

@@ -1,4 +1,4 @@
-//! `[sample.*]`: what is drawn once the model is trained.
+//! `[sample.*]`: what is drawn once the model is trained, and from the baseline.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,12 @@ pub struct SampleSpec {
     /// Direct sampling with reweighting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direct: Option<DirectSpec>,
+    /// Independence Metropolis with the model as proposal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub independence: Option<IndependenceSpec>,
+    /// Hybrid Monte Carlo, the baseline without a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hmc: Option<HmcSpec>,
 }
 
 /// `[sample.direct]`: independent configurations from the model, reweighted with w = e^{-S}/q.
@@ -19,4 +25,118 @@ pub struct DirectSpec {
     /// Configurations to draw.
     #[schemars(range(min = 2))]
     pub configurations: usize,
+}
+
+/// `[sample.independence]`: proposals from the model, accepted with min(1, w'/w).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IndependenceSpec {
+    /// Proposals of the chain. More of them continue a finished chain.
+    #[schemars(range(min = 2))]
+    pub proposals: u64,
+    /// Trajectories of Hybrid Monte Carlo between flow proposals; none if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hmc: Option<InterludeSpec>,
+}
+
+/// `[sample.independence.hmc]`: one trajectory after every so many flow proposals, on many chains side by side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InterludeSpec {
+    /// Flow proposals of a chain between two trajectories.
+    #[schemars(range(min = 1))]
+    pub every: u64,
+    /// Chains, which share the proposals.
+    #[serde(default = "chains")]
+    #[schemars(range(min = 1, max = 65536))]
+    pub chains: usize,
+    /// Steps of a trajectory.
+    #[serde(default = "steps")]
+    #[schemars(range(min = 1))]
+    pub steps: usize,
+    /// Length of a trajectory.
+    #[serde(default = "one")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub trajectory_length: f64,
+    /// How the equations of motion are integrated.
+    #[serde(default)]
+    pub integrator: Integrator,
+}
+
+/// Symplectic integrators of second order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Integrator {
+    /// Leapfrog: one force per step.
+    Leapfrog,
+    /// Minimal norm (Omelyan, Mryglod, Folk): two forces per step, a smaller error at equal cost.
+    #[default]
+    Omelyan,
+}
+
+/// `[sample.hmc]`: independent chains of Hybrid Monte Carlo, side by side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HmcSpec {
+    /// Trajectories of each chain that are measured.
+    #[schemars(range(min = 2))]
+    pub trajectories: u64,
+    /// Trajectories of each chain before, not measured.
+    #[serde(default = "thermalization")]
+    #[schemars(range(min = 0))]
+    pub thermalization: u64,
+    /// Chains; multiples of 8 use the vector units fully.
+    #[serde(default = "chains")]
+    #[schemars(range(min = 1, max = 65536))]
+    pub chains: usize,
+    /// Length of a trajectory.
+    #[serde(default = "one")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub trajectory_length: f64,
+    /// Lengths are drawn from trajectory_length · (1 ± spread), so that no mode comes back in phase.
+    #[serde(default = "half")]
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub length_spread: f64,
+    /// Steps of a trajectory, before tuning.
+    #[serde(default = "steps")]
+    #[schemars(range(min = 1))]
+    pub steps: usize,
+    /// How the equations of motion are integrated.
+    #[serde(default)]
+    pub integrator: Integrator,
+    /// Whether the number of steps is tuned, during thermalisation only.
+    #[serde(default = "yes")]
+    pub tune: bool,
+    /// Acceptance that tuning aims at.
+    #[serde(default = "target_acceptance")]
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
+    pub target_acceptance: f64,
+}
+
+fn thermalization() -> u64 {
+    1000
+}
+
+fn chains() -> usize {
+    64
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn half() -> f64 {
+    0.5
+}
+
+fn steps() -> usize {
+    8
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn target_acceptance() -> f64 {
+    0.8
 }

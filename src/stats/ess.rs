@@ -32,6 +32,22 @@ pub fn effective_sample_size(log_weights: &[f64]) -> Ess {
     Ess { value, error, max_weight_share: 1.0 / (mean * n) }
 }
 
+/// `ESS = 1 / (⟨1/w⟩ ⟨w⟩)`, both means over samples of the target. Source: A22, eq. (A8); H21.
+///
+/// `⟨1/w⟩_p` is 1/Z and `⟨w⟩_p` is `⟨w²⟩_q/⟨w⟩_q`, so this has the limit of [`effective_sample_size`]; but where the model misses
+/// a part of the target, the target's samples have large weights there and show it, which no sample of the model does.
+///
+/// # Shapes
+/// `log_weights`: `[N]`, `log w = -S - log q` on samples of the target
+pub fn target_sample_ess(log_weights: &[f64]) -> f64 {
+    let log_mean = |sign: f64| {
+        let largest = log_weights.iter().map(|log| sign * log).fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = log_weights.iter().map(|log| (sign * log - largest).exp()).sum();
+        largest + (sum / log_weights.len() as f64).ln()
+    };
+    (-log_mean(-1.0) - log_mean(1.0)).exp()
+}
+
 /// `w / max w`, so that nothing overflows.
 pub(super) fn relative_weights(log_weights: &[f64]) -> Vec<f64> {
     let largest = log_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -42,6 +58,25 @@ pub(super) fn relative_weights(log_weights: &[f64]) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::rng::Seed;
+
+    /// q = N(0, 1), p = N(0, s²): with a = 1/s² - 1, ⟨w⟩_q = (1+a)^{-1/2} and ⟨w²⟩_q = (1+2a)^{-1/2}.
+    #[test]
+    fn both_definitions_agree_unless_the_model_misses_a_part() {
+        let (s, n) = (0.8f64, 400_000);
+        let x: Vec<f64> = Seed(4).stream("x").normals(0, 1, n).into_iter().map(f64::from).collect();
+        let log_w = |x: f64| -x * x / (2.0 * s * s) + 0.5 * x * x;
+        let of_q: Vec<f64> = x.iter().map(|&x| log_w(x)).collect();
+        let of_p: Vec<f64> = x.iter().map(|&x| log_w(s * x)).collect();
+        let a = 1.0 / (s * s) - 1.0;
+        let exact = (1.0 + 2.0 * a).sqrt() / (1.0 + a);
+        let ess = effective_sample_size(&of_q);
+        assert!((ess.value - exact).abs() < 4.0 * ess.error);
+        // The weights on p are bounded by one here: the error of their mean is a fraction of a per cent.
+        assert!((target_sample_ess(&of_p) - exact).abs() < 0.005 * exact);
+        let missed = |(i, log_w): (usize, &f64)| if i % 2 == 0 { *log_w } else { log_w + 20.0 };
+        let of_p: Vec<f64> = of_p.iter().enumerate().map(missed).collect();
+        assert!(target_sample_ess(&of_p) < 1e-6);
+    }
 
     #[test]
     fn equal_weights_give_one_and_a_single_heavy_one_gives_1_over_n() {

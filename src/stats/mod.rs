@@ -1,11 +1,17 @@
 //! Numbers in, numbers with errors out.
 
+mod ensemble;
 mod ess;
 mod gamma;
+mod independence;
 mod reweight;
+mod series;
 mod window;
 
-pub use ess::{Ess, effective_sample_size};
+pub use ensemble::{Ensemble, Measured};
+pub use ess::{Ess, effective_sample_size, target_sample_ess};
 pub use gamma::{ChainEstimate, WINDOW, gamma_method};
+pub use independence::exact_tau_int;
 pub use reweight::{Estimate, free_energy, kullback_leibler, reweighted_mean};
+pub use series::Series;
 pub use window::RollingMean;

@@ -1,12 +1,10 @@
-//! The CSV contract: one struct per file, its fields are the columns in order.
+//! The CSV contract: one struct per file, its fields are the columns in order, after `cell` and the keys that vary.
 
 use serde::Serialize;
 
 /// `train.csv`: one logged training step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrainRow {
-    /// Point of the study, 0 if there is none.
-    pub cell: u64,
     /// Finished steps.
     pub step: u64,
     /// Configurations flowed so far.
@@ -32,8 +30,6 @@ pub struct TrainRow {
 /// `ess.csv`: one evaluation on fresh configurations.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EssRow {
-    /// Point of the study, 0 if there is none.
-    pub cell: u64,
     /// `train_eval` or `final`.
     pub stage: &'static str,
     /// Finished training steps.
@@ -59,22 +55,20 @@ pub struct EssRow {
 /// `cost.csv`: the cost decomposition of one sampling method, eqs. (4)-(7) of A22.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CostRow {
-    /// Point of the study, 0 if there is none.
-    pub cell: u64,
-    /// `direct`.
+    /// `direct`, `independence` or `hmc`.
     pub method: &'static str,
     /// What the ESS refers to; `weights` for direct sampling.
-    pub observable: &'static str,
+    pub observable: String,
     /// Configurations flowed in training.
     pub n_train: u64,
-    /// Seconds of training.
+    /// Seconds of training, or of thermalisation.
     pub setup_s: f64,
     /// Seconds of training per configuration.
-    pub train_s_per_sample: f64,
+    pub train_s_per_sample: Option<f64>,
     /// Seconds of sampling per configuration.
     pub sample_s_per_configuration: f64,
-    /// Configurations drawn.
-    pub n_raw: usize,
+    /// Configurations drawn, or steps of all chains.
+    pub n_raw: u64,
     /// ESS per configuration.
     pub ess_per_configuration: f64,
     /// One standard error.
@@ -91,8 +85,12 @@ pub struct CostRow {
     pub total_s: f64,
     /// `n_indep / sample_s`.
     pub effective_samples_per_s: f64,
-    /// Counted floating-point operations per drawn configuration.
+    /// Counted floating-point operations per drawn configuration or step.
     pub flops_per_sample: f64,
+    /// Counted floating-point operations of the setup.
+    pub setup_flops: f64,
+    /// From so many independent configurations on the flow is cheaper than HMC, its training included; empty if never.
+    pub crossover_n_indep: Option<f64>,
     /// Device.
     pub device: String,
     /// CPU threads.
@@ -104,9 +102,7 @@ pub struct CostRow {
 /// `observables.csv`: one expectation value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ObservableRow {
-    /// Point of the study, 0 if there is none.
-    pub cell: u64,
-    /// `direct`.
+    /// `direct`, `independence` or `hmc`.
     pub method: &'static str,
     /// Name of the observable.
     pub observable: String,
@@ -118,10 +114,37 @@ pub struct ObservableRow {
     pub tau_int: Option<f64>,
     /// One standard error.
     pub tau_int_err: Option<f64>,
+    /// τ that the weights of the proposals imply, for independence Metropolis.
+    pub tau_int_exact: Option<f64>,
     /// Configurations used.
-    pub n: usize,
+    pub n: u64,
     /// Exact value, if known.
     pub exact: Option<f64>,
     /// `(value - exact) / error`.
     pub pull: Option<f64>,
+}
+
+/// `chains.csv`: how one kind of chain went.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ChainRow {
+    /// `independence` or `hmc`.
+    pub method: &'static str,
+    /// Chains side by side.
+    pub chains: usize,
+    /// Steps of all chains together, after thermalisation.
+    pub n: u64,
+    /// Accepted proposals or trajectories per proposal or trajectory.
+    pub acceptance: f64,
+    /// Most rejections in a row.
+    pub longest_rejection_run: Option<u64>,
+    /// Trajectories of HMC between flow proposals.
+    pub trajectories_between: Option<u64>,
+    /// `⟨e^{-ΔH}⟩`, one for exact arithmetic.
+    pub exp_minus_delta_h: Option<f64>,
+    /// One standard error.
+    pub exp_minus_delta_h_err: Option<f64>,
+    /// Integration steps of a trajectory, after tuning.
+    pub integration_steps: Option<usize>,
+    /// Seconds, measurements included.
+    pub wall_s: f64,
 }

@@ -4,11 +4,12 @@ use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::spec::Spec;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 6] =
-    ["spec.toml", "manifest.json", "train.csv", "ess.csv", "cost.csv", "observables.csv"];
+const FILES: [&str; 7] =
+    ["spec.toml", "manifest.json", "train.csv", "ess.csv", "cost.csv", "observables.csv", "chains.csv"];
 
 /// A run directory that this process alone writes to.
 pub struct RunDir {
@@ -35,10 +36,25 @@ pub struct Manifest {
     pub started: Vec<String>,
     /// When it finished, if it has.
     pub finished: Option<String>,
-    /// Why training ended, if it has.
+    /// Why training ended, if it has; in a study that of the last finished cell.
     pub stop_reason: Option<String>,
+    /// The finished cells.
+    pub cells: Vec<CellRecord>,
+}
+
+/// A finished cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellRecord {
+    /// Its number.
+    pub cell: u64,
+    /// The varied keys with their values.
+    pub values: Vec<(String, String)>,
+    /// When it finished (UTC).
+    pub finished: String,
+    /// Bytes of every table at that time.
+    pub table_bytes: BTreeMap<String, u64>,
     /// The final table.
-    pub summary: Option<super::Summary>,
+    pub summary: super::Summary,
 }
 
 impl RunDir {
@@ -71,9 +87,15 @@ impl RunDir {
         let text = std::fs::read_to_string(spec_file).map_err(Error::io(spec_file, "read"))?;
         let theirs = Spec::parse(&text, &[])
             .map_err(|problems| Error::Spec { file: spec_file.to_owned(), problems })?;
+        let longer_chain = |(key, before, now): &(String, String, String)| {
+            let (before, now) = (before.parse::<u64>(), now.parse::<u64>());
+            key == "sample.independence.proposals" && matches!((before, now), (Ok(b), Ok(n)) if b < n)
+        };
         let differences: Vec<String> = theirs
             .differences(spec)
             .into_iter()
+            // A chain may be drawn on.
+            .filter(|difference| !longer_chain(difference))
             .map(|(key, theirs, ours)| format!("\n  {key}: {theirs} there, {ours} now"))
             .collect();
         if differences.is_empty() {

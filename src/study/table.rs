@@ -7,30 +7,35 @@ use std::io::{Seek, SeekFrom};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-/// A CSV file of rows `R`.
+/// A CSV file of rows `R`, each behind the same leading columns: the cell and the keys that vary.
 pub struct Table<R> {
     path: PathBuf,
     writer: csv::Writer<File>,
+    leading: Leading,
+    has_header: bool,
     row: PhantomData<R>,
 }
+
+/// Names and values of the leading columns.
+pub type Leading = Vec<(String, String)>;
 
 impl<R: Serialize> Table<R> {
     /// An empty file, replacing what was there.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn create(path: &Path) -> Result<Self> {
+    pub fn create(path: &Path, leading: Leading) -> Result<Self> {
         let file = File::create(path).map_err(Error::io(path, "create"))?;
-        Ok(Self::from_file(path, file, true))
+        Ok(Self::from_file(path, file, leading, false))
     }
 
     /// The file as it was when it had `bytes` bytes; rows after that are dropped.
     ///
     /// # Errors
     /// [`Error::Io`], or [`Error::BadFile`] if the file is shorter than that.
-    pub fn resume(path: &Path, bytes: u64) -> Result<Self> {
+    pub fn resume(path: &Path, bytes: u64, leading: Leading) -> Result<Self> {
         if bytes == 0 {
-            return Self::create(path);
+            return Self::create(path, leading);
         }
         let open = || -> std::io::Result<(File, u64)> {
             let mut file = OpenOptions::new().write(true).open(path)?;
@@ -47,12 +52,12 @@ impl<R: Serialize> Table<R> {
                 hint: "restore the file, or start over with --fresh".into(),
             });
         }
-        Ok(Self::from_file(path, file, false))
+        Ok(Self::from_file(path, file, leading, true))
     }
 
-    fn from_file(path: &Path, file: File, headers: bool) -> Self {
-        let writer = csv::WriterBuilder::new().has_headers(headers).from_writer(file);
-        Self { path: path.to_owned(), writer, row: PhantomData }
+    fn from_file(path: &Path, file: File, leading: Leading, has_header: bool) -> Self {
+        let writer = csv::WriterBuilder::new().has_headers(false).flexible(false).from_writer(file);
+        Self { path: path.to_owned(), writer, leading, has_header, row: PhantomData }
     }
 
     /// Appends a row and flushes it.
@@ -60,7 +65,14 @@ impl<R: Serialize> Table<R> {
     /// # Errors
     /// [`Error::Io`].
     pub fn append(&mut self, row: &R) -> Result<()> {
-        self.writer.serialize(row).map_err(|error| self.failed(error.into()))?;
+        if !self.has_header {
+            let names = self.leading.iter().map(|(name, _)| name.clone());
+            let header: Vec<String> = names.chain(columns(row)).collect();
+            self.writer.write_record(header).map_err(|error| self.failed(error.into()))?;
+            self.has_header = true;
+        }
+        let values: Vec<&String> = self.leading.iter().map(|(_, value)| value).collect();
+        self.writer.serialize((values, row)).map_err(|error| self.failed(error.into()))?;
         self.writer.flush().map_err(Error::io(&self.path, "write a row to"))
     }
 
@@ -80,6 +92,14 @@ impl<R: Serialize> Table<R> {
     }
 }
 
+/// The names of a row's fields, in order.
+fn columns(row: &impl Serialize) -> Vec<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let written = writer.serialize(row).ok().and_then(|()| writer.into_inner().ok()).unwrap_or_default();
+    let mut reader = csv::Reader::from_reader(&written[..]);
+    reader.headers().map(|names| names.iter().map(str::to_owned).collect()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,15 +114,16 @@ mod tests {
             b: Option<f64>,
         }
         let row = |a| Row { a, b: (a > 1).then_some(0.1) };
-        let mut table = Table::create(&path).unwrap();
+        let leading = || vec![("cell".to_owned(), "3".to_owned())];
+        let mut table = Table::create(&path, leading()).unwrap();
         table.append(&row(1)).unwrap();
         let bytes = table.sync().unwrap();
         table.append(&row(7)).unwrap();
         drop(table);
-        let mut table = Table::resume(&path, bytes).unwrap();
+        let mut table = Table::resume(&path, bytes, leading()).unwrap();
         table.append(&row(2)).unwrap();
         drop(table);
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a,b\n1,\n2,0.1\n");
-        assert!(matches!(Table::<Row>::resume(&path, 1000), Err(Error::BadFile { .. })));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "cell,a,b\n3,1,\n3,2,0.1\n");
+        assert!(matches!(Table::<Row>::resume(&path, 1000, leading()), Err(Error::BadFile { .. })));
     }
 }

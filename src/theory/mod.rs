@@ -3,6 +3,7 @@
 mod action;
 pub mod observable;
 mod phi4;
+mod scalar_observables;
 
 pub use action::Action;
 pub use phi4::Phi4;

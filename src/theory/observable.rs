@@ -1,40 +1,47 @@
-//! Observables of one configuration, in double precision on the host.
+//! What is measured on configurations, in double precision on the host, and the observables that follow from the means.
 
-use super::Phi4;
+/// Numbers measured on every configuration, and functions of their means.
+pub trait Observables: Send + Sync {
+    /// How many numbers [`Self::measure`] writes.
+    fn width(&self) -> usize;
 
-/// A number measured on every configuration `[component, T, X]`.
-pub struct Observable {
+    /// Measures one configuration `[component, T, X]` with action S.
+    ///
+    /// # Shapes
+    /// `out`: `[width]`
+    fn measure(&self, field: &[f64], action: f64, out: &mut [f64]);
+
+    /// The observables, as functions of the means of the measured numbers.
+    fn derived(&self) -> Vec<Derived>;
+}
+
+/// An observable: a function of means, with its exact value where it is known.
+pub struct Derived {
     /// Name in `observables.csv`.
-    pub name: &'static str,
-    /// Its value on one configuration.
-    pub measure: fn(&[f64], action: f64) -> f64,
+    pub name: String,
+    /// Its value from the means `[width]`; not finite where noise leaves it undefined.
+    pub value: Box<dyn Fn(&[f64]) -> f64 + Send + Sync>,
     /// Exact expectation value, where it is known.
     pub exact: Option<f64>,
+    /// Whether it is a plain mean with a spread of its own, whose autocorrelation and cost are worth a row.
+    pub primary: bool,
 }
 
-/// Observables of the scalar field.
-///
-/// With `M = (1/V) Σ_x φ(x)`: `abs_magnetization` = ⟨|M|⟩, `chi_2` = V⟨M²⟩, `phi_squared` = (1/V) Σ_x ⟨φ²⟩,
-/// `energy_density` = ⟨S⟩/V.
-pub fn phi4(action: &Phi4) -> Vec<Observable> {
-    let half = action.free_chi_2().map(|_| 0.5);
-    vec![
-        Observable { name: "abs_magnetization", measure: |phi, _| magnetization(phi).abs(), exact: None },
-        Observable {
-            name: "chi_2",
-            measure: |phi, _| phi.len() as f64 * magnetization(phi).powi(2),
-            exact: action.free_chi_2(),
-        },
-        Observable {
-            name: "phi_squared",
-            measure: |phi, _| phi.iter().map(|v| v * v).sum::<f64>() / phi.len() as f64,
-            exact: action.free_phi_squared(),
-        },
-        // Equipartition: a free field has ⟨S⟩ = V/2.
-        Observable { name: "energy_density", measure: |phi, action| action / phi.len() as f64, exact: half },
-    ]
-}
+impl Derived {
+    /// An observable without an exact value.
+    pub fn new(name: impl Into<String>, value: impl Fn(&[f64]) -> f64 + Send + Sync + 'static) -> Self {
+        Self { name: name.into(), value: Box::new(value), exact: None, primary: false }
+    }
 
-fn magnetization(phi: &[f64]) -> f64 {
-    phi.iter().sum::<f64>() / phi.len() as f64
+    /// Adds the exact value.
+    pub fn exact(mut self, exact: Option<f64>) -> Self {
+        self.exact = exact;
+        self
+    }
+
+    /// Marks it as a mean that costs are given for.
+    pub fn primary(mut self) -> Self {
+        self.primary = true;
+        self
+    }
 }

@@ -1,10 +1,13 @@
 //! The real scalar field with quartic self-interaction, eq. (A1) of A22.
 
 use super::Action;
-use super::observable::Observable;
+use super::observable::Observables;
+use super::scalar_observables::ScalarObservables;
+use crate::kernel::quartic::{CHAINS, Quartic};
 use crate::lattice::Lattice;
 use burn::tensor::Tensor;
 use std::f64::consts::PI;
+use std::sync::Arc;
 
 /// `S = Σ_x [ -Σ_μ φ(x) φ(x+μ̂) + ½ (m² + 2d) φ² + λ φ⁴ ]`, periodic, d = 2. Source: A22, eq. (A1).
 #[derive(Debug, Clone, PartialEq)]
@@ -12,12 +15,20 @@ pub struct Phi4 {
     lattice: Lattice,
     mass_squared: f64,
     coupling: f64,
+    dynamics: Quartic,
 }
 
 impl Phi4 {
     /// The action with bare mass squared m² and coupling λ in the convention of A22.
     pub fn new(lattice: Lattice, mass_squared: f64, coupling: f64) -> Self {
-        Self { lattice, mass_squared, coupling }
+        let neighbours = |site: usize| {
+            let [t, x] = [0, 1].map(|mu| lattice.forward(site, mu) as u32);
+            let [before, left] = [0, 1].map(|mu| lattice.backward(site, mu) as u32);
+            [t, x, before, left]
+        };
+        let quadratic = 0.5 * (mass_squared + 2.0 * lattice.dimensions() as f64);
+        let dynamics = Quartic::new((0..lattice.volume()).map(neighbours).collect(), quadratic, coupling);
+        Self { lattice, mass_squared, coupling, dynamics }
     }
 
     /// Coefficient of φ², `½ (m² + 2d)`.
@@ -103,8 +114,25 @@ impl Action for Phi4 {
         self.is_free().then(|| 0.5 * self.inverse_propagator().map(|p| (2.0 * PI / p).ln()).sum::<f64>())
     }
 
-    fn observables(&self) -> Vec<Observable> {
-        super::observable::phi4(self)
+    fn tile_action(&self, tile: &[f64]) -> [f64; CHAINS] {
+        self.dynamics.action(tile)
+    }
+
+    fn kick(&self, tile: &[f64], scale: f64, momenta: &mut [f64]) {
+        self.dynamics.kick(tile, scale, momenta);
+    }
+
+    fn force_flops(&self) -> f64 {
+        // Four additions, φ², the two factors of the potential, the sum, and the multiply-add of the momentum.
+        10.0 * self.lattice.volume() as f64
+    }
+
+    fn is_even(&self) -> bool {
+        true
+    }
+
+    fn observables(&self) -> Arc<dyn Observables> {
+        Arc::new(ScalarObservables::new(self, self.lattice))
     }
 }
 
@@ -139,6 +167,24 @@ mod tests {
                 };
                 let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
                 assert!((force[site] + difference).abs() < 1e-7, "{} and {difference}", force[site]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_tile_of_chains_has_the_action_and_the_force_of_each() {
+        for action in cases() {
+            let chains: Vec<Vec<f64>> = (0..CHAINS).map(|c| field(&action, &format!("chain {c}"))).collect();
+            let volume = action.lattice.volume();
+            let tile: Vec<f64> = (0..volume * CHAINS).map(|i| chains[i % CHAINS][i / CHAINS]).collect();
+            let mut momenta = vec![0.5; tile.len()];
+            action.kick(&tile, 0.1, &mut momenta);
+            let actions = action.tile_action(&tile);
+            for (c, chain) in chains.iter().enumerate() {
+                assert!((actions[c] - action.action_f64(chain)).abs() < 1e-11);
+                for (site, force) in action.force_f64(chain).iter().enumerate() {
+                    assert!((momenta[site * CHAINS + c] - (0.5 + 0.1 * force)).abs() < 1e-12);
+                }
             }
         }
     }

@@ -3,9 +3,9 @@
 use super::support::repository;
 use std::path::Path;
 
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "error", "files", "lattice", "rng", "cost", "spec", "kernel", "device", "theory", "flow", "stats",
-    "train", "sample", "study", "cli",
+    "train", "sample", "study", "verify", "cli",
 ];
 
 #[test]

@@ -1,0 +1,121 @@
+//! Configurations from the model with their weights and measurements, a batch at a time.
+
+use crate::device::ComputeDevice;
+use crate::error::Result;
+use crate::flow::{BoundFlow, Flow};
+use crate::rng::Stream;
+use crate::theory::{Action, observable::Observables};
+use burn::backend::ExecutionError;
+use rayon::prelude::*;
+
+/// A trained model and what it is measured with.
+pub struct Model<'a> {
+    /// The architecture.
+    pub flow: &'a Flow,
+    /// Its parameters.
+    pub parameters: &'a [f32],
+    /// The target.
+    pub action: &'a dyn Action,
+    /// Where to compute.
+    pub device: &'a ComputeDevice,
+    /// What is measured; nothing if left out.
+    pub observables: Option<&'a dyn Observables>,
+}
+
+/// Some configurations.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Batch {
+    /// `[configuration][component, T, X]`.
+    pub fields: Vec<f64>,
+    /// `log q` of every configuration.
+    pub log_q: Vec<f64>,
+    /// The action of every configuration, in double precision.
+    pub actions: Vec<f64>,
+    /// Measurements `[configuration][width]`.
+    pub rows: Vec<f64>,
+}
+
+impl Batch {
+    /// `log w = -S - log q`.
+    pub fn log_weight(&self, index: usize) -> f64 {
+        -self.actions[index] - self.log_q[index]
+    }
+}
+
+impl Model<'_> {
+    /// Numbers of a configuration.
+    pub fn numbers(&self) -> usize {
+        self.flow.field_shape().iter().product()
+    }
+
+    /// Numbers of a measurement.
+    pub fn width(&self) -> usize {
+        self.observables.map_or(0, Observables::width)
+    }
+
+    /// The parameters on the device.
+    pub fn bind(&self) -> BoundFlow<'_> {
+        self.flow.bind(self.parameters, &self.device.plain())
+    }
+
+    /// Calls `each` with the items `first..first + count` of a stream, in order, in batches that fit the device.
+    ///
+    /// # Errors
+    /// What `each` returns, or [`crate::error::Error::Device`].
+    pub fn draw(
+        &self,
+        bound: &BoundFlow<'_>,
+        stream: &Stream,
+        first: u64,
+        count: u64,
+        each: &mut dyn FnMut(Batch) -> Result<()>,
+    ) -> Result<()> {
+        let mut size = self.device.sample_batch(self.flow.activations_per_sample());
+        let mut done = 0;
+        while done < count {
+            let this = (count - done).min(size as u64) as usize;
+            let z = self.flow.base().draw(stream, first + done, this);
+            match flowed(bound, z) {
+                Ok((fields, log_q)) => {
+                    each(self.measured(fields, log_q))?;
+                    done += this as u64;
+                }
+                // What does not fit the device is tried again in halves.
+                Err(_) if this > 1 => {
+                    self.device.clean_up();
+                    size = this / 2;
+                }
+                Err(error) => return Err(self.device.failed(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn measured(&self, fields: Vec<f64>, log_q: Vec<f64>) -> Batch {
+        let (numbers, width) = (self.numbers(), self.width());
+        let mut actions = vec![0.0; log_q.len()];
+        let mut rows = vec![0.0; log_q.len() * width];
+        let one = |field: &[f64], action: &mut f64, row: &mut [f64]| {
+            *action = self.action.action_f64(field);
+            if let Some(observables) = self.observables {
+                observables.measure(field, *action, row);
+            }
+        };
+        match width {
+            0 => fields.par_chunks_exact(numbers).zip(&mut actions).for_each(|(f, a)| one(f, a, &mut [])),
+            _ => fields
+                .par_chunks_exact(numbers)
+                .zip(&mut actions)
+                .zip(rows.par_chunks_exact_mut(width))
+                .for_each(|((f, a), row)| one(f, a, row)),
+        }
+        Batch { fields, log_q, actions, rows }
+    }
+}
+
+/// Configurations and their `log q`.
+fn flowed(flow: &BoundFlow<'_>, z: Vec<f32>) -> Result<(Vec<f64>, Vec<f64>), ExecutionError> {
+    let (phi, log_q) = flow.sample_and_log_prob(flow.field(z));
+    let phi = phi.try_into_data()?.iter::<f64>().collect();
+    Ok((phi, log_q.try_into_data()?.iter::<f64>().collect()))
+}

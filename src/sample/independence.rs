@@ -1,0 +1,259 @@
+//! Independence Metropolis: proposals from the model, accepted with `min(1, w'/w)`, alone or between trajectories of HMC.
+
+use super::arrays::Arrays;
+use super::draws::{Batch, Model};
+use super::hmc::Hmc;
+use super::metropolis::{Tally, Uniforms, accepts};
+use crate::error::Result;
+use crate::flow::BoundFlow;
+use crate::rng::{Seed, Stream};
+use crate::spec::{HmcSpec, IndependenceSpec, InterludeSpec};
+use crate::stats::Series;
+use std::path::Path;
+use std::time::Instant;
+
+/// Proposals whose weights are kept for the exact autocorrelation time.
+const KEPT: usize = 1 << 18;
+
+/// Bins of measurements of all chains together.
+const BINS: usize = 1 << 21;
+
+/// What chains leave behind, and what continues them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IndependenceChains {
+    /// Counts of every chain.
+    pub tallies: Vec<Tally>,
+    /// Measurements of every chain.
+    pub series: Vec<Series>,
+    /// `log w` of the first proposals, 2¹⁸ at most.
+    pub log_weights: Vec<f64>,
+    /// Their measurements `[proposal][width]`.
+    pub rows: Vec<f64>,
+    /// Seconds spent, measurements included.
+    pub wall_s: f64,
+    /// Trajectories between flow proposals, of every chain.
+    pub trajectories: u64,
+    walkers: Vec<Walker>,
+}
+
+/// Where a chain is.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Walker {
+    log_weight: f64,
+    row: Vec<f64>,
+    /// The configuration, which only trajectories need.
+    field: Vec<f64>,
+}
+
+impl IndependenceChains {
+    /// Counts of all chains.
+    pub fn tally(&self) -> Tally {
+        self.tallies.iter().copied().fold(Tally::default(), Tally::join)
+    }
+
+    /// Accepted flow proposals per proposal.
+    pub fn acceptance(&self) -> f64 {
+        let n = self.tallies.len() as f64;
+        self.tallies.iter().map(Tally::acceptance).sum::<f64>() / n
+    }
+}
+
+/// Independence Metropolis with one model.
+pub struct Independence<'a> {
+    model: &'a Model<'a>,
+    spec: &'a IndependenceSpec,
+    proposals: Stream,
+    accept: Stream,
+    seed: Seed,
+}
+
+impl<'a> Independence<'a> {
+    /// Chains that draw from the streams `sample/independence` and `sample/independence/accept`.
+    pub fn new(model: &'a Model<'a>, spec: &'a IndependenceSpec, seed: Seed) -> Self {
+        let proposals = seed.stream("sample/independence");
+        Self { model, spec, proposals, accept: seed.stream("sample/independence/accept"), seed }
+    }
+
+    fn chains(&self) -> usize {
+        self.spec.hmc.as_ref().map_or(1, |interlude| interlude.chains)
+    }
+
+    /// Starts, or continues what `file` holds, until all proposals are made; `save` says after each batch whether the state is
+    /// to be written.
+    ///
+    /// # Errors
+    /// What `go_on` returns, once the state is written; [`crate::error::Error::Io`], [`crate::error::Error::BadFile`],
+    /// [`crate::error::Error::Device`].
+    pub fn run(
+        &self,
+        file: &Path,
+        mut save: impl FnMut() -> bool,
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<IndependenceChains> {
+        let bound = self.model.bind();
+        let mut state = self.load(file)?.unwrap_or_else(|| self.start());
+        let chains = self.chains() as u64;
+        // Between two trajectories every chain takes the same number of proposals.
+        let total = self.spec.proposals.div_ceil(chains) * chains;
+        let stretch = self.spec.hmc.as_ref().map_or(total, |interlude| interlude.every * chains);
+        loop {
+            let done: u64 = state.tallies.iter().map(|tally| tally.proposals).sum();
+            if done >= total {
+                break;
+            }
+            let until = total.min((done / stretch + 1) * stretch);
+            let clock = Instant::now();
+            // Batches are kept short, so that the state can be written between them.
+            let count = (until - done).min(KEPT as u64 / chains * chains);
+            self.model.draw(&bound, &self.proposals, done, count, &mut |batch| {
+                self.judge(&mut state, &batch);
+                Ok(())
+            })?;
+            if let Some(interlude) = self.spec.hmc.as_ref().filter(|_| done + count == until) {
+                self.trajectory(&mut state, interlude, &bound)?;
+            }
+            state.wall_s += clock.elapsed().as_secs_f64();
+            let asked = go_on();
+            if asked.is_err() || save() {
+                self.store(&state, file)?;
+            }
+            asked?;
+        }
+        self.store(&state, file)?;
+        Ok(state)
+    }
+
+    fn start(&self) -> IndependenceChains {
+        let chains = self.chains();
+        let capacity = (BINS / chains).next_multiple_of(2).max(1 << 10);
+        IndependenceChains {
+            tallies: vec![Tally::default(); chains],
+            series: vec![Series::new(self.model.width(), capacity); chains],
+            log_weights: Vec::new(),
+            rows: Vec::new(),
+            wall_s: 0.0,
+            trajectories: 0,
+            walkers: vec![Walker::default(); chains],
+        }
+    }
+
+    /// Accepts or rejects a batch of proposals, in order; proposal i belongs to chain i mod chains.
+    fn judge(&self, state: &mut IndependenceChains, batch: &Batch) {
+        let (numbers, width, chains) = (self.model.numbers(), self.model.width(), self.chains());
+        let first: u64 = state.tallies.iter().map(|tally| tally.proposals).sum();
+        let uniforms = Uniforms::starting_at(&self.accept, first);
+        for (index, u) in (0..batch.log_q.len()).zip(uniforms) {
+            let chain = (first as usize + index) % chains;
+            let (proposed, row) = (batch.log_weight(index), &batch.rows[index * width..][..width]);
+            if state.log_weights.len() < KEPT {
+                state.log_weights.push(proposed);
+                state.rows.extend(row);
+            }
+            let (tally, walker) = (&mut state.tallies[chain], &mut state.walkers[chain]);
+            let accepted = tally.proposals == 0 || accepts(walker.log_weight, proposed, u);
+            tally.count(accepted);
+            if accepted {
+                walker.log_weight = proposed;
+                walker.row = row.to_vec();
+                if self.spec.hmc.is_some() {
+                    walker.field = batch.fields[index * numbers..][..numbers].to_vec();
+                }
+            }
+            state.series[chain].push(&walker.row, 1);
+        }
+    }
+
+    /// One trajectory of every chain; the weight where it ends needs `log q` through the inverse flow.
+    fn trajectory(
+        &self,
+        state: &mut IndependenceChains,
+        interlude: &InterludeSpec,
+        bound: &BoundFlow<'_>,
+    ) -> Result<()> {
+        let spec = HmcSpec {
+            trajectories: 1,
+            thermalization: 0,
+            chains: interlude.chains,
+            trajectory_length: interlude.trajectory_length,
+            steps: interlude.steps,
+            integrator: interlude.integrator,
+            tune: false,
+            target_acceptance: 0.5,
+            length_spread: 0.0,
+        };
+        let hmc = Hmc::new(self.model.action, &spec, self.seed);
+        let fields: Vec<&[f64]> = state.walkers.iter().map(|walker| &walker.field[..]).collect();
+        let moved = hmc.trajectory_of(&fields, state.trajectories);
+        let flat: Vec<f64> = moved.iter().flat_map(|(field, _)| field.iter().copied()).collect();
+        let log_q = bound.log_prob(bound.field(flat)).try_into_data();
+        let log_q: Vec<f64> = log_q.map_err(|error| self.model.device.failed(error))?.iter::<f64>().collect();
+        state.trajectories += 1;
+        for ((walker, (field, action)), log_q) in state.walkers.iter_mut().zip(moved).zip(log_q) {
+            walker.log_weight = -action - log_q;
+            if let Some(observables) = self.model.observables {
+                observables.measure(&field, action, &mut walker.row);
+            }
+            walker.field = field;
+        }
+        for (series, walker) in state.series.iter_mut().zip(&state.walkers) {
+            series.push(&walker.row, 1);
+        }
+        Ok(())
+    }
+
+    fn store(&self, state: &IndependenceChains, file: &Path) -> Result<()> {
+        let mut arrays = Arrays::new(serde_json::json!({
+            "tallies": state.tallies,
+            "trajectories": state.trajectories,
+            "wall_s": state.wall_s,
+        }));
+        arrays.push("log_weights", state.log_weights.clone());
+        arrays.push("rows", state.rows.clone());
+        for (chain, (series, walker)) in state.series.iter().zip(&state.walkers).enumerate() {
+            arrays.push(format!("series.{chain}"), series.to_numbers());
+            arrays.push(format!("log_weight.{chain}"), vec![walker.log_weight]);
+            arrays.push(format!("row.{chain}"), walker.row.clone());
+            arrays.push(format!("field.{chain}"), walker.field.clone());
+        }
+        arrays.save(file)
+    }
+
+    fn load(&self, file: &Path) -> Result<Option<IndependenceChains>> {
+        let Some(mut arrays) = Arrays::load(file)? else { return Ok(None) };
+        let mut restored = || -> Option<IndependenceChains> {
+            let tallies: Vec<Tally> = serde_json::from_value(arrays.header["tallies"].clone()).ok()?;
+            let chains = tallies.len();
+            let mut series = Vec::with_capacity(chains);
+            let mut walkers = Vec::with_capacity(chains);
+            for chain in 0..chains {
+                series.push(Series::from_numbers(&arrays.take(&format!("series.{chain}"))?)?);
+                walkers.push(Walker {
+                    log_weight: *arrays.take(&format!("log_weight.{chain}"))?.first()?,
+                    row: arrays.take(&format!("row.{chain}"))?,
+                    field: arrays.take(&format!("field.{chain}"))?,
+                });
+            }
+            Some(IndependenceChains {
+                series,
+                walkers,
+                tallies,
+                log_weights: arrays.take("log_weights")?,
+                rows: arrays.take("rows")?,
+                wall_s: arrays.header["wall_s"].as_f64()?,
+                trajectories: arrays.header["trajectories"].as_u64()?,
+            })
+        };
+        let fits = |state: &IndependenceChains| {
+            state.tallies.len() == self.chains()
+                && state.series.iter().all(|series| series.width() == self.model.width())
+        };
+        match restored().filter(fits) {
+            Some(state) => Ok(Some(state)),
+            None => Err(crate::error::Error::BadFile {
+                path: file.to_owned(),
+                rule: "does not hold the chains of this run".into(),
+                hint: "remove it: the chains are drawn again".into(),
+            }),
+        }
+    }
+}

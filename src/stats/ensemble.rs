@@ -1,0 +1,167 @@
+//! Observables with errors from whatever a sampler leaves: weighted independent configurations, or chains.
+
+use super::ess::relative_weights;
+use super::gamma::{WINDOW, gamma_method};
+use super::series::Series;
+
+/// Measurements of one sampling method.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ensemble {
+    /// Independent configurations of the model with `log w`, and their measurements `[configuration][width]`.
+    Weighted {
+        /// `log w = -S - log q`.
+        log_weights: Vec<f64>,
+        /// Measurements.
+        rows: Vec<f64>,
+        /// Numbers of a measurement.
+        width: usize,
+    },
+    /// Chains of the target distribution.
+    Chains(Vec<Series>),
+}
+
+/// A function of means with its error.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// The estimate.
+    pub value: f64,
+    /// One standard error.
+    pub error: f64,
+    /// Integrated autocorrelation time and its error in units of chain steps, for chains.
+    pub tau_int: Option<(f64, f64)>,
+    /// Configurations used.
+    pub n: u64,
+}
+
+impl Ensemble {
+    /// Configurations.
+    pub fn count(&self) -> u64 {
+        match self {
+            Self::Weighted { log_weights, .. } => log_weights.len() as u64,
+            Self::Chains(chains) => chains.iter().map(Series::count).sum(),
+        }
+    }
+
+    /// Means of the measured numbers under the target.
+    pub fn means(&self) -> Vec<f64> {
+        match self {
+            Self::Weighted { log_weights, rows, width } => {
+                let weights = relative_weights(log_weights);
+                let total: f64 = weights.iter().sum();
+                let mut means = vec![0.0; *width];
+                for (w, row) in weights.iter().zip(rows.chunks_exact(*width)) {
+                    means.iter_mut().zip(row).for_each(|(mean, value)| *mean += w / total * value);
+                }
+                means
+            }
+            Self::Chains(chains) => {
+                let n = self.count() as f64;
+                let width = chains.first().map_or(0, Series::width);
+                (0..width).map(|i| chains.iter().map(|chain| chain.sums(i, 0.0).0).sum::<f64>() / n).collect()
+            }
+        }
+    }
+
+    /// `f` of the means, with the error from the fluctuations of `Σ_i ∂f/∂a_i (x_i - a_i)`: independent and weighted for
+    /// [`Self::Weighted`] (`√(Σ w² δ²) / Σ w`), by the Γ-method for [`Self::Chains`]. Source: W04, eqs. (9)-(14).
+    ///
+    /// Nothing if `f` is not finite at the means.
+    pub fn measured(&self, f: &dyn Fn(&[f64]) -> f64) -> Option<Measured> {
+        let means = self.means();
+        let value = f(&means);
+        let slopes = slopes(f, &means)?;
+        let project = |row: &[f64]| -> f64 {
+            row.iter().zip(&means).zip(&slopes).map(|((x, mean), slope)| slope * (x - mean)).sum()
+        };
+        let measured = match self {
+            Self::Weighted { log_weights, rows, width } => {
+                let weights = relative_weights(log_weights);
+                let total: f64 = weights.iter().sum();
+                let spread = |(w, row): (&f64, &[f64])| (w * project(row)).powi(2);
+                let square: f64 = weights.iter().zip(rows.chunks_exact(*width)).map(spread).sum();
+                Measured { value, error: square.sqrt() / total, tau_int: None, n: self.count() }
+            }
+            Self::Chains(chains) => {
+                let projected: Vec<Vec<f64>> =
+                    chains.iter().map(|chain| chain.rows().map(project).collect()).collect();
+                let replicas: Vec<&[f64]> = projected.iter().map(Vec::as_slice).collect();
+                let found = gamma_method(&replicas, WINDOW);
+                let tau_int = self.tau_in_steps(&found, &means, &slopes);
+                Measured { value, error: found.error, tau_int, n: self.count() }
+            }
+        };
+        value.is_finite().then_some(measured)
+    }
+
+    /// τ in chain steps: as found while bins are single values; else from `error² = 2 τ variance / n`, which needs the
+    /// variance of single values and so is known for functions of one number only.
+    fn tau_in_steps(
+        &self,
+        found: &super::gamma::ChainEstimate,
+        means: &[f64],
+        slopes: &[f64],
+    ) -> Option<(f64, f64)> {
+        let Self::Chains(chains) = self else { return None };
+        if chains.iter().all(|chain| chain.bin() == 1) {
+            return Some((found.tau_int, found.tau_int_err));
+        }
+        let mut numbers = (0..slopes.len()).filter(|&i| slopes[i] != 0.0);
+        let (number, None) = (numbers.next()?, numbers.next()) else { return None };
+        let n = self.count() as f64;
+        let square: f64 = chains.iter().map(|chain| chain.sums(number, means[number]).1).sum();
+        let variance = slopes[number].powi(2) * square / n;
+        let tau = found.error.powi(2) * n / (2.0 * variance);
+        Some((tau, tau * found.tau_int_err / found.tau_int))
+    }
+}
+
+/// Derivatives at the means by central differences; a relative step of 1e-5 leaves ten digits of a smooth function.
+fn slopes(f: &dyn Fn(&[f64]) -> f64, means: &[f64]) -> Option<Vec<f64>> {
+    let slope = |i: usize| {
+        let step = 1e-5 * means[i].abs().max(1e-12);
+        let at = |sign: f64| {
+            let mut moved = means.to_vec();
+            moved[i] += sign * step;
+            f(&moved)
+        };
+        (at(1.0) - at(-1.0)) / (2.0 * step)
+    };
+    let slopes: Vec<f64> = (0..means.len()).map(slope).collect();
+    slopes.iter().all(|slope| slope.is_finite()).then_some(slopes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Seed;
+
+    /// For unit normals ⟨x²⟩ = 1, ⟨x⁴⟩ = 3; the Binder ratio 1 - ⟨x⁴⟩/(3⟨x²⟩²) is 0 with variance 8/3 per value.
+    #[test]
+    fn a_ratio_of_means_has_the_error_of_its_linear_part() {
+        let n = 200_000;
+        let x = Seed(5).stream("normals").normals(0, 1, n);
+        let rows: Vec<f64> = x.iter().map(|&x| f64::from(x).powi(2)).flat_map(|y| [y, y * y]).collect();
+        let mut series = Series::new(2, 1 << 20);
+        rows.chunks_exact(2).for_each(|row| series.push(row, 1));
+        let mut binned = Series::new(2, 1 << 10);
+        rows.chunks_exact(2).for_each(|row| binned.push(row, 1));
+        let weighted = Ensemble::Weighted { log_weights: vec![0.0; n], rows, width: 2 };
+        let binder = |a: &[f64]| 1.0 - a[1] / (3.0 * a[0] * a[0]);
+        let exact_error = (8.0 / 3.0 / n as f64).sqrt();
+        for ensemble in [weighted, Ensemble::Chains(vec![series]), Ensemble::Chains(vec![binned])] {
+            let found = ensemble.measured(&binder).expect("finite");
+            assert!((found.error / exact_error - 1.0).abs() < 0.15, "{found:?}, exact error {exact_error}");
+            assert!(found.value.abs() < 4.0 * exact_error);
+            let mean = ensemble.measured(&|a: &[f64]| 2.0 * a[0]).expect("finite");
+            if let Some((tau, error)) = mean.tau_int {
+                assert!((tau - 0.5).abs() < 4.0 * error.max(0.02), "{tau} +- {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_noise_leaves_undefined_is_left_out() {
+        let ensemble = Ensemble::Weighted { log_weights: vec![0.0; 3], rows: vec![1.0, 2.0, 4.0], width: 1 };
+        assert_eq!(ensemble.measured(&|a: &[f64]| (a[0] - 100.0).sqrt()), None);
+    }
+}

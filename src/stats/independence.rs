@@ -1,0 +1,97 @@
+//! Exact autocorrelation of independence Metropolis over a given set of proposals.
+
+/// `τ_int` of an observable under independence Metropolis whose proposals are uniform over the given configurations.
+///
+/// With the weights in ascending order the transition matrix is triangular up to two sums, so the Poisson equation
+/// `(1 - P) f = O - ⟨O⟩` is solved by one pass: `τ = ⟨(O-⟨O⟩) f⟩/⟨(O-⟨O⟩)²⟩ - ½`, means with the weights. Up to the finite number
+/// of proposals this is the τ that an infinitely long chain has, without the noise of one.
+///
+/// # Shapes
+/// `log_weights`, `values`: `[N]`
+///
+/// Nothing for fewer than two configurations or an observable without spread.
+pub fn exact_tau_int(log_weights: &[f64], values: &[f64]) -> Option<f64> {
+    assert_eq!(log_weights.len(), values.len(), "weights and values");
+    let n = values.len();
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&a, &b| log_weights[a].total_cmp(&log_weights[b]));
+    let largest = *order.last()?;
+    // A weight too small for a number would divide nought by nought.
+    let weight = |&i: &usize| (log_weights[i] - log_weights[largest]).exp().max(f64::MIN_POSITIVE);
+    let w: Vec<f64> = order.iter().map(weight).collect();
+    let total: f64 = w.iter().sum();
+    let mean = order.iter().zip(&w).map(|(&i, w)| w * values[i]).sum::<f64>() / total;
+    let o: Vec<f64> = order.iter().map(|&i| values[i] - mean).collect();
+    let spread = o.iter().zip(&w).map(|(o, w)| w * o * o).sum::<f64>() / total;
+    if n < 2 || spread.is_nan() || spread <= 0.0 {
+        return None;
+    }
+    // For w_x in ascending order, N times row x of the equation:
+    //   (N - x + W_x/w_x) f_x - Σ_{y>x} f_y - (1/w_x) Σ_{y<x} w_y f_y = N O_x,   W_x = Σ_{y<x} w_y, x from 1,
+    // and the difference of neighbouring rows leaves sums over y < x only. f is free up to a constant: f_1 = 0.
+    let count = n as f64;
+    let (mut f, mut product, mut below, mut weighted) = (0.0, 0.0, 0.0, 0.0);
+    for x in 0..n {
+        product += w[x] * o[x] * f;
+        if x + 1 == n {
+            break;
+        }
+        let rest = count - (x + 1) as f64;
+        let own = (rest + below / w[x]) * f - weighted / w[x];
+        below += w[x];
+        weighted += w[x] * f;
+        f = (count * (o[x + 1] - o[x]) + own + weighted / w[x + 1]) / (rest + below / w[x + 1]);
+    }
+    Some(product / total / spread - 0.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Seed;
+
+    /// τ from the powers of the transition matrix itself.
+    fn by_powers(log_w: &[f64], o: &[f64]) -> f64 {
+        let n = o.len();
+        let w: Vec<f64> = log_w.iter().map(|l| l.exp()).collect();
+        let total: f64 = w.iter().sum();
+        let mut p = vec![vec![0.0; n]; n];
+        for x in 0..n {
+            for y in (0..n).filter(|&y| y != x) {
+                p[x][y] = (w[y] / w[x]).min(1.0) / n as f64;
+            }
+            p[x][x] = 1.0 - p[x].iter().sum::<f64>();
+        }
+        let mean = w.iter().zip(o).map(|(w, o)| w * o).sum::<f64>() / total;
+        let mut v: Vec<f64> = o.iter().map(|o| o - mean).collect();
+        let first = v.clone();
+        let overlap = |v: &[f64]| (0..n).map(|x| w[x] * first[x] * v[x]).sum::<f64>();
+        let (variance, mut tau) = (overlap(&v), 0.5);
+        for _ in 0..20_000 {
+            v = (0..n).map(|x| (0..n).map(|y| p[x][y] * v[y]).sum()).collect();
+            tau += overlap(&v) / variance;
+        }
+        tau
+    }
+
+    #[test]
+    fn the_solution_is_that_of_the_matrix() {
+        for (index, n) in [(0, 2), (1, 5), (2, 24)] {
+            let normals = Seed(6).stream("tau").normals(index, 2, n);
+            let (a, b) = normals.split_at(n);
+            let log_w: Vec<f64> = a.iter().map(|&v| 1.5 * f64::from(v)).collect();
+            let o: Vec<f64> = b.iter().map(|&v| f64::from(v)).collect();
+            let (found, expected) = (exact_tau_int(&log_w, &o).expect("spread"), by_powers(&log_w, &o));
+            assert!((found - expected).abs() < 1e-9 * expected, "{n}: {found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn equal_weights_are_independent_and_a_constant_has_no_tau() {
+        let values: Vec<f64> = (0..100).map(f64::from).collect();
+        let tau = exact_tau_int(&[3.0; 100], &values).expect("spread");
+        // Every proposal is accepted; one in a hundred is the configuration itself.
+        assert!((tau - 0.5).abs() < 1e-12, "{tau}");
+        assert_eq!(exact_tau_int(&[0.0, 1.0], &[2.0, 2.0]), None);
+    }
+}

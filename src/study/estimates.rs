@@ -1,0 +1,104 @@
+//! From weights and chains to the rows of `ess.csv`, `observables.csv` and `cost.csv`.
+
+use super::row::{EssRow, ObservableRow};
+use crate::error::{Error, Result};
+use crate::stats::{
+    Ensemble, Estimate, Measured, effective_sample_size, exact_tau_int, free_energy, kullback_leibler,
+};
+use crate::theory::{Action, observable::Derived};
+use crate::train::TrainState;
+
+/// The row of one evaluation.
+///
+/// # Errors
+/// [`Error::Diverged`] if a weight is not a number: nothing computed from it could be trusted.
+pub fn ess_row(
+    stage: &'static str,
+    state: &TrainState,
+    log_weights: &[f64],
+    action: &dyn Action,
+) -> Result<EssRow> {
+    check_finite(state, log_weights)?;
+    let ess = effective_sample_size(log_weights);
+    Ok(EssRow {
+        stage,
+        step: state.step,
+        samples: state.cost.samples,
+        n: log_weights.len(),
+        ess: ess.value,
+        ess_err: ess.error,
+        ess_target: None,
+        max_weight_share: ess.max_weight_share,
+        kl: action.log_partition().map(|log_z| kullback_leibler(log_weights, log_z).value),
+        acceptance: None,
+    })
+}
+
+/// # Errors
+/// [`Error::Diverged`] for a weight that is not a number.
+pub fn check_finite(state: &TrainState, log_weights: &[f64]) -> Result<()> {
+    let Some(&value) = log_weights.iter().find(|log_w| !log_w.is_finite()) else { return Ok(()) };
+    let quantity = "log weight of a fresh configuration";
+    Err(Error::Diverged { step: state.step, quantity, value, checkpoint: "none of use".into() })
+}
+
+/// An observable of one method, with what it costs to know it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MethodResult {
+    pub row: ObservableRow,
+    /// Whether it is a mean that costs are given for.
+    pub primary: bool,
+}
+
+/// Every observable of one method; those that noise leaves undefined are left out.
+pub fn observable_rows(
+    method: &'static str,
+    ensemble: &Ensemble,
+    derived: &[Derived],
+    proposals: Option<(&[f64], &[f64])>,
+) -> Vec<MethodResult> {
+    let one = |observable: &Derived| -> Option<MethodResult> {
+        let Measured { value, error, tau_int, n } = ensemble.measured(&*observable.value)?;
+        let exact_tau = proposals.filter(|_| observable.primary).and_then(|(log_weights, rows)| {
+            let width = rows.len() / log_weights.len().max(1);
+            let values: Vec<f64> = rows.chunks_exact(width.max(1)).map(|row| (observable.value)(row)).collect();
+            exact_tau_int(log_weights, &values)
+        });
+        let row = ObservableRow {
+            method,
+            observable: observable.name.clone(),
+            value,
+            error,
+            tau_int: tau_int.map(|(tau, _)| tau),
+            tau_int_err: tau_int.map(|(_, error)| error),
+            tau_int_exact: exact_tau,
+            n,
+            exact: observable.exact,
+            pull: pull(value, error, observable.exact),
+        };
+        Some(MethodResult { row, primary: observable.primary })
+    };
+    derived.iter().filter_map(one).collect()
+}
+
+/// F from the weights of direct sampling.
+pub fn free_energy_row(log_weights: &[f64], action: &dyn Action) -> ObservableRow {
+    let Estimate { value, error } = free_energy(log_weights);
+    let exact = action.log_partition().map(|log_z| -log_z);
+    ObservableRow {
+        method: "direct",
+        observable: "free_energy".into(),
+        value,
+        error,
+        tau_int: None,
+        tau_int_err: None,
+        tau_int_exact: None,
+        n: log_weights.len() as u64,
+        exact,
+        pull: pull(value, error, exact),
+    }
+}
+
+fn pull(value: f64, error: f64, exact: Option<f64>) -> Option<f64> {
+    exact.filter(|_| error > 0.0).map(|exact| (value - exact) / error)
+}

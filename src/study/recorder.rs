@@ -1,0 +1,213 @@
+//! What the training loop does, written down: rows, evaluations, checkpoints, answers to signals.
+
+use super::cell::CellRun;
+use super::estimates::ess_row;
+use super::row::{ChainRow, CostRow, EssRow, ObservableRow, TrainRow};
+use super::run_dir::RunDir;
+use super::table::{Leading, Table};
+use crate::error::Result;
+use crate::flow::Flow;
+use crate::rng::Seed;
+use crate::sample::{Model, direct};
+use crate::spec::Cell;
+use crate::theory::Action;
+use crate::train::checkpoint::{self, Header};
+use crate::train::{Observer, StepInfo, TrainState};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Checkpoints kept: the newest, and one to fall back on.
+const KEPT_CHECKPOINTS: usize = 2;
+
+/// The tables of a run, opened for one cell when its first row comes.
+pub struct Tables<'a> {
+    dir: &'a RunDir,
+    leading: Leading,
+    /// Bytes of every table that are to be kept.
+    kept: BTreeMap<String, u64>,
+    train: Option<Table<TrainRow>>,
+    ess: Option<Table<EssRow>>,
+    cost: Option<Table<CostRow>>,
+    observables: Option<Table<ObservableRow>>,
+    chains: Option<Table<ChainRow>>,
+}
+
+/// A row and the table it belongs to.
+pub trait TableRow: Serialize + Sized {
+    /// The file.
+    const FILE: &'static str;
+    /// Its place among the tables.
+    fn slot<'t>(tables: &'t mut Tables<'_>) -> &'t mut Option<Table<Self>>;
+}
+
+macro_rules! table_row {
+    ($row:ty, $file:literal, $field:ident) => {
+        impl TableRow for $row {
+            const FILE: &'static str = $file;
+            fn slot<'t>(tables: &'t mut Tables<'_>) -> &'t mut Option<Table<Self>> {
+                &mut tables.$field
+            }
+        }
+    };
+}
+table_row!(TrainRow, "train.csv", train);
+table_row!(EssRow, "ess.csv", ess);
+table_row!(CostRow, "cost.csv", cost);
+table_row!(ObservableRow, "observables.csv", observables);
+table_row!(ChainRow, "chains.csv", chains);
+
+impl<'a> Tables<'a> {
+    /// Tables whose rows begin with the cell and its varied keys; rows after `kept` bytes are dropped.
+    pub fn new(dir: &'a RunDir, cell: &Cell, kept: BTreeMap<String, u64>) -> Self {
+        let mut leading = vec![("cell".to_owned(), cell.index.to_string())];
+        leading.extend(cell.values.iter().cloned());
+        Self { dir, leading, kept, train: None, ess: None, cost: None, observables: None, chains: None }
+    }
+
+    /// Keeps so many bytes instead, as a checkpoint says.
+    pub fn cut_back(&mut self, bytes: &BTreeMap<String, u64>) {
+        self.kept.extend(bytes.iter().map(|(name, bytes)| (name.clone(), *bytes)));
+    }
+
+    /// Opens a table and drops the rows that are not to be kept.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Io`], [`crate::error::Error::BadFile`].
+    pub fn open<R: TableRow>(&mut self) -> Result<&mut Table<R>> {
+        let bytes = self.kept.get(R::FILE).copied().unwrap_or(0);
+        let (path, leading) = (self.dir.file(R::FILE), self.leading.clone());
+        let slot = R::slot(self);
+        if slot.is_none() {
+            *slot = Some(Table::resume(&path, bytes, leading)?);
+        }
+        Ok(slot.as_mut().expect("it was just opened"))
+    }
+
+    /// Appends a row and flushes it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn append<R: TableRow>(&mut self, row: &R) -> Result<()> {
+        self.open::<R>()?.append(row)
+    }
+
+    /// Bytes of every table, all of them on the disk.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Io`].
+    pub fn bytes(&mut self) -> Result<BTreeMap<String, u64>> {
+        let mut bytes = self.kept.clone();
+        let mut note = |name: &str, length: Option<u64>| {
+            bytes.extend(length.map(|length| (name.to_owned(), length)));
+        };
+        note(TrainRow::FILE, self.train.as_mut().map(Table::sync).transpose()?);
+        note(EssRow::FILE, self.ess.as_mut().map(Table::sync).transpose()?);
+        note(CostRow::FILE, self.cost.as_mut().map(Table::sync).transpose()?);
+        note(ObservableRow::FILE, self.observables.as_mut().map(Table::sync).transpose()?);
+        note(ChainRow::FILE, self.chains.as_mut().map(Table::sync).transpose()?);
+        Ok(bytes)
+    }
+}
+
+/// Writes what the training loop of a cell does.
+pub struct Recorder<'a, 'd> {
+    cell: &'a CellRun<'a>,
+    flow: &'a Flow,
+    action: &'a dyn Action,
+    tables: &'a mut Tables<'d>,
+    last_checkpoint: Option<PathBuf>,
+    micro_batch: Option<usize>,
+    saved: Instant,
+}
+
+impl<'a, 'd> Recorder<'a, 'd> {
+    pub fn new(
+        cell: &'a CellRun<'a>,
+        flow: &'a Flow,
+        action: &'a dyn Action,
+        tables: &'a mut Tables<'d>,
+        last_checkpoint: Option<PathBuf>,
+    ) -> Self {
+        Self { cell, flow, action, tables, last_checkpoint, micro_batch: None, saved: Instant::now() }
+    }
+
+    pub fn save(&mut self, state: &TrainState, stop_reason: Option<String>) -> Result<()> {
+        let spec = self.cell.spec();
+        let header = Header {
+            spec_digest: spec.training_digest(),
+            spec: spec.to_toml(),
+            step: state.step,
+            cost: state.cost,
+            adam_updates: state.adam.updates,
+            table_bytes: self.tables.bytes()?,
+            stop_reason,
+        };
+        let path = self.cell.folder.join(checkpoint::file_name(state.step));
+        checkpoint::save(&path, &header, state, self.flow.layout())?;
+        checkpoint::prune(&self.cell.folder, KEPT_CHECKPOINTS)?;
+        self.last_checkpoint = Some(path);
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    fn evaluate(&mut self, state: &TrainState) -> Result<()> {
+        let spec = self.cell.spec();
+        let stream = Seed(spec.seed).stream(&format!("evaluate/{}", state.step));
+        let model = Model {
+            flow: self.flow,
+            parameters: &state.parameters,
+            action: self.action,
+            device: self.cell.run.device,
+            observables: None,
+        };
+        // An interruption waits for the end of an evaluation, so that every row is complete.
+        let draws = direct::draw(&model, &stream, spec.evaluate.samples as u64, &|| Ok(()))?;
+        self.tables.append(&ess_row("train_eval", state, &draws.log_weights, self.action)?)
+    }
+}
+
+impl Observer for Recorder<'_, '_> {
+    fn after_step(&mut self, state: &TrainState, info: &StepInfo) -> Result<()> {
+        let (spec, run) = (self.cell.spec(), self.cell.run);
+        if self.micro_batch.is_some_and(|before| info.micro_batch < before.min(info.batch_size)) {
+            run.progress.note(&format!("the device had no room: {} configurations at once now", info.micro_batch));
+        }
+        self.micro_batch = Some(info.micro_batch);
+        if state.step.is_multiple_of(spec.train.log_every) {
+            self.tables.append(&train_row(state, info))?;
+        }
+        if spec.evaluate.every.is_some_and(|every| state.step.is_multiple_of(every)) {
+            self.evaluate(state)?;
+        }
+        run.progress.step(&spec.train.stop, state, info);
+        if let Err(interrupted) = run.go_on(state.step) {
+            self.save(state, None)?;
+            return Err(interrupted);
+        }
+        if self.saved.elapsed().as_secs_f64() >= spec.train.checkpoint_seconds {
+            self.save(state, None)?;
+        }
+        Ok(())
+    }
+
+    fn last_checkpoint(&self) -> String {
+        self.last_checkpoint.as_ref().map_or("none".into(), |path| path.display().to_string())
+    }
+}
+
+fn train_row(state: &TrainState, info: &StepInfo) -> TrainRow {
+    TrainRow {
+        step: state.step,
+        samples: state.cost.samples,
+        batch_size: info.batch_size,
+        learning_rate: info.learning_rate,
+        loss: info.loss,
+        ess: info.ess,
+        ess_smoothed: info.ess_smoothed,
+        grad_norm: info.gradient_norm,
+        wall_s: state.cost.wall_s,
+        flops: state.cost.flops,
+    }
+}

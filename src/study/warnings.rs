@@ -1,0 +1,87 @@
+//! Where the figures of a cell would mislead.
+
+use super::cell::{ObservableSummary, Summary};
+
+/// Where a single weight rules, its error bars mean little.
+const DOMINANT_WEIGHT: f64 = 0.05;
+
+/// Fewer effective configurations than this give no error bar to trust.
+const FEW_EFFECTIVE: f64 = 100.0;
+
+/// A chain should be that many autocorrelation times long; W04 advises more.
+const SHORT_CHAIN: f64 = 50.0;
+
+/// An ESS on the target's configurations smaller than this part of the model's own: modes are missing.
+const COLLAPSE: f64 = 0.5;
+
+/// Acceptance of flow proposals below which a chain hardly moves.
+const LOW_ACCEPTANCE: f64 = 0.05;
+
+/// Standard errors between flow and HMC, for the worst of a handful of observables.
+const DISAGREEMENT: f64 = 4.0;
+
+/// Everything a reader has to know before trusting the figures.
+pub fn of(summary: &Summary, chain_lengths: &[(&'static str, u64)], evaluated: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    if summary.max_weight_share > DOMINANT_WEIGHT {
+        found.push(format!(
+            "one configuration carries {:.1}% of the total weight: ESS and reweighted errors are unreliable; train \
+             longer or raise evaluate.samples",
+            100.0 * summary.max_weight_share
+        ));
+    }
+    let effective = evaluated as f64 * summary.ess;
+    if effective < FEW_EFFECTIVE {
+        found.push(format!(
+            "the ESS rests on {effective:.0} effective configurations: it reads too high; raise evaluate.samples"
+        ));
+    }
+    if let Some(target) = summary.ess_target.filter(|target| *target < COLLAPSE * summary.ess) {
+        found.push(format!(
+            "ESS is {:.3} on the model's configurations but {target:.3} on those of the target: the model misses a part \
+             of the distribution (mode collapse), and nothing drawn from it shows that",
+            summary.ess
+        ));
+    }
+    for method in &summary.methods {
+        let low = method.acceptance.filter(|rate| method.method == "independence" && *rate < LOW_ACCEPTANCE);
+        found.extend(low.map(|rate| format!("only {:.2}% of the flow's proposals are accepted", 100.0 * rate)));
+    }
+    for &(method, length) in chain_lengths {
+        let of_method = summary.observables.iter().filter(|o| o.method == method);
+        let slowest = of_method.filter_map(|o| Some((o, o.tau_int?.0))).max_by(|a, b| a.1.total_cmp(&b.1));
+        if let Some((observable, tau)) = slowest.filter(|(_, tau)| (length as f64) < SHORT_CHAIN * tau) {
+            found.push(format!(
+                "{method}: a chain of {length} steps is shorter than {SHORT_CHAIN} autocorrelation times of {} ({tau:.0} \
+                 steps): its errors are unreliable",
+                observable.observable
+            ));
+        }
+    }
+    for method in ["direct", "independence"] {
+        found.extend(disagreement(summary, method));
+    }
+    found
+}
+
+fn disagreement(summary: &Summary, method: &str) -> Option<String> {
+    let distance = |flow: &ObservableSummary, hmc: &ObservableSummary| {
+        (flow.value - hmc.value).abs() / flow.error.hypot(hmc.error)
+    };
+    let of = |method: &str| {
+        let method = method.to_owned();
+        summary.observables.iter().filter(move |o| o.method == method && o.primary)
+    };
+    let pairs = of(method).filter_map(|flow| of("hmc").find(|hmc| hmc.observable == flow.observable).map(|hmc| (flow, hmc)));
+    let distances: Vec<(&str, f64)> =
+        pairs.map(|(flow, hmc)| (flow.observable.as_str(), distance(flow, hmc))).collect();
+    let chi_squared: f64 = distances.iter().map(|(_, distance)| distance * distance).sum();
+    let (worst, sigmas) = distances.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (sigmas > DISAGREEMENT).then(|| {
+        format!(
+            "{method} and HMC disagree: chi^2 = {chi_squared:.1} over {} observables, {worst} by {sigmas:.1} standard \
+             errors; one of them does not sample the target",
+            distances.len()
+        )
+    })
+}
