@@ -1,6 +1,7 @@
 """flowqcd beside PyTorch in one run, in turn, on the Fig. 1 network: samples/s and their ratio.
 
 usage: compare.py [--rounds N] [--batches 128,1024,16384] [--extent L] [--compile] [--isa avx2] [--binary PATH]
+                  [--device wgpu --torch-device cuda]
 needs a Python with torch, and runs `cargo bench --bench steps` for our side.
 """
 import argparse
@@ -17,6 +18,8 @@ parser.add_argument("--batches", default="128,1024,16384")
 parser.add_argument("--extent", type=int, default=10)
 parser.add_argument("--compile", action="store_true")
 parser.add_argument("--isa", help="force a kernel path (avx512, avx2, neon, portable)")
+parser.add_argument("--device", default="cpu", help="our device: cpu, wgpu or wgpu:ADAPTER")
+parser.add_argument("--torch-device", default="cpu", help="PyTorch's device: cpu or cuda")
 parser.add_argument("--binary", help="the compiled benchmark, instead of `cargo bench --bench steps`")
 args = parser.parse_args()
 here = pathlib.Path(__file__).parent
@@ -25,7 +28,7 @@ here = pathlib.Path(__file__).parent
 def ours(batch):
     cells = ["fig1", f"L={args.extent}", f"B={batch}"]
     program = [args.binary] if args.binary else ["cargo", "bench", "-q", "--bench", "steps", "--"]
-    command = [*program, *cells, "--seconds", "3", "--all"]
+    command = [*program, *cells, "--seconds", "3", "--all", "--device", args.device]
     environment = {**os.environ, **({"FLOWQCD_ISA": args.isa} if args.isa else {})}
     text = subprocess.run(command, cwd=here, env=environment, check=True, capture_output=True, text=True).stdout
     row = next(line for line in text.splitlines() if line.startswith("fig1 "))
@@ -35,6 +38,7 @@ def ours(batch):
 
 def torch(batch):
     command = [sys.executable, str(here / "peer_torch.py"), str(batch), str(args.extent)]
+    command += ["--device", args.torch_device]
     command += ["--compile"] if args.compile else []
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return tuple(float(line.split()[1]) for line in text.splitlines())

@@ -1,6 +1,6 @@
 //! Training steps and sampling over lattices, batches and networks: samples/s, GFLOP/s and share of the FMA peak.
 //!
-//! usage: cargo bench --bench steps [-- [NET] [L=EXTENT] [B=BATCH] [--seconds S] [--all]]
+//! usage: cargo bench --bench steps [-- [NET] [L=EXTENT] [B=BATCH] [--seconds S] [--device D] [--all]]
 //!
 //! Each cell runs for about S seconds (default 1.5) and its median step is reported. Cells whose single step would
 //! take more than 20 s are left out unless `--all` is given: the batch is split into micro-batches, so their speed
@@ -8,7 +8,7 @@
 
 use flowqcd::device::{self, ComputeDevice};
 use flowqcd::flow::Flow;
-use flowqcd::kernel::{ConvStack, Isa, conv_stack, fma_peak};
+use flowqcd::kernel::{ConvStack, conv_stack, fma_peak};
 use flowqcd::lattice::Lattice;
 use flowqcd::rng::Seed;
 use flowqcd::sample::{Model, direct};
@@ -22,7 +22,7 @@ use std::time::Instant;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const EXTENTS: [usize; 4] = [8, 10, 16, 32];
-const BATCHES: [usize; 3] = [128, 1024, 16384];
+const BATCHES: [usize; 4] = [128, 1024, 16384, 65536];
 const LONGEST_STEP_S: f64 = 20.0;
 
 /// Layers, kernel size and hidden widths. The paper's text does not give the sizes in the legend of its Fig. 6;
@@ -34,18 +34,23 @@ struct Options {
     words: Vec<String>,
     seconds: f64,
     all: bool,
+    device: ComputeDevice,
 }
 
 impl Options {
     fn parse() -> Self {
         let mut words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
         let all = words.iter().any(|word| word == "--all");
-        let seconds = words.iter().position(|word| word == "--seconds").map(|at| {
-            words.remove(at);
-            words.remove(at).parse().expect("--seconds takes a number")
-        });
         words.retain(|word| word != "--all");
-        Self { words, seconds: seconds.unwrap_or(1.5), all }
+        let mut take = |name: &str| {
+            words.iter().position(|word| word == name).map(|at| {
+                words.remove(at);
+                words.remove(at)
+            })
+        };
+        let seconds = take("--seconds").map_or(1.5, |text| text.parse().expect("--seconds takes a number"));
+        let device = ComputeDevice::select(&take("--device").unwrap_or_else(|| "cpu".into()));
+        Self { words, seconds, all, device: device.unwrap_or_else(|error| panic!("{error}")) }
     }
 
     /// Whether every given word fits this cell.
@@ -61,8 +66,8 @@ impl Options {
 
 fn main() {
     let options = Options::parse();
-    let peak = fma_peak();
-    println!("{} threads, {}, FMA peak {:.0} GFLOP/s", device::threads(), Isa::active().name(), peak / 1e9);
+    let peak = fma_peak(&options.device.plain());
+    println!("{}, {} threads, FMA peak {:.0} GFLOP/s", options.device.name(), device::threads(), peak / 1e9);
     println!("{:8} {:>3} {:>6}  {:^33}  {:^33}", "net", "L", "batch", "training step", "sampling");
     let unit = format!("{:>11} {:>10} {:>10}", "samples/s", "GFLOP/s", "of peak");
     println!("{:8} {:>3} {:>6}  {unit}  {unit}", "", "", "");
@@ -104,9 +109,9 @@ impl Cell {
     }
 
     fn report(&self, net: &str, options: &Options, peak: f64) {
-        let device = ComputeDevice::cpu();
+        let device = &options.device;
         let seed = Seed(1);
-        let trainer = Trainer::new(&self.flow, &self.action, &self.train, &device, seed);
+        let trainer = Trainer::new(&self.flow, &self.action, &self.train, device, seed);
         let mut state = trainer.initial_state(seed);
         let flops = self.flow.flops_per_sample();
         if !options.all && 3.0 * flops * self.batch as f64 / (0.4 * peak) > LONGEST_STEP_S {
@@ -124,11 +129,12 @@ impl Cell {
             flow: &self.flow,
             parameters: &state.parameters,
             action: &self.action,
-            device: &device,
+            device,
             observables: None,
         };
         let sample = median_seconds(options.seconds, || {
-            direct::draw(&model, &stream, self.batch as u64, &|| Ok(())).expect("nothing interrupts a benchmark");
+            direct::draw(&model, &stream, self.batch as u64, &|| Ok(()))
+                .expect("nothing interrupts a benchmark");
         });
         let speed = |seconds: f64, flops: f64| speed(self.batch, seconds, flops, peak);
         println!(
@@ -150,11 +156,11 @@ fn report_gauge(extent: usize, batch: usize, options: &Options, peak: f64) {
     stack.outputs =
         (0..extent * extent).map(|site| (site % extent + 2 * (site / extent)).is_multiple_of(4)).collect();
     let stack = Arc::new(stack);
-    let device = ComputeDevice::cpu();
+    let device = &options.device;
     let stream = Seed(1).stream("gauge");
     let theta = stream.uniforms(0, stack.parameter_count(), 0.1);
     // One micro-batch at a time, as training does.
-    let size = batch.min(128);
+    let size = batch.min(device.micro_batch(((32 + 32 + 31) * extent * extent) as f64));
     let x = stream.normals(1, size, 6 * extent * extent);
     let field = |device: &burn::tensor::Device| {
         let data = burn::tensor::TensorData::new(x.clone(), [size, 6, extent, extent]);
@@ -163,6 +169,7 @@ fn report_gauge(extent: usize, batch: usize, options: &Options, peak: f64) {
     let forward = median_seconds(options.seconds, || {
         let (x, theta) = field(&device.plain());
         (0..batch / size).for_each(|_| drop(conv_stack(x.clone(), theta.clone(), &stack)));
+        device.plain().sync().expect("the device computes");
     });
     let both = median_seconds(options.seconds, || {
         let (x, theta) = field(&device.autodiff());
@@ -170,6 +177,7 @@ fn report_gauge(extent: usize, batch: usize, options: &Options, peak: f64) {
             let (x, theta) = (x.clone().require_grad(), theta.clone().require_grad());
             drop(conv_stack(x, theta, &stack).sum().backward());
         }
+        device.plain().sync().expect("the device computes");
     });
     let flops = 2.0 * stack.multiply_adds() as f64;
     println!(

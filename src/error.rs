@@ -121,7 +121,9 @@ pub enum Error {
         resume: String,
     },
     /// A self-test with results that are not what they must be.
-    #[error("error: not what it must be: {failed}\n\nhint: `flowqcd verify --device cpu` tells the device from the program")]
+    #[error(
+        "error: not what it must be: {failed}\n\nhint: `flowqcd verify --device cpu` tells the device from the program"
+    )]
     Verify {
         /// The checks.
         failed: String,

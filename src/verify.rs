@@ -131,12 +131,21 @@ fn both(spec: &Spec, action: &dyn Action, device: &ComputeDevice) -> Result<Both
     let mut state = trainer.initial_state(seed);
     trainer.run(&mut state, &mut Silent)?;
     let observables = action.observables();
-    let model =
-        Model { flow: &flow, parameters: &state.parameters, action, device, observables: Some(&*observables) };
+    let model = Model {
+        flow: &flow,
+        parameters: &state.parameters,
+        action,
+        device,
+        observables: Some(&*observables),
+    };
     let draws = direct::draw(&model, &seed.stream("verify/draws"), 65_536, &|| Ok(()))?;
     let spec = spec.sample.hmc.as_ref().expect("the specification has it");
     let chains = Hmc::new(action, spec, seed).run(&*observables, 1, &|| Ok(()))?;
-    Ok(Both { flow: draws, hmc: Ensemble::Chains(chains.series), exp_minus_delta_h: chains.exp_minus_delta_h })
+    Ok(Both {
+        flow: draws,
+        hmc: Ensemble::Chains(chains.series),
+        exp_minus_delta_h: chains.exp_minus_delta_h,
+    })
 }
 
 fn free_field(device: &ComputeDevice) -> Result<Vec<Check>> {
@@ -168,8 +177,12 @@ fn interacting(device: &ComputeDevice) -> Result<Vec<Check>> {
     let spec = specification(6, -4.0, 1.74375, 1500);
     let action = theory::build(&spec.theory);
     let both = both(&spec, &*action, device)?;
-    let mut checks =
-        vec![Check::new("interacting, HMC: <exp(-dH)>", both.exp_minus_delta_h.0, 1.0, both.exp_minus_delta_h.1)];
+    let mut checks = vec![Check::new(
+        "interacting, HMC: <exp(-dH)>",
+        both.exp_minus_delta_h.0,
+        1.0,
+        both.exp_minus_delta_h.1,
+    )];
     let flow = both.flow.ensemble();
     for observable in action.observables().derived().iter().filter(|observable| observable.primary) {
         let pair = flow.measured(&*observable.value).zip(both.hmc.measured(&*observable.value));

@@ -16,7 +16,8 @@ pub fn devices(json: bool) -> Result<()> {
 fn text(devices: &[DeviceInfo]) -> String {
     let row = |info: &DeviceInfo| {
         let parts = [&info.kind, &info.model, &info.api, &info.driver];
-        let parts: Vec<&str> = parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+        let parts: Vec<&str> =
+            parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         let auto = if info.auto { "  <- auto" } else { "" };
         (info.name.clone(), parts.join(", ") + auto)
     };

@@ -36,10 +36,12 @@ pub fn summary(summary: &Summary) -> String {
     }
     let several = summary.methods.len() > 1;
     // The two-point function has many lines, and is in observables.csv.
-    let shown = summary.observables.iter().filter(|o| o.primary || o.exact.is_some() || !o.observable.contains('_'));
+    let shown =
+        summary.observables.iter().filter(|o| o.primary || o.exact.is_some() || !o.observable.contains('_'));
     for found in shown {
         let exact = found.exact.map(|exact| format!("  (exact {exact:.8})")).unwrap_or_default();
-        let tau = found.tau_int.map(|(tau, error)| format!("  tau {}", with_error(tau, error))).unwrap_or_default();
+        let tau =
+            found.tau_int.map(|(tau, error)| format!("  tau {}", with_error(tau, error))).unwrap_or_default();
         let method = if several { format!("{} ", found.method) } else { String::new() };
         rows.push((method + &found.observable, with_error(found.value, found.error) + &tau + &exact));
     }

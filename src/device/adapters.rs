@@ -62,9 +62,12 @@ pub fn adapters() -> Vec<Adapter> {
 }
 
 fn on_api(api: Backend, pinned: WgpuBackend) -> Vec<Adapter> {
-    let descriptor = InstanceDescriptor { backends: api.into(), ..InstanceDescriptor::new_without_display_handle() };
-    let infos: Vec<AdapterInfo> =
-        block_on(Instance::new(descriptor).enumerate_adapters(api.into())).iter().map(WgpuAdapter::get_info).collect();
+    let descriptor =
+        InstanceDescriptor { backends: api.into(), ..InstanceDescriptor::new_without_display_handle() };
+    let infos: Vec<AdapterInfo> = block_on(Instance::new(descriptor).enumerate_adapters(api.into()))
+        .iter()
+        .map(WgpuAdapter::get_info)
+        .collect();
     let adapter = |(index, info): (usize, &AdapterInfo)| {
         // burn numbers the adapters of each kind apart.
         let number = infos[..index].iter().filter(|before| before.device_type == info.device_type).count();

@@ -92,7 +92,8 @@ fn the_gradient_of_the_loss_is_that_of_finite_differences() {
             let bound = flow.bind(parameters, device);
             let (phi, log_q) = bound.sample_and_log_prob(bound.field(field(5)));
             let loss = (log_q + action.action(phi)).sum();
-            let gradient = device.is_autodiff().then(|| bound.gradient(&loss.backward()).expect("the CPU computes"));
+            let gradient =
+                device.is_autodiff().then(|| bound.gradient(&loss.backward()).expect("the CPU computes"));
             (list(loss)[0], gradient)
         };
         let gradient = loss(&parameters, &Device::flex().autodiff()).1.unwrap();

@@ -2,6 +2,7 @@
 
 pub mod affine_flow;
 pub mod conv_stack;
+mod fused;
 #[cfg(feature = "wgpu")]
 mod gpu;
 mod peak;

@@ -3,8 +3,17 @@
 use super::scalar::Scalar;
 use super::vector::{Isa, Kernel, Vector, vector_shape};
 
-/// Floating-point operations per second of independent fused multiply-adds on all threads, measured for a moment.
-pub fn fma_peak() -> f64 {
+/// Floating-point operations per second of independent fused multiply-adds on a device, measured for a moment.
+pub fn fma_peak(device: &burn::tensor::Device) -> f64 {
+    #[cfg(feature = "wgpu")]
+    if let Some(peak) = super::gpu::fma_peak(device) {
+        return peak;
+    }
+    let _ = device;
+    cpu_peak()
+}
+
+fn cpu_peak() -> f64 {
     let (lanes, _) = vector_shape::<f32>(Isa::active());
     let operations = (2 * CHAIN * CHAINS * lanes * rayon::current_num_threads()) as f64;
     let once = || {

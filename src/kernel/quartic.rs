@@ -23,7 +23,11 @@ impl Quartic {
     /// If a neighbour is not a site.
     pub fn new(neighbours: Vec<[u32; 4]>, quadratic: f64, quartic: f64) -> Self {
         let inside = |site: &u32| (*site as usize) < neighbours.len();
-        assert!(neighbours.iter().flatten().all(inside), "neighbours of a lattice of {} sites", neighbours.len());
+        assert!(
+            neighbours.iter().flatten().all(inside),
+            "neighbours of a lattice of {} sites",
+            neighbours.len()
+        );
         Self { neighbours, quadratic, quartic }
     }
 
@@ -86,11 +90,16 @@ impl Kernel for Kick<'_> {
         let (linear, cubic) = (-2.0 * self.action.quadratic, -4.0 * self.action.quartic);
         let momenta: &mut [[f64; CHAINS]] = self.momenta.as_chunks_mut().0;
         for ((p, phi), near) in momenta.iter_mut().zip(field).zip(&self.action.neighbours) {
-            let [a, b, c, d] = near.map(|site| &field[site as usize]);
+            // Whole vectors by value, one by one: the compiler cannot tell that the momenta are no part of the field, and a
+            // closure would not be compiled for the instruction set.
+            let (a, b) = (field[near[0] as usize], field[near[1] as usize]);
+            let (c, d) = (field[near[2] as usize], field[near[3] as usize]);
+            let (phi, mut next) = (*phi, *p);
             for i in 0..CHAINS {
                 let own = phi[i] * (linear + cubic * (phi[i] * phi[i]));
-                p[i] += self.scale * ((a[i] + b[i]) + (c[i] + d[i]) + own);
+                next[i] += self.scale * ((a[i] + b[i]) + (c[i] + d[i]) + own);
             }
+            *p = next;
         }
     }
 }

@@ -3,9 +3,9 @@
 use super::pool::Pool;
 #[cfg(target_arch = "aarch64")]
 use super::vector::Neon;
-use super::vector::{Isa, Kernel, Portable};
 #[cfg(target_arch = "x86_64")]
 use super::vector::{Avx2, Avx512, with_avx2, with_avx512};
+use super::vector::{Isa, Kernel, Portable};
 use std::ops::{Add, AddAssign, Mul, Neg, Sub};
 
 /// Elements the kernels compute with: `f32` for work, `f64` for verification.

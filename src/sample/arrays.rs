@@ -51,7 +51,8 @@ impl Arrays {
             })
             .collect();
         let views = data.iter().map(|(name, shape, bytes)| {
-            let view = TensorView::new(Dtype::F64, shape.clone(), bytes).expect("data has the size of its shape");
+            let view =
+                TensorView::new(Dtype::F64, shape.clone(), bytes).expect("data has the size of its shape");
             ((*name).clone(), view)
         });
         let bytes = safetensors::serialize(views, Some(metadata)).expect("names are distinct");

@@ -126,7 +126,8 @@ impl<'a> Hmc<'a> {
             let mut tally = Tally::default();
             for first in (done..end).step_by(CHUNK as usize) {
                 let last = end.min(first + CHUNK);
-                let parts = tiles.par_iter_mut().map(|tile| self.advance(tile, steps, first..last, &mut |_| ()));
+                let parts =
+                    tiles.par_iter_mut().map(|tile| self.advance(tile, steps, first..last, &mut |_| ()));
                 tally = parts.collect::<Vec<Tally>>().into_iter().fold(tally, Tally::add);
                 go_on()?;
             }
@@ -432,7 +433,8 @@ mod tests {
         let observables = action.observables();
         let few = HmcSpec { chains: 3, trajectories: 50, ..spec(Integrator::Omelyan, 5) };
         let many = HmcSpec { chains: 20, ..few.clone() };
-        let run = |spec: &HmcSpec| Hmc::new(&action, spec, Seed(5)).run(&*observables, 1, &|| Ok(())).unwrap();
+        let run =
+            |spec: &HmcSpec| Hmc::new(&action, spec, Seed(5)).run(&*observables, 1, &|| Ok(())).unwrap();
         assert_eq!(run(&few).series[2].to_numbers()[5..], run(&many).series[2].to_numbers()[5..]);
     }
 }

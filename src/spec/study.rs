@@ -62,7 +62,8 @@ pub fn cells(spec: &Spec) -> Result<Vec<Cell>, Vec<Problem>> {
         .collect();
     let mut cells = Vec::new();
     let text = base.to_toml();
-    for (index, repeat) in (0..points).flat_map(|point| (0..study.repeats).map(move |repeat| (point, repeat))) {
+    for (index, repeat) in (0..points).flat_map(|point| (0..study.repeats).map(move |repeat| (point, repeat)))
+    {
         let at = |(key, values): (&String, &Vec<serde_json::Value>)| {
             let value = values.get(index).and_then(|value| Value::try_from(value).ok());
             (key.clone(), value.map_or_else(String::new, |value| value.to_string()))

@@ -101,7 +101,8 @@ mod tests {
             let found: Vec<ChainEstimate> = (0..repetitions)
                 .map(|index| gamma_method(&[&autoregressive(rho, 20_000, index)], WINDOW))
                 .collect();
-            let mean = |f: &dyn Fn(&ChainEstimate) -> f64| found.iter().map(f).sum::<f64>() / repetitions as f64;
+            let mean =
+                |f: &dyn Fn(&ChainEstimate) -> f64| found.iter().map(f).sum::<f64>() / repetitions as f64;
             let tau = mean(&|e| e.tau_int);
             let tau_err = mean(&|e| e.tau_int_err) / (repetitions as f64).sqrt();
             // The window cuts off e^{-W/τ} of the sum, a per cent or two; plus four standard errors.
@@ -135,7 +136,10 @@ mod tests {
             let found = gamma_method(&replicas, s);
             let found = [found.value, found.error, found.tau_int, found.tau_int_err, found.window as f64];
             for (found, expected) in found.iter().zip(expected) {
-                assert!((found - expected).abs() < 1e-13 * expected.abs().max(1.0), "{found} is not {expected}");
+                assert!(
+                    (found - expected).abs() < 1e-13 * expected.abs().max(1.0),
+                    "{found} is not {expected}"
+                );
             }
         }
     }

@@ -24,7 +24,10 @@ impl Series {
     /// # Panics
     /// If the capacity is not a positive even number.
     pub fn new(width: usize, capacity: usize) -> Self {
-        assert!(capacity > 0 && capacity.is_multiple_of(2), "bins that can be merged in pairs, got {capacity}");
+        assert!(
+            capacity > 0 && capacity.is_multiple_of(2),
+            "bins that can be merged in pairs, got {capacity}"
+        );
         Self {
             width,
             capacity,
@@ -72,7 +75,9 @@ impl Series {
         self.open_count = 0;
         if self.bins.len() == self.capacity * self.width {
             let width = self.width;
-            let merged = |pair: &[f64]| -> Vec<f64> { (0..width).map(|i| 0.5 * (pair[i] + pair[width + i])).collect() };
+            let merged = |pair: &[f64]| -> Vec<f64> {
+                (0..width).map(|i| 0.5 * (pair[i] + pair[width + i])).collect()
+            };
             self.bins = self.bins.chunks_exact(2 * width).flat_map(merged).collect();
             self.bin *= 2;
         }
@@ -165,7 +170,9 @@ mod tests {
             at_once.push(&value(i), 1 + i % 5);
             (0..1 + i % 5).for_each(|_| one_by_one.push(&value(i), 1));
         }
-        assert!(at_once.rows().flatten().zip(one_by_one.rows().flatten()).all(|(a, b)| (a - b).abs() < 1e-12));
+        assert!(
+            at_once.rows().flatten().zip(one_by_one.rows().flatten()).all(|(a, b)| (a - b).abs() < 1e-12)
+        );
         assert_eq!(Series::from_numbers(&at_once.to_numbers()), Some(at_once));
         assert_eq!(Series::from_numbers(&[1.0, 2.0]), None);
     }

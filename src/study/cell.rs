@@ -2,7 +2,7 @@
 
 use super::estimates::{MethodResult, check_finite, ess_row, free_energy_row, observable_rows};
 use super::recorder::{Recorder, Tables};
-use super::row::{ChainRow, CostRow, TrainRow, EssRow};
+use super::row::{ChainRow, CostRow, EssRow, TrainRow};
 use super::{Run, warnings};
 use crate::device;
 use crate::error::{Error, Result};
@@ -128,7 +128,12 @@ impl CellRun<'_> {
         self.write(&flow, &*action, &state, stop_reason, &sampled, tables)
     }
 
-    fn train(&self, flow: &Flow, action: &dyn Action, tables: &mut Tables<'_>) -> Result<(TrainState, String)> {
+    fn train(
+        &self,
+        flow: &Flow,
+        action: &dyn Action,
+        tables: &mut Tables<'_>,
+    ) -> Result<(TrainState, String)> {
         let (spec, run) = (self.spec(), self.run);
         let trainer = Trainer::new(flow, action, &spec.train, run.device, self.seed());
         let remark = |text: &str| run.progress.note(text);
@@ -232,7 +237,8 @@ impl CellRun<'_> {
         let rows: Vec<&MethodResult> = methods.iter().flat_map(|method| &method.results).collect();
         rows.iter().try_for_each(|result| tables.append(&result.row))?;
         chain_rows(sampled).iter().try_for_each(|row| tables.append(row))?;
-        let costs = Costs { cell: self, flow, action, state, stop_reason: &stop_reason }.rows(sampled, &methods);
+        let costs =
+            Costs { cell: self, flow, action, state, stop_reason: &stop_reason }.rows(sampled, &methods);
         costs.iter().try_for_each(|row| tables.append(row))?;
 
         let kl = action.log_partition().map(|log_z| kullback_leibler(&sampled.evaluation.log_weights, log_z));
@@ -280,7 +286,8 @@ impl CellRun<'_> {
     /// Steps of one chain, by method.
     fn chain_lengths(&self, sampled: &Sampled) -> Vec<(&'static str, u64)> {
         let length = |series: &[crate::stats::Series]| series.first().map_or(0, crate::stats::Series::count);
-        let independence = sampled.independence.as_ref().map(|chains| ("independence", length(&chains.series)));
+        let independence =
+            sampled.independence.as_ref().map(|chains| ("independence", length(&chains.series)));
         let hmc = sampled.hmc.as_ref().map(|chains| ("hmc", length(&chains.series)));
         independence.into_iter().chain(hmc).collect()
     }
@@ -414,7 +421,9 @@ impl Costs<'_> {
         });
         for method in methods {
             for result in method.results.iter().filter(|result| result.primary) {
-                let (Some(tau), Some(tau_err)) = (result.row.tau_int, result.row.tau_int_err) else { continue };
+                let (Some(tau), Some(tau_err)) = (result.row.tau_int, result.row.tau_int_err) else {
+                    continue;
+                };
                 let ess = (0.5 / tau, 0.5 / tau * tau_err / tau);
                 let base = Price {
                     method: method.name,
@@ -431,7 +440,8 @@ impl Costs<'_> {
                     prices.push(Price { wall_s: chains.wall_s, ..base });
                 } else if let (Some(chains), "hmc") = (&sampled.hmc, method.name) {
                     let trajectory = chains.forces_per_trajectory * self.action.force_flops();
-                    let thermalization = self.cell.spec().sample.hmc.as_ref().map_or(0, |hmc| hmc.thermalization);
+                    let thermalization =
+                        self.cell.spec().sample.hmc.as_ref().map_or(0, |hmc| hmc.thermalization);
                     prices.push(Price {
                         setup_s: chains.thermalization_s,
                         wall_s: chains.wall_s,

@@ -61,7 +61,8 @@ pub fn observable_rows(
         let Measured { value, error, tau_int, n } = ensemble.measured(&*observable.value)?;
         let exact_tau = proposals.filter(|_| observable.primary).and_then(|(log_weights, rows)| {
             let width = rows.len() / log_weights.len().max(1);
-            let values: Vec<f64> = rows.chunks_exact(width.max(1)).map(|row| (observable.value)(row)).collect();
+            let values: Vec<f64> =
+                rows.chunks_exact(width.max(1)).map(|row| (observable.value)(row)).collect();
             exact_tau_int(log_weights, &values)
         });
         let row = ObservableRow {

@@ -42,7 +42,10 @@ impl Run<'_> {
     /// # Errors
     /// Whatever stops it; what was written by then stays and can be continued.
     pub fn execute(&self) -> Result<Vec<CellRecord>> {
-        let cells = self.spec.cells().map_err(|problems| Error::Spec { file: self.dir.file("spec.toml"), problems })?;
+        let cells = self
+            .spec
+            .cells()
+            .map_err(|problems| Error::Spec { file: self.dir.file("spec.toml"), problems })?;
         let before = self.dir.manifest();
         let same = before.spec_digest == self.spec.digest();
         if same && before.finished.is_some() {
@@ -75,7 +78,8 @@ impl Run<'_> {
 
     fn cell(&self, cell: &Cell, count: usize, last: Option<&CellRecord>) -> Result<CellRecord> {
         if count > 1 {
-            let values: Vec<String> = cell.values.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            let values: Vec<String> =
+                cell.values.iter().map(|(key, value)| format!("{key} = {value}")).collect();
             self.progress.note(&format!("cell {} of {count}: {}", cell.index + 1, values.join(", ")));
         }
         let folder = match count {

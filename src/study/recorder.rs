@@ -172,7 +172,8 @@ impl Observer for Recorder<'_, '_> {
     fn after_step(&mut self, state: &TrainState, info: &StepInfo) -> Result<()> {
         let (spec, run) = (self.cell.spec(), self.cell.run);
         if self.micro_batch.is_some_and(|before| info.micro_batch < before.min(info.batch_size)) {
-            run.progress.note(&format!("the device had no room: {} configurations at once now", info.micro_batch));
+            run.progress
+                .note(&format!("the device had no room: {} configurations at once now", info.micro_batch));
         }
         self.micro_batch = Some(info.micro_batch);
         if state.step.is_multiple_of(spec.train.log_every) {

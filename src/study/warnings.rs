@@ -45,7 +45,9 @@ pub fn of(summary: &Summary, chain_lengths: &[(&'static str, u64)], evaluated: u
     }
     for method in &summary.methods {
         let low = method.acceptance.filter(|rate| method.method == "independence" && *rate < LOW_ACCEPTANCE);
-        found.extend(low.map(|rate| format!("only {:.2}% of the flow's proposals are accepted", 100.0 * rate)));
+        found.extend(
+            low.map(|rate| format!("only {:.2}% of the flow's proposals are accepted", 100.0 * rate)),
+        );
     }
     for &(method, length) in chain_lengths {
         let of_method = summary.observables.iter().filter(|o| o.method == method);
@@ -72,7 +74,8 @@ fn disagreement(summary: &Summary, method: &str) -> Option<String> {
         let method = method.to_owned();
         summary.observables.iter().filter(move |o| o.method == method && o.primary)
     };
-    let pairs = of(method).filter_map(|flow| of("hmc").find(|hmc| hmc.observable == flow.observable).map(|hmc| (flow, hmc)));
+    let pairs = of(method)
+        .filter_map(|flow| of("hmc").find(|hmc| hmc.observable == flow.observable).map(|hmc| (flow, hmc)));
     let distances: Vec<(&str, f64)> =
         pairs.map(|(flow, hmc)| (flow.observable.as_str(), distance(flow, hmc))).collect();
     let chi_squared: f64 = distances.iter().map(|(_, distance)| distance * distance).sum();

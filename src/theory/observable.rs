@@ -15,12 +15,15 @@ pub trait Observables: Send + Sync {
     fn derived(&self) -> Vec<Derived>;
 }
 
+/// A function of the means of the measured numbers.
+pub type Function = Box<dyn Fn(&[f64]) -> f64 + Send + Sync>;
+
 /// An observable: a function of means, with its exact value where it is known.
 pub struct Derived {
     /// Name in `observables.csv`.
     pub name: String,
     /// Its value from the means `[width]`; not finite where noise leaves it undefined.
-    pub value: Box<dyn Fn(&[f64]) -> f64 + Send + Sync>,
+    pub value: Function,
     /// Exact expectation value, where it is known.
     pub exact: Option<f64>,
     /// Whether it is a plain mean with a spread of its own, whose autocorrelation and cost are worth a row.

@@ -29,6 +29,10 @@ const TWO_POINT: usize = 7;
 pub struct ScalarObservables {
     lattice: Lattice,
     fft: Arc<dyn Fft<f64>>,
+    /// `cos(2πn/T)`, n from 0 to T - 1.
+    time_wave: Vec<f64>,
+    /// `e^{2πix/X}`, x from 0 to X - 1.
+    space_wave: Vec<Complex<f64>>,
     exact: [Option<f64>; 3],
 }
 
@@ -37,7 +41,20 @@ impl ScalarObservables {
     pub fn new(action: &Phi4, lattice: Lattice) -> Self {
         let fft = FftPlanner::new().plan_fft_forward(lattice.extents()[0]);
         let half = action.free_chi_2().map(|_| 0.5);
-        Self { lattice, fft, exact: [action.free_chi_2(), action.free_phi_squared(), half] }
+        let wave = |extent: usize| {
+            let phase = move |n: usize| 2.0 * PI * n as f64 / extent as f64;
+            (0..extent).map(move |n| Complex::from_polar(1.0, phase(n)))
+        };
+        let [times, space] = lattice.extents();
+        let time_wave = wave(times).map(|wave| wave.re).collect();
+        let space_wave = wave(space).collect();
+        Self {
+            lattice,
+            fft,
+            time_wave,
+            space_wave,
+            exact: [action.free_chi_2(), action.free_phi_squared(), half],
+        }
     }
 
     fn times(&self) -> usize {
@@ -55,16 +72,13 @@ impl ScalarObservables {
 
     /// `|φ̃(k)|²/V` at the smallest momentum along space.
     fn smallest_space_momentum(&self, field: &[f64]) -> f64 {
-        let [_, space] = self.lattice.extents();
-        let (mut re, mut im) = (0.0, 0.0);
-        for row in field.chunks_exact(space) {
-            for (x, phi) in row.iter().enumerate() {
-                let (sin, cos) = (2.0 * PI * x as f64 / space as f64).sin_cos();
-                re += phi * cos;
-                im += phi * sin;
+        let mut sum = Complex::new(0.0, 0.0);
+        for row in field.chunks_exact(self.space_wave.len()) {
+            for (phi, wave) in row.iter().zip(&self.space_wave) {
+                sum += wave * phi;
             }
         }
-        (re * re + im * im) / field.len() as f64
+        sum.norm_sqr() / field.len() as f64
     }
 }
 
@@ -97,7 +111,7 @@ impl Observables for ScalarObservables {
             false => spectrum[1 % times],
         };
         for (t, g) in out[TWO_POINT..].iter_mut().enumerate() {
-            let wave = |n: usize| (2.0 * PI * ((n * t) % times) as f64 / times as f64).cos();
+            let wave = |n: usize| self.time_wave[(n * t) % times];
             *g = spectrum.iter().enumerate().map(|(n, p)| p * wave(n)).sum::<f64>() / times as f64;
         }
     }
@@ -119,12 +133,67 @@ impl Observables for ScalarObservables {
                 ((volume * a[M2] / a[G_MIN] - 1.0) / (momentum * momentum)).sqrt()
             }),
         ];
-        all.extend((0..self.times()).map(|t| Derived::new(format!("two_point_{t}"), move |a| a[TWO_POINT + t])));
+        all.extend(
+            (0..self.times()).map(|t| Derived::new(format!("two_point_{t}"), move |a| a[TWO_POINT + t])),
+        );
         all.extend((1..self.times().saturating_sub(1)).map(|t| {
             Derived::new(format!("effective_mass_{t}"), move |a| {
                 ((a[TWO_POINT + t + 1] + a[TWO_POINT + t - 1]) / (2.0 * a[TWO_POINT + t])).acosh()
             })
         }));
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Seed;
+
+    /// Every measured number from its definition, with plain sums.
+    #[test]
+    fn numbers_are_those_of_their_definitions() {
+        for extents in [[6, 4], [5, 5], [8, 8]] {
+            let lattice = Lattice::new(extents);
+            let action = Phi4::new(lattice, -1.0, 1.0);
+            let observables = ScalarObservables::new(&action, lattice);
+            let [times, space] = extents;
+            let volume = lattice.volume() as f64;
+            let phi: Vec<f64> =
+                Seed(3).stream("phi").normals(0, 1, lattice.volume()).iter().map(|&v| v.into()).collect();
+            let mut row = vec![0.0; observables.width()];
+            observables.measure(&phi, 7.0, &mut row);
+            let m = phi.iter().sum::<f64>() / volume;
+            let close = |found: f64, expected: f64, what: &str| {
+                assert!((found - expected).abs() < 1e-12, "{what} on {extents:?}: {found} is not {expected}");
+            };
+            close(row[ABS_M], m.abs(), "|M|");
+            close(row[M4], m.powi(4), "M^4");
+            close(row[ENERGY], 7.0 / volume, "energy");
+            let hopping: f64 = (0..phi.len())
+                .map(|x| phi[x] * (phi[lattice.forward(x, 0)] + phi[lattice.forward(x, 1)]))
+                .sum();
+            close(row[ISING], hopping / (2.0 * volume), "Ising energy");
+            let slice = |t: usize| phi[t % times * space..][..space].iter().sum::<f64>() / space as f64;
+            for t in 0..=times / 2 {
+                let sum: f64 = (0..times).map(|from| slice(from) * slice(from + t)).sum();
+                close(row[TWO_POINT + t], sum * space as f64 / times as f64, "two-point function");
+            }
+            let at = |direction: usize| {
+                let wave = |x: usize| {
+                    let n = lattice.coordinates(x)[direction] as f64;
+                    Complex::from_polar(1.0, 2.0 * PI * n / extents[direction] as f64)
+                };
+                (0..phi.len()).map(|x| wave(x) * phi[x]).sum::<Complex<f64>>().norm_sqr() / volume
+            };
+            close(
+                row[G_MIN],
+                if times == space { 0.5 * (at(0) + at(1)) } else { at(0) },
+                "smallest momentum",
+            );
+            // The two-point function adds up to the susceptibility.
+            let all: f64 = (0..times).map(|t| row[TWO_POINT + t.min(times - t)]).sum();
+            close(all, volume * m * m, "sum of the two-point function");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The wgpu device gives the CPU's numbers.
 
-use super::support::{Sandbox, TINY, column};
+use super::support::{Finished, Sandbox, TINY, column};
+use std::time::Duration;
 
 /// Sums of a few dozen terms in another order, carried through a handful of steps.
 const TOLERANCE: f64 = 1e-3;
@@ -12,17 +13,59 @@ fn a_few_training_steps_agree_with_the_cpu() {
     let spec = TINY.replace("steps = 1000", "steps = 3").replace("layers = 4", "layers = 2");
     sandbox.write("tiny.toml", &spec.replace("2000", "16").replace("1500", "16"));
     let gpu = sandbox.flowqcd(&["run", "tiny.toml", "--out", "gpu", "--device", "wgpu:0"]);
-    if gpu.stderr.contains("no Vulkan, Metal or DX12 adapter") {
-        assert!(std::env::var_os("FLOWQCD_REQUIRE_GPU").is_none(), "no adapter, but one is required here");
-        eprintln!("left out: no Vulkan, Metal or DX12 adapter on this machine");
+    if left_out(&gpu) {
         return;
     }
     gpu.succeeds();
     sandbox.flowqcd(&["run", "tiny.toml", "--out", "cpu", "--device", "cpu"]).succeeds();
+    compare(&sandbox, "gpu");
+}
+
+/// A run that was killed on a GPU goes on from its checkpoint on the CPU, to the numbers that the CPU alone gives.
+#[test]
+fn a_checkpoint_moves_from_a_gpu_to_the_cpu() {
+    let sandbox = Sandbox::new();
+    let spec = TINY.replace("layers = 4", "layers = 2").replace("steps = 1000", "steps = 30");
+    sandbox.write("tiny.toml", &spec.replace("every = 100", "every = 1000"));
+    let mut child = sandbox.start(&["run", "tiny.toml", "--out", "moved", "--device", "wgpu:0"]);
+    let folder = sandbox.path("moved/checkpoints");
+    let is_checkpoint = |name: std::ffi::OsString| name.to_string_lossy().starts_with("step-");
+    let has_checkpoint = || {
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        files.into_iter().any(|file| is_checkpoint(file.file_name()))
+    };
+    while !has_checkpoint() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    let ended = Finished::new(child.wait_with_output().unwrap());
+    if left_out(&ended) {
+        return;
+    }
+    let moved = sandbox.flowqcd(&["run", "tiny.toml", "--out", "moved", "--device", "cpu"]).succeeds();
+    assert!(moved.stderr.contains("continuing after step"), "{}", moved.stderr);
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "cpu", "--device", "cpu"]).succeeds();
+    compare(&sandbox, "moved");
+}
+
+/// Whether there is no adapter, which is a failure where `FLOWQCD_REQUIRE_GPU` is set.
+fn left_out(finished: &Finished) -> bool {
+    let none = finished.stderr.contains("no Vulkan, Metal or DX12 adapter");
+    if none {
+        assert!(std::env::var_os("FLOWQCD_REQUIRE_GPU").is_none(), "no adapter, but one is required here");
+        eprintln!("left out: no Vulkan, Metal or DX12 adapter on this machine");
+    }
+    none
+}
+
+fn compare(sandbox: &Sandbox, out: &str) {
     for name in ["loss", "ess", "grad_norm"] {
-        let read = |device: &str| column(&sandbox.read(&format!("{device}/train.csv")), name);
-        for (gpu, cpu) in read("gpu").iter().zip(read("cpu")) {
-            assert!((gpu - cpu).abs() <= TOLERANCE * cpu.abs(), "{name}: {gpu} on wgpu, {cpu} on the CPU");
+        let read = |out: &str| column(&sandbox.read(&format!("{out}/train.csv")), name);
+        let (found, expected) = (read(out), read("cpu"));
+        assert_eq!(found.len(), expected.len(), "rows of {out}");
+        for (found, expected) in found.iter().zip(expected) {
+            let close = (found - expected).abs() <= TOLERANCE * expected.abs();
+            assert!(close, "{name}: {found} in {out}, {expected} on the CPU");
         }
     }
 }

@@ -6,4 +6,5 @@ mod gpu;
 mod layering;
 mod physics;
 mod resume;
+mod sampling;
 mod support;

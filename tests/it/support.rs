@@ -133,7 +133,11 @@ configurations = 1500
 
 /// Column names and rows of a CSV text.
 pub fn table(text: &str) -> (Vec<String>, Vec<Vec<String>>) {
-    let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    let record = |record: Result<csv::StringRecord, csv::Error>| {
+        record.expect("as many fields as columns").iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut lines = reader.records().map(record);
     (lines.next().unwrap_or_default(), lines.collect())
 }
 

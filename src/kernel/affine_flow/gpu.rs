@@ -41,7 +41,16 @@ fn couple<N: Size>(
     let header = (headers + block * comptime!(shape.header_words() as u32)) as usize;
     let (sample, batch) = (sample as usize, batch as usize);
     let sums = accumulate::<N>(
-        x, weights, table, header, first_weight as usize, bias as usize, sample, batch, 0usize, shape,
+        x,
+        weights,
+        table,
+        header,
+        first_weight as usize,
+        bias as usize,
+        sample,
+        batch,
+        0usize,
+        shape,
     );
     let used = table[header + 3] as usize;
     #[unroll]
@@ -102,7 +111,8 @@ fn uncouple(
         let by_log_det = log_det_gradient[(sample + 1) * log_det_stride as usize - 1];
         let g = field_gradient[place];
         let by_x = g * f32::exp(if comptime!(forward) { s } else { -s });
-        let by_s = if comptime!(forward) { by_x * before + by_log_det } else { -by_x * (before - t) - by_log_det };
+        let by_s =
+            if comptime!(forward) { by_x * before + by_log_det } else { -by_x * (before - t) - by_log_det };
         let by_t = if comptime!(forward) { g } else { -by_x };
         field_gradient[place] = by_x;
         field[place] = before;
@@ -282,8 +292,7 @@ pub fn backward(
         net.backward(&field, hidden, gradient, &partials, wanted);
     }
     let by_parameters = partials.sum(&client, &packed.plan);
-    let by_parameters =
-        by_parameters.into_tensor(&client, &device, Shape::from([flow.parameter_count()]));
+    let by_parameters = by_parameters.into_tensor(&client, &device, Shape::from([flow.parameter_count()]));
     let by_x = want_x.then(|| {
         let by_x = Buffer::empty(&client, batch * volume);
         from_lanes(&client, &field_gradient, None, &by_x, extent(flow, batch, volume));

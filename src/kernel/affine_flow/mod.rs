@@ -1,17 +1,16 @@
 //! A whole stack of affine couplings as one operation: a tile of samples goes through all layers while it is in cache.
 
-mod backward;
+pub(super) mod backward;
 mod cpu;
 #[cfg(feature = "wgpu")]
-mod gpu;
+pub(super) mod gpu;
 #[cfg(test)]
 mod tests;
 
 use super::conv_stack::{ConvStack, OutputActivation, conv_stack};
+use super::fused::{Operation, apply};
 #[cfg(feature = "wgpu")]
 use super::gpu::Plans;
-use backward::AffineFlowBackend;
-use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 use std::ops::Range;
 use std::sync::Arc;
@@ -123,13 +122,7 @@ pub fn affine_flow(
         return reference(x, parameters, flow, direction);
     }
     let ([batch, ..], [t, s], volume) = (x.dims(), flow.extents(), flow.volume());
-    let both = <Dispatch as AffineFlowBackend>::affine_flow(
-        x.into_dispatch(),
-        parameters.into_dispatch(),
-        Arc::clone(flow),
-        direction,
-    );
-    let both = Tensor::<2>::from_dispatch(both);
+    let both: Tensor<2> = apply(x, parameters, Operation::AffineFlow(Arc::clone(flow), direction));
     let y = both.clone().narrow(1, 0, volume).reshape([batch, 1, t, s]);
     (y, both.narrow(1, volume, 1).reshape([batch]))
 }

@@ -83,8 +83,7 @@ fn fused_equals_reference_for_values_and_every_gradient() {
                 let on = || (Device::flex(), dtype);
                 let fused =
                     by_autodiff(|x, theta| affine_flow(x, theta, &flow, direction), &flow, batch, on());
-                let plain =
-                    by_autodiff(|x, theta| reference(x, theta, &flow, direction), &flow, batch, on());
+                let plain = by_autodiff(|x, theta| reference(x, theta, &flow, direction), &flow, batch, on());
                 assert_close(
                     &fused,
                     &plain,

@@ -72,8 +72,7 @@ pub fn backward(
     let by_x = want_x.then(|| zeros(&client, x.words()));
     net.backward(x, hidden, gradient, &partials, by_x.as_ref());
     let by_parameters = partials.sum(&client, &packed.plan);
-    let by_parameters =
-        by_parameters.into_tensor(&client, &device, Shape::from([stack.parameter_count()]));
+    let by_parameters = by_parameters.into_tensor(&client, &device, Shape::from([stack.parameter_count()]));
     let by_x = by_x.map(|by_x| {
         let channels = stack.input_channels();
         let result = Buffer::empty(&client, x.words());

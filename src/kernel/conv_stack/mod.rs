@@ -4,16 +4,15 @@ pub(super) mod backward;
 mod blocks;
 mod cpu;
 #[cfg(feature = "wgpu")]
-mod gpu;
+pub(super) mod gpu;
 pub(super) mod network;
 pub(super) mod plan;
 #[cfg(test)]
 mod tests;
 
+use super::fused::{Operation, apply};
 #[cfg(feature = "wgpu")]
 use super::gpu::Plans;
-use backward::ConvStackBackend;
-use burn::backend::Dispatch;
 use burn::tensor::{Tensor, activation, module::conv2d, ops::ConvOptions};
 use plan::Convolution;
 use std::sync::{Arc, OnceLock};
@@ -158,12 +157,7 @@ pub fn conv_stack(x: Tensor<4>, parameters: Tensor<1>, stack: &Arc<ConvStack>) -
     if !super::is_fused(&x) {
         return reference(x, parameters, stack);
     }
-    let y = <Dispatch as ConvStackBackend>::conv_stack(
-        x.into_dispatch(),
-        parameters.into_dispatch(),
-        Arc::clone(stack),
-    );
-    Tensor::from_dispatch(y)
+    apply(x, parameters, Operation::ConvStack(Arc::clone(stack)))
 }
 
 /// The same in plain tensor operations, differentiated by burn.

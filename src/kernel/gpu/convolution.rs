@@ -55,7 +55,8 @@ pub fn accumulate<N: Size>(
         for s in 0..sites {
             from[s] = table[neighbours + tap * sites + s] as usize * shape.inputs * batch + sample;
         }
-        let mut row = first_weight + table[taps + tap] as usize * comptime!(shape.inputs * shape.width) + vector;
+        let mut row =
+            first_weight + table[taps + tap] as usize * comptime!(shape.inputs * shape.width) + vector;
         for _ in 0..comptime!(shape.inputs / shape.unroll) {
             #[unroll]
             for _ in 0..shape.unroll {
@@ -117,7 +118,16 @@ fn convolution<N: Size>(
     let vector = CUBE_POS_Z as usize * shape.vectors;
     let (sample, batch) = (sample as usize, batch as usize);
     let sums = accumulate::<N>(
-        x, weights, table, header, first_weight as usize, bias as usize, sample, batch, vector, shape,
+        x,
+        weights,
+        table,
+        header,
+        first_weight as usize,
+        bias as usize,
+        sample,
+        batch,
+        vector,
+        shape,
     );
     let used = table[header + 3] as usize;
     #[unroll]
@@ -180,7 +190,16 @@ fn convolution_gradient<N: Size>(
     let vector = CUBE_POS_Z as usize * shape.vectors;
     let (sample, batch) = (sample as usize, batch as usize);
     let sums = accumulate::<N>(
-        gradient, weights, table, header, first_weight as usize, 0usize, sample, batch, vector, shape,
+        gradient,
+        weights,
+        table,
+        header,
+        first_weight as usize,
+        0usize,
+        sample,
+        batch,
+        vector,
+        shape,
     );
     let used = table[header + 3] as usize;
     #[unroll]

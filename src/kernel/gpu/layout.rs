@@ -1,14 +1,20 @@
 //! Between tensors `[sample, channel, T, X]` and the kernels' `[site][channel][sample]`.
 
-use super::{Buffer, flat, grid};
+use super::{Buffer, flat, tall_grid};
 use burn_cubecl::cubecl;
 use cubecl::client::Client;
 use cubecl::prelude::*;
 
+/// The row of a unit in a [`tall_grid`].
+#[cube]
+fn row() -> u32 {
+    (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) * CUBE_DIM_Y + UNIT_POS_Y
+}
+
 #[cube(launch_unchecked)]
 fn gather_samples(source: &[f32], target: &mut [f32], volume: u32, channels: u32, stride: u32, batch: u32) {
     let sample = ABSOLUTE_POS_X;
-    let row = ABSOLUTE_POS_Y;
+    let row = row();
     if sample >= batch || row >= volume * channels {
         terminate!();
     }
@@ -30,7 +36,7 @@ fn scatter_samples(
     #[comptime] masked: bool,
 ) {
     let sample = ABSOLUTE_POS_X;
-    let row = ABSOLUTE_POS_Y;
+    let row = row();
     if sample >= batch || row >= volume * channels {
         terminate!();
     }
@@ -91,7 +97,7 @@ pub struct Extent {
 pub fn to_lanes(client: &Client, source: &Buffer, extent: Extent) -> Buffer {
     let Extent { volume, channels, stride, batch } = extent;
     let target = Buffer::empty(client, volume * channels * batch);
-    let (count, dim) = grid(batch, volume * channels, 1);
+    let (count, dim) = tall_grid(batch, volume * channels);
     // SAFETY: units beyond the batch or the rows stop.
     unsafe {
         gather_samples::launch_unchecked(
@@ -118,7 +124,7 @@ pub fn from_lanes(
     extent: Extent,
 ) {
     let Extent { volume, channels, stride, batch } = extent;
-    let (count, dim) = grid(batch, volume * channels, 1);
+    let (count, dim) = tall_grid(batch, volume * channels);
     // Without flags no table is read, but one has to be named.
     let (table, first) = flags.unwrap_or((source, 0));
     // SAFETY: as in `to_lanes`.

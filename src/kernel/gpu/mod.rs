@@ -8,19 +8,21 @@
 pub mod convolution;
 pub mod layout;
 mod network;
+mod peak;
 pub mod plan;
 mod weights;
 
 pub use network::{Net, Packed};
+pub use peak::fma_peak;
 pub use plan::Plans;
 
+use burn::backend::DispatchDevice;
+use burn::tensor::{DType, Device, Shape};
 use burn_cubecl::cubecl::client::Client;
 use burn_cubecl::cubecl::prelude::{BufferArg, CubeCount, CubeDim};
 use burn_cubecl::cubecl::server::Handle;
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{CubeDevice, kernel::into_contiguous};
-use burn::backend::DispatchDevice;
-use burn::tensor::{DType, Device, Shape};
 
 /// Units of a workgroup in kernels without structure.
 const FLAT: usize = 256;
@@ -83,19 +85,24 @@ impl Buffer {
 
 /// One unit for each sample and each of `rows` rows, and workgroups for them.
 pub fn grid(batch: usize, rows: usize, depth: usize) -> (CubeCount, CubeDim) {
-    let count = CubeCount::Static(
-        batch.div_ceil(LANES) as u32,
-        rows.div_ceil(ROWS) as u32,
-        depth as u32,
-    );
+    let count = CubeCount::Static(batch.div_ceil(LANES) as u32, rows.div_ceil(ROWS) as u32, depth as u32);
     (count, CubeDim::new_2d(LANES as u32, ROWS as u32))
+}
+
+/// Workgroups in one dimension of a grid, at least, on every adapter.
+const GRID: usize = 65_535;
+
+/// As [`grid`], for more rows than one dimension of a grid holds.
+pub fn tall_grid(batch: usize, rows: usize) -> (CubeCount, CubeDim) {
+    let groups = rows.div_ceil(ROWS);
+    let layers = groups.div_ceil(GRID);
+    grid(batch, groups.div_ceil(layers) * ROWS, layers)
 }
 
 /// One unit for each of `units` numbers.
 pub fn flat(units: usize) -> (CubeCount, CubeDim) {
-    // A dimension of the grid holds 65535 workgroups at least, which bounds the second one.
     let groups = units.div_ceil(FLAT);
-    let rows = groups.div_ceil(65_535);
+    let rows = groups.div_ceil(GRID);
     let count = CubeCount::Static(groups.div_ceil(rows) as u32, rows as u32, 1);
     (count, CubeDim::new_1d(FLAT as u32))
 }

@@ -1,9 +1,9 @@
 //! Passes of a whole batch through one network of a plan.
 
-use super::plan::{ConvPlan, Plan};
-use super::weights::{Partials, packed};
 use super::Buffer;
 use super::convolution::{Epilogue, convolve, convolve_back};
+use super::plan::{ConvPlan, Plan};
+use super::weights::{Partials, packed};
 use crate::kernel::conv_stack::{ConvStack, OutputActivation};
 use burn_cubecl::cubecl::client::Client;
 use std::sync::Arc;

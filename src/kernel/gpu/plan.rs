@@ -151,7 +151,10 @@ pub struct Plan {
 
 /// The plans of an operation, by device and sites per unit; made when they are first needed.
 #[derive(Debug, Default)]
-pub struct Plans(Mutex<Vec<((CubeDevice, usize), Arc<Plan>)>>);
+pub struct Plans(Mutex<Vec<(PlanKey, Arc<Plan>)>>);
+
+/// Device and sites per unit.
+type PlanKey = (CubeDevice, usize);
 
 impl Clone for Plans {
     /// Without the plans: they are made again.
@@ -249,9 +252,10 @@ impl Builder {
 
     fn convolution(&mut self, c: &Convolution, start: usize) -> ConvPlan {
         let weight = |o: usize, i: usize, tap: usize| start + c.weight + (o * c.inputs + i) * c.taps + tap;
-        let forward = self.gather([c.inputs, c.outputs, c.taps], &c.forward, Some(start + c.bias), |i, o, t| {
-            weight(o, i, t)
-        });
+        let forward =
+            self.gather([c.inputs, c.outputs, c.taps], &c.forward, Some(start + c.bias), |i, o, t| {
+                weight(o, i, t)
+            });
         let backward = self.gather([c.outputs, c.inputs, c.taps], &c.backward, None, weight);
         ConvPlan { forward, backward, weights: self.weight_gradient(c, start, weight) }
     }

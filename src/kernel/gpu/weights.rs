@@ -25,14 +25,7 @@ pub fn packed(client: &Client, plan: &Plan, parameters: &Buffer) -> Buffer {
     let (count, dim) = flat(plan.packed);
     // SAFETY: units beyond the end stop; places outside the parameters are not read.
     unsafe {
-        pack::launch_unchecked(
-            client,
-            count,
-            dim,
-            parameters.arg(),
-            plan.packing.arg(),
-            packed.arg(),
-        );
+        pack::launch_unchecked(client, count, dim, parameters.arg(), plan.packing.arg(), packed.arg());
     }
     packed
 }
@@ -101,7 +94,21 @@ fn weight_gradient(
         }
     }
 
-    // The lanes of a row are summed in shared memory, as many accumulators at a time as there are lanes.
+    let place = chunk * stride as usize + first as usize + block * block_size;
+    sum_lanes(&sums, partials, place, row <= last, block_size);
+}
+
+/// Sums accumulators over the lanes of every row in shared memory, as many at a time as there are lanes, into
+/// `partials[place..]`.
+#[cube]
+fn sum_lanes(
+    sums: &Array<f32>,
+    partials: &mut [f32],
+    place: usize,
+    writes: bool,
+    #[comptime] block_size: usize,
+) {
+    let lane = UNIT_POS_X as usize;
     let mut shared = Shared::<[f32]>::new_slice(comptime!(ROWS * LANES * LANES));
     let mine = UNIT_POS_Y as usize * comptime!(LANES * LANES);
     #[unroll]
@@ -111,14 +118,14 @@ fn weight_gradient(
             shared[mine + k * LANES + lane] = sums[round * LANES + k];
         }
         sync_cube();
-        let place = round * LANES + lane;
-        if place < block_size && row <= last {
+        let within = round * LANES + lane;
+        if within < block_size && writes {
             let mut total = f32::new(0.0);
             for k in 0..comptime!(LANES) {
                 // Each lane starts elsewhere, so that they do not ask for the same bank.
                 total += shared[mine + lane * LANES + (k + lane) % LANES];
             }
-            partials[chunk * stride as usize + first as usize + block * block_size + place] = total;
+            partials[place + within] = total;
         }
         sync_cube();
     }
