@@ -53,6 +53,7 @@ pub struct Hmc<'a> {
     action: &'a dyn Action,
     spec: &'a HmcSpec,
     seed: Seed,
+    name: &'a str,
 }
 
 /// [`CHAINS`] chains.
@@ -96,9 +97,9 @@ impl Tally {
 }
 
 impl<'a> Hmc<'a> {
-    /// Chains that draw from the streams `sample/hmc/0`, `sample/hmc/1`, …
-    pub fn new(action: &'a dyn Action, spec: &'a HmcSpec, seed: Seed) -> Self {
-        Self { action, spec, seed }
+    /// Chains that draw from the streams `NAME/0`, `NAME/1`, …
+    pub fn new(action: &'a dyn Action, spec: &'a HmcSpec, seed: Seed, name: &'a str) -> Self {
+        Self { action, spec, seed, name }
     }
 
     fn numbers(&self) -> usize {
@@ -214,7 +215,7 @@ impl<'a> Hmc<'a> {
     /// a chain that begins there may never leave.
     fn start(&self, tile: usize) -> Tile {
         let streams: Vec<Stream> = (0..CHAINS)
-            .map(|chain| self.seed.stream(&format!("sample/hmc/{}", tile * CHAINS + chain)))
+            .map(|chain| self.seed.stream(&format!("{}/{}", self.name, tile * CHAINS + chain)))
             .collect();
         let mut field = vec![0.0; self.numbers() * CHAINS];
         for (chain, stream) in streams.iter().enumerate() {
@@ -223,7 +224,7 @@ impl<'a> Hmc<'a> {
         }
         field.iter_mut().for_each(|phi| *phi *= START_WIDTH);
         let action = self.action.tile_action(&field);
-        let lengths = self.seed.stream(&format!("sample/hmc/length/{tile}"));
+        let lengths = self.seed.stream(&format!("{}/length/{tile}", self.name));
         Tile { field, action, streams, lengths }
     }
 
@@ -361,7 +362,7 @@ mod tests {
         let action = interacting();
         for integrator in [Integrator::Leapfrog, Integrator::Omelyan] {
             let spec = spec(integrator, 12);
-            let hmc = Hmc::new(&action, &spec, Seed(2));
+            let hmc = Hmc::new(&action, &spec, Seed(2), "sample/hmc");
             let (tile, start) = thermalized(&hmc);
             let (mut field, mut momenta) = (tile.field.clone(), start);
             hmc.integrate(&Schedule::new(integrator, 1.0, 12), &mut field, &mut momenta);
@@ -377,7 +378,7 @@ mod tests {
         let action = interacting();
         for integrator in [Integrator::Leapfrog, Integrator::Omelyan] {
             let spec = spec(integrator, 12);
-            let hmc = Hmc::new(&action, &spec, Seed(2));
+            let hmc = Hmc::new(&action, &spec, Seed(2), "sample/hmc");
             let (tile, start) = thermalized(&hmc);
             let violation = |steps: usize| {
                 let (mut field, mut momenta) = (tile.field.clone(), start.clone());
@@ -400,7 +401,8 @@ mod tests {
         let observables = action.observables();
         for integrator in [Integrator::Leapfrog, Integrator::Omelyan] {
             let spec = HmcSpec { tune: true, trajectories: 4000, ..spec(integrator, 3) };
-            let chains = Hmc::new(&action, &spec, Seed(5)).run(&*observables, 100, &|| Ok(())).unwrap();
+            let chains =
+                Hmc::new(&action, &spec, Seed(5), "sample/hmc").run(&*observables, 100, &|| Ok(())).unwrap();
             assert!(chains.acceptance > 0.75 && chains.acceptance < 0.999, "{}", chains.acceptance);
             assert_eq!(chains.series.len(), 16);
             let (mean, error) = chains.exp_minus_delta_h;
@@ -433,8 +435,9 @@ mod tests {
         let observables = action.observables();
         let few = HmcSpec { chains: 3, trajectories: 50, ..spec(Integrator::Omelyan, 5) };
         let many = HmcSpec { chains: 20, ..few.clone() };
-        let run =
-            |spec: &HmcSpec| Hmc::new(&action, spec, Seed(5)).run(&*observables, 1, &|| Ok(())).unwrap();
+        let run = |spec: &HmcSpec| {
+            Hmc::new(&action, spec, Seed(5), "sample/hmc").run(&*observables, 1, &|| Ok(())).unwrap()
+        };
         assert_eq!(run(&few).series[2].to_numbers()[5..], run(&many).series[2].to_numbers()[5..]);
     }
 }

@@ -109,7 +109,8 @@ impl<'a> Independence<'a> {
                 self.judge(&mut state, &batch);
                 Ok(())
             })?;
-            if let Some(interlude) = self.spec.hmc.as_ref().filter(|_| done + count == until) {
+            let is_due = (done + count).is_multiple_of(stretch);
+            if let Some(interlude) = self.spec.hmc.as_ref().filter(|_| is_due) {
                 self.trajectory(&mut state, interlude, &bound)?;
             }
             state.wall_s += clock.elapsed().as_secs_f64();
@@ -181,7 +182,7 @@ impl<'a> Independence<'a> {
             target_acceptance: 0.5,
             length_spread: 0.0,
         };
-        let hmc = Hmc::new(self.model.action, &spec, self.seed);
+        let hmc = Hmc::new(self.model.action, &spec, self.seed, "sample/independence/hmc");
         let fields: Vec<&[f64]> = state.walkers.iter().map(|walker| &walker.field[..]).collect();
         let moved = hmc.trajectory_of(&fields, state.trajectories);
         let flat: Vec<f64> = moved.iter().flat_map(|(field, _)| field.iter().copied()).collect();

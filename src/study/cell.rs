@@ -199,7 +199,11 @@ impl CellRun<'_> {
         }
         if let Some(hmc) = &spec.sample.hmc {
             progress.note(&format!("HMC: {} chains of {} trajectories", hmc.chains, hmc.trajectories));
-            let chains = Hmc::new(action, hmc, self.seed()).run(&*observables, TARGET_SAMPLES, &go_on)?;
+            let chains = Hmc::new(action, hmc, self.seed(), "sample/hmc").run(
+                &*observables,
+                TARGET_SAMPLES,
+                &go_on,
+            )?;
             let log_weights = log_weights(&model, &chains.fields)?;
             sampled.ess_target = Some(target_sample_ess(&log_weights));
             sampled.hmc = Some(chains);

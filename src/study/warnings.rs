@@ -8,6 +8,9 @@ const DOMINANT_WEIGHT: f64 = 0.05;
 /// Fewer effective configurations than this give no error bar to trust.
 const FEW_EFFECTIVE: f64 = 100.0;
 
+/// An ESS with a larger error, relative to itself, rests on a few large weights.
+const UNCERTAIN: f64 = 0.3;
+
 /// A chain should be that many autocorrelation times long; W04 advises more.
 const SHORT_CHAIN: f64 = 50.0;
 
@@ -34,6 +37,13 @@ pub fn of(summary: &Summary, chain_lengths: &[(&'static str, u64)], evaluated: u
     if effective < FEW_EFFECTIVE {
         found.push(format!(
             "the ESS rests on {effective:.0} effective configurations: it reads too high; raise evaluate.samples"
+        ));
+    }
+    if summary.ess_err > UNCERTAIN * summary.ess {
+        found.push(format!(
+            "ESS = {:.3} +- {:.3}: a few large weights make it, and the reweighted errors cannot be trusted; train longer or \
+             raise evaluate.samples",
+            summary.ess, summary.ess_err
         ));
     }
     if let Some(target) = summary.ess_target.filter(|target| *target < COLLAPSE * summary.ess) {

@@ -149,21 +149,26 @@ fn the_exact_tau_of_the_weights_is_that_of_a_long_chain() {
 fn a_longer_chain_continues_a_finished_one() {
     let sandbox = Sandbox::new();
     sandbox.write("methods.toml", &METHODS.replace("steps = 800", "steps = 50"));
-    let run = |out: &str, proposals: &str| {
-        let set = format!("sample.independence.proposals={proposals}");
-        sandbox.flowqcd(&["run", "methods.toml", "--out", out, "--set", &set])
-    };
-    run("drawn_on", "5000").succeeds();
-    let short = timeless(&sandbox, "drawn_on/chains.csv");
-    run("drawn_on", "12000").succeeds();
-    run("at_once", "12000").succeeds();
-    for file in ["chains.csv", "observables.csv", "ess.csv", "train.csv", "cost.csv"] {
-        let (drawn_on, at_once) = (format!("drawn_on/{file}"), format!("at_once/{file}"));
-        assert_eq!(timeless(&sandbox, &drawn_on), timeless(&sandbox, &at_once), "{file}");
+    // With trajectories between, the shorter run ends in the middle of a stretch of 12 proposals.
+    let mixed = ["--set", "sample.independence.hmc.every=3", "--set", "sample.independence.hmc.chains=4"];
+    for (name, more) in [("alone", &[][..]), ("mixed", &mixed[..])] {
+        let run = |out: &str, proposals: &str| {
+            let set = format!("sample.independence.proposals={proposals}");
+            let out = format!("{name}_{out}");
+            sandbox.flowqcd(&[&["run", "methods.toml", "--out", &out, "--set", &set], more].concat())
+        };
+        run("drawn_on", "5000").succeeds();
+        let short = timeless(&sandbox, &format!("{name}_drawn_on/chains.csv"));
+        run("drawn_on", "12000").succeeds();
+        run("at_once", "12000").succeeds();
+        for file in ["chains.csv", "observables.csv", "ess.csv", "train.csv", "cost.csv"] {
+            let rows = |out: &str| timeless(&sandbox, &format!("{name}_{out}/{file}"));
+            assert_eq!(rows("drawn_on"), rows("at_once"), "{file} of {name}");
+        }
+        assert_ne!(timeless(&sandbox, &format!("{name}_drawn_on/chains.csv")), short);
+        let refused = run("drawn_on", "100");
+        assert_eq!(refused.code, Some(2), "a chain cannot be shortened:\n{}", refused.stderr);
     }
-    assert_ne!(timeless(&sandbox, "drawn_on/chains.csv"), short);
-    let refused = run("drawn_on", "100");
-    assert_eq!(refused.code, Some(2), "a chain cannot be shortened:\n{}", refused.stderr);
 }
 
 /// Three cells of the tiny run, with a chain.
