@@ -7,7 +7,7 @@ use crate::device::{self, ComputeDevice};
 use crate::error::Result;
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::spec::Spec;
+use crate::spec::{Cell, Spec};
 use crate::theory;
 use crate::train::{Trainer, samples_until};
 use serde::Serialize;
@@ -17,18 +17,32 @@ use std::time::Instant;
 #[derive(Debug, Serialize)]
 struct Report {
     cells: usize,
+    device: String,
+    threads: usize,
+    /// Seconds of training of all cells, at most, where that is known.
+    total_train_s: Option<f64>,
+    /// The first cell.
+    #[serde(flatten)]
+    first: CellReport,
+    /// All further cells.
+    further: Vec<CellReport>,
+    spec: Spec,
+}
+
+/// What `check` reports of one cell.
+#[derive(Debug, Serialize)]
+struct CellReport {
+    /// The varied keys.
+    values: Vec<(String, String)>,
     theory: String,
     parameters: usize,
     flops_per_sample: f64,
     flops_per_training_sample: f64,
     memory_bytes: f64,
-    device: String,
-    threads: usize,
     samples_per_s: f64,
     train_samples: Option<u64>,
     train_flops: Option<f64>,
     train_s: Option<f64>,
-    spec: Spec,
 }
 
 /// Validates and prints; times a few training steps of one micro-batch for the estimate.
@@ -46,26 +60,41 @@ pub fn check(args: &CheckArgs) -> Result<()> {
 }
 
 fn report(spec: Spec, device: &ComputeDevice) -> Report {
+    let cells = spec.cells().expect("a parsed specification has valid cells");
+    let mut reports = cells.iter().map(|cell| cell_report(cell, device));
+    let first = reports.next().expect("a specification has a cell");
+    let further: Vec<CellReport> = reports.collect();
+    let times = std::iter::once(&first).chain(&further).map(|cell| cell.train_s);
+    Report {
+        cells: cells.len(),
+        device: device.name().into(),
+        threads: device::threads(),
+        total_train_s: times.sum(),
+        first,
+        further,
+        spec,
+    }
+}
+
+fn cell_report(cell: &Cell, device: &ComputeDevice) -> CellReport {
+    let spec = &cell.spec;
     let action = theory::build(&spec.theory);
     let flow = Flow::new(&spec.flow, action.lattice());
-    let samples_per_s = measure(&spec, &flow, &*action, device);
+    let samples_per_s = measure(spec, &flow, &*action, device);
     let train_samples = samples_until(&spec.train.batch, &spec.train.stop);
     let flops = flow.flops_per_sample();
     let by_samples = train_samples.map(|samples| samples as f64 / samples_per_s);
-    Report {
-        cells: spec.cells().map_or(1, |cells| cells.len()),
+    CellReport {
+        values: cell.values.clone(),
         theory: action.describe(),
         parameters: flow.layout().len(),
         flops_per_sample: flops,
         flops_per_training_sample: 3.0 * flops,
-        memory_bytes: memory(&spec, &flow, device),
-        device: device.name().into(),
-        threads: device::threads(),
+        memory_bytes: memory(spec, &flow, device),
         samples_per_s,
         train_samples,
         train_flops: train_samples.map(|samples| 3.0 * flops * samples as f64),
         train_s: [by_samples, spec.train.stop.seconds].into_iter().flatten().reduce(f64::min),
-        spec,
     }
 }
 
@@ -102,31 +131,47 @@ fn memory(spec: &Spec, flow: &Flow, device: &ComputeDevice) -> f64 {
 
 fn text(report: &Report) -> String {
     let row = |name: &str, value: String| (name.to_owned(), value);
+    let mut rows = vec![row("cells", report.cells.to_string())];
+    for cell in std::iter::once(&report.first).chain(&report.further) {
+        if report.cells > 1 {
+            let values: Vec<String> =
+                cell.values.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            rows.push(row("", String::new()));
+            rows.push(row("cell", values.join(", ")));
+        }
+        rows.extend(cell_rows(cell, report));
+    }
+    if let Some(seconds) = report.total_train_s.filter(|_| report.cells > 1) {
+        rows.push(row("", String::new()));
+        rows.push(row("training time of all", format!("{}, at most", duration(seconds))));
+    }
+    table::lines(&rows)
+}
+
+fn cell_rows(cell: &CellReport, report: &Report) -> Vec<(String, String)> {
+    let row = |name: &str, value: String| (name.to_owned(), value);
+    let speed = format!(
+        "{:.0} training samples/s on {}, {} threads",
+        cell.samples_per_s, report.device, report.threads
+    );
     let mut rows = vec![
-        row("cells", report.cells.to_string()),
-        row("theory", report.theory.clone()),
-        row("parameters", report.parameters.to_string()),
-        row("FLOPs per sample", format!("{:.4e}", report.flops_per_sample)),
-        row("FLOPs per training sample", format!("{:.4e}", report.flops_per_training_sample)),
-        row("memory (about)", format!("{:.0} MB", report.memory_bytes / 1e6)),
-        row(
-            "speed (measured now)",
-            format!(
-                "{:.0} training samples/s on {}, {} threads",
-                report.samples_per_s, report.device, report.threads
-            ),
-        ),
+        row("theory", cell.theory.clone()),
+        row("parameters", cell.parameters.to_string()),
+        row("FLOPs per sample", format!("{:.4e}", cell.flops_per_sample)),
+        row("FLOPs per training sample", format!("{:.4e}", cell.flops_per_training_sample)),
+        row("memory (about)", format!("{:.0} MB", cell.memory_bytes / 1e6)),
+        row("speed (measured now)", speed),
     ];
-    if let (Some(samples), Some(flops)) = (report.train_samples, report.train_flops) {
+    if let (Some(samples), Some(flops)) = (cell.train_samples, cell.train_flops) {
         rows.push(row("training, at most", format!("{samples} samples, {flops:.3e} FLOP")));
     }
-    let time = match report.train_s {
+    let time = match cell.train_s {
         Some(seconds) => format!("{}, at most", duration(seconds)),
         None => format!(
             "{} per million samples (the stop rule is not a clock)",
-            duration(1e6 / report.samples_per_s)
+            duration(1e6 / cell.samples_per_s)
         ),
     };
     rows.push(row("training time (estimate)", time));
-    table::lines(&rows)
+    rows
 }

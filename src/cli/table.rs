@@ -6,7 +6,8 @@ use crate::study::{CellRecord, Summary};
 /// Lines of name and value, values aligned.
 pub fn lines(rows: &[(String, String)]) -> String {
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines: Vec<String> = rows.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
+    let lines: Vec<String> =
+        rows.iter().map(|(name, value)| format!("{name:width$}  {value}").trim_end().to_owned()).collect();
     lines.join("\n")
 }
 
