@@ -1,6 +1,7 @@
 //! From a specification to a run directory: cell after cell trained, evaluated, sampled, and every figure written down.
 
 mod cell;
+mod costs;
 mod estimates;
 mod progress;
 mod recorder;
