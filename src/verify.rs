@@ -37,8 +37,7 @@ impl Check {
     }
 }
 
-/// A free field and an interacting point with a flow small enough to train in seconds; χ₂ of the second is near 1.5 at L = 8 in
-/// the literature, and here HMC and flow are held against each other on a smaller lattice.
+/// A theory with a flow small enough to train in seconds, and chains of HMC.
 fn specification(extent: usize, mass_squared: f64, coupling: f64, steps: u64) -> Spec {
     let text = format!(
         "version = 1\nseed = 20\n\

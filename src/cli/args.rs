@@ -1,5 +1,7 @@
 //! What can be typed.
 
+use crate::device::{self, ComputeDevice};
+use crate::error::Result;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -44,6 +46,12 @@ pub struct SpecArgs {
     /// Override the seed.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DeviceArgs {
     /// auto, cpu, wgpu or wgpu:ADAPTER (number or part of the name); auto is the best GPU, or the CPU without one.
     #[arg(long, default_value = "auto", env = "FLOWQCD_DEVICE")]
     pub device: String,
@@ -53,6 +61,20 @@ pub struct SpecArgs {
     /// Print JSON instead of a table.
     #[arg(long)]
     pub json: bool,
+}
+
+impl DeviceArgs {
+    /// The device, with the threads set.
+    ///
+    /// # Errors
+    /// What cannot be had.
+    pub fn select(&self) -> Result<ComputeDevice> {
+        let device = ComputeDevice::select(&self.device)?;
+        match self.threads {
+            Some(threads) => device::set_threads(threads as usize).map(|()| device),
+            None => Ok(device),
+        }
+    }
 }
 
 impl SpecArgs {
@@ -70,15 +92,8 @@ pub struct CheckArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct VerifyArgs {
-    /// auto, cpu, wgpu or wgpu:ADAPTER.
-    #[arg(long, default_value = "auto", env = "FLOWQCD_DEVICE")]
-    pub device: String,
-    /// CPU threads; all cores if left out.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
-    pub threads: Option<u64>,
-    /// Print JSON instead of a table.
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub device: DeviceArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -48,12 +48,9 @@ struct CellReport {
 /// Validates and prints; times a few training steps of one micro-batch for the estimate.
 pub fn check(args: &CheckArgs) -> Result<()> {
     let spec = Spec::load(&args.spec.spec, &args.spec.overrides())?;
-    let device = ComputeDevice::select(&args.spec.device)?;
-    if let Some(threads) = args.spec.threads {
-        device::set_threads(threads as usize)?;
-    }
+    let device = args.spec.device.select()?;
     let report = report(spec, &device);
-    match args.spec.json {
+    match args.spec.device.json {
         true => print(&serde_json::to_string_pretty(&report).expect("plain data")),
         false => print(&format!("{}\n{}", report.spec.to_toml(), text(&report))),
     }

@@ -3,7 +3,7 @@
 use super::args::RunArgs;
 use super::progress::Terminal;
 use super::{print, signals, table};
-use crate::device::{self, ComputeDevice};
+use crate::device;
 use crate::error::Result;
 use crate::spec::Spec;
 use crate::study::{Run, RunDir};
@@ -12,10 +12,7 @@ use std::path::PathBuf;
 /// Runs or continues a specification and prints the final table.
 pub fn run(args: &RunArgs) -> Result<()> {
     let spec = Spec::load(&args.spec.spec, &args.spec.overrides())?;
-    let device = ComputeDevice::select(&args.spec.device)?;
-    if let Some(threads) = args.spec.threads {
-        device::set_threads(threads as usize)?;
-    }
+    let device = args.spec.device.select()?;
     let dir = RunDir::open(&run_directory(args), &spec, args.fresh)?;
     let interrupt = signals::watch()?;
     let progress = Terminal::new(args.quiet);
@@ -42,7 +39,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         let place = if cells.len() > 1 { format!("cell {}: ", cell.cell) } else { String::new() };
         cell.summary.warnings.iter().for_each(|text| progress.line(&format!("warning: {place}{text}")));
     }
-    match (args.spec.json, &cells[..]) {
+    match (args.spec.device.json, &cells[..]) {
         (true, [only]) => print(&serde_json::to_string_pretty(&only.summary).expect("plain data")),
         (true, _) => print(&serde_json::to_string_pretty(&cells).expect("plain data")),
         (false, [only]) => print(&table::summary(&only.summary)),

@@ -2,7 +2,7 @@
 
 use super::args::VerifyArgs;
 use super::print;
-use crate::device::{self, ComputeDevice};
+use crate::device;
 use crate::error::{Error, Result};
 use crate::verify::{self, Check};
 
@@ -14,13 +14,10 @@ const LARGEST_PULL: f64 = 5.0;
 /// # Errors
 /// [`Error::Verify`] naming the checks that failed.
 pub fn verify(args: &VerifyArgs) -> Result<()> {
-    let device = ComputeDevice::select(&args.device)?;
-    if let Some(threads) = args.threads {
-        device::set_threads(threads as usize)?;
-    }
+    let device = args.device.select()?;
     eprintln!("verifying on {}, {} threads", device.name(), device::threads());
     let checks = verify::all(&device, &|text| eprintln!("{text}"))?;
-    match args.json {
+    match args.device.json {
         true => print(&serde_json::to_string_pretty(&checks).expect("plain data"))?,
         false => print(&text(&checks))?,
     }

@@ -12,6 +12,6 @@ pub use ensemble::{Ensemble, Measured};
 pub use ess::{Ess, effective_sample_size, target_sample_ess};
 pub use gamma::{ChainEstimate, WINDOW, gamma_method};
 pub use independence::exact_tau_int;
-pub use reweight::{Estimate, free_energy, kullback_leibler, reweighted_mean};
+pub use reweight::{Estimate, free_energy, kullback_leibler};
 pub use series::Series;
 pub use window::RollingMean;

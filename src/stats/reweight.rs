@@ -11,19 +11,6 @@ pub struct Estimate {
     pub error: f64,
 }
 
-/// `⟨O⟩ = Σ w O / Σ w`, with the error `√(Σ w² (O - ⟨O⟩)²) / Σ w`. Source: A22, Sec. 2.2.
-///
-/// # Shapes
-/// `log_weights`, `values`: `[N]`
-pub fn reweighted_mean(log_weights: &[f64], values: &[f64]) -> Estimate {
-    assert_eq!(log_weights.len(), values.len(), "weights and values");
-    let weights = relative_weights(log_weights);
-    let total: f64 = weights.iter().sum();
-    let value = weights.iter().zip(values).map(|(w, o)| w * o).sum::<f64>() / total;
-    let square: f64 = weights.iter().zip(values).map(|(w, o)| (w * (o - value)).powi(2)).sum();
-    Estimate { value, error: square.sqrt() / total }
-}
-
 /// `F = -ln Z = -ln ⟨w⟩_q`, with the error of the mean relative to it.
 ///
 /// # Shapes
@@ -54,6 +41,7 @@ fn mean(values: &[f64]) -> Estimate {
 mod tests {
     use super::*;
     use crate::rng::Seed;
+    use crate::stats::Ensemble;
 
     /// Model: unit normal. Target: `e^{-x²/2s²}`, so ⟨x²⟩ = s², Z = √(2π) s, D_KL = ½(1/s² - 1) + ln s.
     #[test]
@@ -63,10 +51,12 @@ mod tests {
         let log_2pi = (2.0 * std::f64::consts::PI).ln();
         let log_w: Vec<f64> =
             x.iter().map(|x| -x * x / (2.0 * s * s) + 0.5 * x * x + 0.5 * log_2pi).collect();
-        let squares: Vec<f64> = x.iter().map(|x| x * x).collect();
+        let rows = x.iter().map(|x| x * x).collect();
+        let ensemble = Ensemble::Weighted { log_weights: log_w.clone(), rows, width: 1 };
+        let squares = ensemble.measured(&|means: &[f64]| means[0]).expect("finite");
         let log_z = 0.5 * log_2pi + s.ln();
         for (found, exact) in [
-            (reweighted_mean(&log_w, &squares), s * s),
+            (Estimate { value: squares.value, error: squares.error }, s * s),
             (free_energy(&log_w), -log_z),
             (kullback_leibler(&log_w, log_z), 0.5 * (1.0 / (s * s) - 1.0) + s.ln()),
         ] {
