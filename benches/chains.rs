@@ -63,6 +63,7 @@ fn trajectories() {
             chains: 64,
             trajectory_length: 1.0,
             length_spread: 0.0,
+            save_every: None,
             steps: 10,
             integrator: Integrator::Omelyan,
             tune: false,
@@ -71,7 +72,7 @@ fn trajectories() {
         let observables = action.observables();
         let mut forces = 0.0;
         let seconds = median_seconds(|| {
-            let chains = Hmc::new(&action, &spec, Seed(1), "sample/hmc").run(&*observables, 1, &|| Ok(()));
+            let chains = Hmc::new(&action, &spec, Seed(1), "sample/hmc").run(&*observables, None, &|| Ok(()));
             forces = chains.expect("nothing interrupts a benchmark").forces_per_trajectory;
         });
         let rate = (spec.trajectories * 64) as f64 / seconds;

@@ -120,6 +120,19 @@ pub enum Error {
         /// Command that continues the run.
         resume: String,
     },
+    /// A signal ended the drawing of an ensemble; nothing is on disk.
+    #[error(
+        "stopped by {signal} after {done} of {count} configurations, which are not kept\n\nhint: draw fewer at a time into \
+         several files: --first says where the next one begins"
+    )]
+    InterruptedDraw {
+        /// `SIGINT` or `SIGTERM`.
+        signal: &'static str,
+        /// Configurations drawn.
+        done: u64,
+        /// Configurations asked for.
+        count: u64,
+    },
     /// A self-test with results that are not what they must be.
     #[error(
         "error: not what it must be: {failed}\n\nhint: `flowqcd verify --device cpu` tells the device from the program"
@@ -151,8 +164,10 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Spec { .. } | Self::Usage { .. } => 2,
-            Self::Interrupted { signal: "SIGTERM", .. } => 143,
-            Self::Interrupted { .. } => 130,
+            Self::Interrupted { signal: "SIGTERM", .. } | Self::InterruptedDraw { signal: "SIGTERM", .. } => {
+                143
+            }
+            Self::Interrupted { .. } | Self::InterruptedDraw { .. } => 130,
             _ => 1,
         }
     }

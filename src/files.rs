@@ -3,23 +3,36 @@
 use crate::error::{Error, Result};
 use std::io::Write;
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// Writes a whole file under a temporary name in the same folder, flushes it to the disk and renames it.
 ///
 /// # Errors
 /// [`Error::Io`]; the old file, if any, is then untouched.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        // Temporary files are private by default; these become the user's results.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.prefix(".tmp-").tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(Error::io(path, "write"))
+    let mut file = temporary(path)?;
+    file.write_all(bytes).map_err(Error::io(path, "write"))?;
+    put_in_place(file, path)
+}
+
+/// An empty file under a temporary name in the folder of `path`, gone again unless it is [put in place](put_in_place).
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn temporary(path: &Path) -> Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are private by default; these become the user's results.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.prefix(".tmp-").tempfile_in(folder).map_err(Error::io(path, "write"))
+}
+
+/// Flushes a temporary file to the disk and renames it.
+///
+/// # Errors
+/// [`Error::Io`]; the old file, if any, is then untouched.
+pub fn put_in_place(file: NamedTempFile, path: &Path) -> Result<()> {
+    file.as_file().sync_all().map_err(Error::io(path, "write"))?;
+    file.persist(path).map(|_| ()).map_err(|error| Error::io(path, "write")(error.error))
 }

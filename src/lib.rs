@@ -11,9 +11,10 @@
 //! cost     samples, FLOPs, seconds        spec     TOML → validated values
 //! kernel   fused operations               device   cpu | wgpu
 //! theory   actions and observables        flow     bijections and base densities
-//! stats    numbers with errors            train    the training loop, checkpoints
-//! sample   configurations with weights    study    run directory and tables
-//! verify   the self-test                  cli      arguments, progress, printing
+//! ensemble configurations in files        stats    numbers with errors
+//! train    the training loop, checkpoints sample   configurations with weights
+//! study    run directory and tables       verify   the self-test
+//! cli      arguments, progress, printing
 //! ```
 //!
 //! # Conventions
@@ -32,6 +33,7 @@
 pub mod cli;
 pub mod cost;
 pub mod device;
+pub mod ensemble;
 pub mod error;
 pub mod files;
 pub mod flow;

@@ -139,7 +139,7 @@ fn both(spec: &Spec, action: &dyn Action, device: &ComputeDevice) -> Result<Both
     };
     let draws = direct::draw(&model, &seed.stream("verify/draws"), 65_536, &|| Ok(()))?;
     let spec = spec.sample.hmc.as_ref().expect("the specification has it");
-    let chains = Hmc::new(action, spec, seed, "sample/hmc").run(&*observables, 1, &|| Ok(()))?;
+    let chains = Hmc::new(action, spec, seed, "sample/hmc").run(&*observables, None, &|| Ok(()))?;
     Ok(Both {
         flow: draws,
         hmc: Ensemble::Chains(chains.series),

@@ -19,6 +19,8 @@ pub enum Command {
     Run(RunArgs),
     /// Validate a specification; print it resolved, with its size and cost; run nothing.
     Check(CheckArgs),
+    /// Draw configurations from a checkpoint into a NumPy archive, with log q, the action and log w.
+    Sample(SampleArgs),
     /// Test the program on this machine against exact values; exit status 1 if any is off by five standard errors.
     Verify(VerifyArgs),
     /// List what --device can name, and what auto takes.
@@ -88,6 +90,29 @@ impl SpecArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     pub spec: SpecArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct SampleArgs {
+    /// Checkpoint, or a run directory, of which the newest is taken.
+    pub checkpoint: PathBuf,
+    /// Configurations to draw.
+    #[arg(short, long, value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    pub number: u64,
+    /// The archive to write (.npz).
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Number of the first configuration: N more than before continue an ensemble in another file.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1 << 60))]
+    pub first: u64,
+    /// Seed of the configurations; that of the run if left out.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// No progress and no notes on stderr.
+    #[arg(long)]
+    pub quiet: bool,
 }
 
 #[derive(Debug, ClapArgs)]

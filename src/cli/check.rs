@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::flow::Flow;
 use crate::rng::Seed;
 use crate::spec::{Cell, Spec};
-use crate::theory;
+use crate::study::Experiment;
 use crate::train::{Trainer, samples_until};
 use serde::Serialize;
 use std::time::Instant;
@@ -49,20 +49,20 @@ struct CellReport {
 pub fn check(args: &CheckArgs) -> Result<()> {
     let spec = Spec::load(&args.spec.spec, &args.spec.overrides())?;
     let device = args.spec.device.select()?;
-    let report = report(spec, &device);
+    let report = report(spec, &device)?;
     match args.spec.device.json {
         true => print(&serde_json::to_string_pretty(&report).expect("plain data")),
         false => print(&format!("{}\n{}", report.spec.to_toml(), text(&report))),
     }
 }
 
-fn report(spec: Spec, device: &ComputeDevice) -> Report {
+fn report(spec: Spec, device: &ComputeDevice) -> Result<Report> {
     let cells = spec.cells().expect("a parsed specification has valid cells");
     let mut reports = cells.iter().map(|cell| cell_report(cell, device));
-    let first = reports.next().expect("a specification has a cell");
-    let further: Vec<CellReport> = reports.collect();
+    let first = reports.next().expect("a specification has a cell")?;
+    let further = reports.collect::<Result<Vec<CellReport>>>()?;
     let times = std::iter::once(&first).chain(&further).map(|cell| cell.train_s);
-    Report {
+    Ok(Report {
         cells: cells.len(),
         device: device.name().into(),
         threads: device::threads(),
@@ -70,18 +70,18 @@ fn report(spec: Spec, device: &ComputeDevice) -> Report {
         first,
         further,
         spec,
-    }
+    })
 }
 
-fn cell_report(cell: &Cell, device: &ComputeDevice) -> CellReport {
+fn cell_report(cell: &Cell, device: &ComputeDevice) -> Result<CellReport> {
     let spec = &cell.spec;
-    let action = theory::build(&spec.theory);
-    let flow = Flow::new(&spec.flow, action.lattice());
-    let samples_per_s = measure(spec, &flow, &*action, device);
+    let experiment = Experiment::load(spec)?;
+    let samples_per_s = measure(spec, &experiment, device);
+    let Experiment { action, flow, .. } = experiment;
     let train_samples = samples_until(&spec.train.batch, &spec.train.stop);
     let flops = flow.flops_per_sample();
     let by_samples = train_samples.map(|samples| samples as f64 / samples_per_s);
-    CellReport {
+    Ok(CellReport {
         values: cell.values.clone(),
         theory: action.describe(),
         parameters: flow.layout().len(),
@@ -92,17 +92,18 @@ fn cell_report(cell: &Cell, device: &ComputeDevice) -> CellReport {
         train_samples,
         train_flops: train_samples.map(|samples| 3.0 * flops * samples as f64),
         train_s: [by_samples, spec.train.stop.seconds].into_iter().flatten().reduce(f64::min),
-    }
+    })
 }
 
 /// Training samples per second, from half a second of steps with one micro-batch each.
-fn measure(spec: &Spec, flow: &Flow, action: &dyn theory::Action, device: &ComputeDevice) -> f64 {
+fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice) -> f64 {
+    let Experiment { action, flow, data, .. } = experiment;
     let mut train = spec.train.clone();
     let largest = train.batch.double.as_ref().map_or(train.batch.size, |d| d.maximum);
     train.batch.size = micro_batch(spec, flow, device).min(largest);
     train.batch.double = None;
     let seed = Seed(spec.seed);
-    let trainer = Trainer::new(flow, action, &train, device, seed);
+    let trainer = Trainer::new(flow, &**action, &train, device, seed).learning_from(data.as_ref(), seed);
     let mut state = trainer.initial_state(seed);
     let mut best = 0f64;
     let start = Instant::now();

@@ -5,6 +5,7 @@ mod check;
 mod devices;
 mod progress;
 mod run;
+mod sample;
 mod signals;
 mod table;
 mod verify;
@@ -22,6 +23,7 @@ pub fn main() -> Result<()> {
     match Args::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
+        Command::Sample(args) => sample::sample(&args),
         Command::Verify(args) => verify::verify(&args),
         Command::Devices { json } => devices::devices(json),
         Command::Schema => print(&serde_json::to_string_pretty(&spec::json_schema()).expect("plain data")),

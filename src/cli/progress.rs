@@ -58,6 +58,14 @@ impl Progress for Terminal {
         ));
     }
 
+    fn drawn(&self, done: u64, total: u64) {
+        let (began, ..) = self.start.get_or_init(|| (Instant::now(), 0, 0.0));
+        let rate = done as f64 / began.elapsed().as_secs_f64().max(1e-9);
+        self.bar.set_position((done as f64 / total as f64 * LENGTH as f64) as u64);
+        let eta = duration((total - done) as f64 / rate);
+        self.bar.set_message(format!("{done} of {total} configurations, {rate:.0}/s, ETA {eta}"));
+    }
+
     fn note(&self, text: &str) {
         self.line(text);
     }

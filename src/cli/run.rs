@@ -6,12 +6,14 @@ use super::{print, signals, table};
 use crate::device;
 use crate::error::Result;
 use crate::spec::Spec;
-use crate::study::{Run, RunDir};
+use crate::study::{Experiment, Run, RunDir};
 use std::path::PathBuf;
 
 /// Runs or continues a specification and prints the final table.
 pub fn run(args: &RunArgs) -> Result<()> {
     let spec = Spec::load(&args.spec.spec, &args.spec.overrides())?;
+    // What is wrong with a file is to be known before anything is written.
+    Experiment::check_files(&spec)?;
     let device = args.spec.device.select()?;
     let dir = RunDir::open(&run_directory(args), &spec, args.fresh)?;
     let interrupt = signals::watch()?;

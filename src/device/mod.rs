@@ -6,6 +6,7 @@ mod adapters;
 use crate::error::{Error, Result};
 use crate::kernel::Isa;
 use burn::tensor::Device;
+use std::ops::Range;
 
 /// Configurations that the CPU kernels train on at once: enough for its threads, and small enough for the cache.
 const CPU_MICRO_BATCH: usize = 128;
@@ -108,8 +109,38 @@ impl ComputeDevice {
         if self.is_cpu() { CPU_SAMPLES } else { self.micro_batch(activations_per_sample) }
     }
 
+    /// Computes the items `0..count` in parts of at most `size` and hands every result to `each`, in order. A part that the
+    /// device has no room for is tried again in halves. Returns the size that had room.
+    ///
+    /// # Errors
+    /// What `each` returns, or [`Error::Device`] once a single item fails.
+    pub fn in_parts<T, E: std::fmt::Display>(
+        &self,
+        count: usize,
+        size: usize,
+        mut compute: impl FnMut(Range<usize>) -> Result<T, E>,
+        mut each: impl FnMut(T) -> Result<()>,
+    ) -> Result<usize> {
+        let (mut size, mut done) = (size.max(1), 0);
+        while done < count {
+            let part = done..count.min(done + size);
+            match compute(part.clone()) {
+                Ok(result) => {
+                    each(result)?;
+                    done = part.end;
+                }
+                Err(_) if part.len() > 1 => {
+                    self.device.memory_cleanup();
+                    size = part.len() / 2;
+                }
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+        Ok(size)
+    }
+
     /// The error for a device that gave up.
-    pub fn failed(&self, reason: impl std::fmt::Display) -> Error {
+    fn failed(&self, reason: impl std::fmt::Display) -> Error {
         Error::Device {
             name: self.name.clone(),
             rule: format!("computing failed: {reason}"),
@@ -117,11 +148,6 @@ impl ComputeDevice {
                    `train.batch.micro_batch`, none of the device with --device cpu"
                 .into(),
         }
-    }
-
-    /// Gives unused memory of the device back.
-    pub fn clean_up(&self) {
-        self.device.memory_cleanup();
     }
 }
 
@@ -236,4 +262,24 @@ pub fn set_threads(threads: usize) -> Result<()> {
         message: format!("--threads = {threads}: {error}"),
         hint: "leave --threads out to use every core".into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A device with room for five items at once, which no machine at hand can be made to have.
+    #[test]
+    fn what_has_no_room_is_taken_in_halves_and_nothing_is_lost_or_repeated() {
+        let roomy = |part: Range<usize>| if part.len() > 5 { Err("no room") } else { Ok(part) };
+        let mut seen = Vec::new();
+        let keep = |part| {
+            seen.extend(part);
+            Ok(())
+        };
+        let size = ComputeDevice::cpu().in_parts(70, 32, roomy, keep);
+        assert_eq!((size.unwrap(), seen), (4, (0..70).collect()));
+        let broken = ComputeDevice::cpu().in_parts(70, 32, |_| Err::<(), _>("lost"), |()| Ok(()));
+        assert!(broken.unwrap_err().to_string().contains("computing failed: lost"));
+    }
 }

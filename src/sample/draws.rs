@@ -6,7 +6,9 @@ use crate::flow::{BoundFlow, Flow};
 use crate::rng::Stream;
 use crate::theory::{Action, observable::Observables};
 use burn::backend::ExecutionError;
+use burn::tensor::{Element, TensorData};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// A trained model and what it is measured with.
 pub struct Model<'a> {
@@ -70,25 +72,40 @@ impl Model<'_> {
         count: u64,
         each: &mut dyn FnMut(Batch) -> Result<()>,
     ) -> Result<()> {
-        let mut size = self.device.sample_batch(self.flow.activations_per_sample());
-        let mut done = 0;
-        while done < count {
-            let this = (count - done).min(size as u64) as usize;
-            let z = self.flow.base().draw(stream, first + done, this);
-            match flowed(bound, z) {
-                Ok((fields, log_q)) => {
-                    each(self.measured(fields, log_q))?;
-                    done += this as u64;
-                }
-                // What does not fit the device is tried again in halves.
-                Err(_) if this > 1 => {
-                    self.device.clean_up();
-                    size = this / 2;
-                }
-                Err(error) => return Err(self.device.failed(error)),
-            }
-        }
-        Ok(())
+        let draw = |part: Range<usize>| {
+            let z = self.flow.base().draw(stream, first + part.start as u64, part.len());
+            let (fields, log_q) = bound.sample_and_log_prob(bound.field(z));
+            let fields = fields.try_into_data()?.iter::<f64>().collect();
+            Ok::<_, ExecutionError>((fields, log_q.try_into_data()?.iter::<f64>().collect()))
+        };
+        let measure = |(fields, log_q)| each(self.measured(fields, log_q));
+        self.device.in_parts(count as usize, self.batch(), draw, measure).map(|_| ())
+    }
+
+    /// `log q` of given configurations, through the inverse flow.
+    ///
+    /// # Shapes
+    /// `fields`: `[configuration][component, T, X]`
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Device`].
+    pub fn log_prob<E: Element>(&self, bound: &BoundFlow<'_>, fields: &[E]) -> Result<Vec<f64>> {
+        let (numbers, mut all) = (self.numbers(), Vec::new());
+        let compute = |part: Range<usize>| {
+            let fields = fields[part.start * numbers..part.end * numbers].to_vec();
+            bound.log_prob(bound.field(fields)).try_into_data()
+        };
+        let keep = |log_q: TensorData| {
+            all.extend(log_q.iter::<f64>());
+            Ok(())
+        };
+        self.device.in_parts(fields.len() / numbers, self.batch(), compute, keep)?;
+        Ok(all)
+    }
+
+    /// Configurations that suit the device at once.
+    fn batch(&self) -> usize {
+        self.device.sample_batch(self.flow.activations_per_sample())
     }
 
     fn measured(&self, fields: Vec<f64>, log_q: Vec<f64>) -> Batch {
@@ -111,11 +128,4 @@ impl Model<'_> {
         }
         Batch { fields, log_q, actions, rows }
     }
-}
-
-/// Configurations and their `log q`.
-fn flowed(flow: &BoundFlow<'_>, z: Vec<f32>) -> Result<(Vec<f64>, Vec<f64>), ExecutionError> {
-    let (phi, log_q) = flow.sample_and_log_prob(flow.field(z));
-    let phi = phi.try_into_data()?.iter::<f64>().collect();
-    Ok((phi, log_q.try_into_data()?.iter::<f64>().collect()))
 }

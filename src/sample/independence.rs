@@ -181,13 +181,13 @@ impl<'a> Independence<'a> {
             tune: false,
             target_acceptance: 0.5,
             length_spread: 0.0,
+            save_every: None,
         };
         let hmc = Hmc::new(self.model.action, &spec, self.seed, "sample/independence/hmc");
         let fields: Vec<&[f64]> = state.walkers.iter().map(|walker| &walker.field[..]).collect();
         let moved = hmc.trajectory_of(&fields, state.trajectories);
         let flat: Vec<f64> = moved.iter().flat_map(|(field, _)| field.iter().copied()).collect();
-        let log_q = bound.log_prob(bound.field(flat)).try_into_data();
-        let log_q: Vec<f64> = log_q.map_err(|error| self.model.device.failed(error))?.iter::<f64>().collect();
+        let log_q = self.model.log_prob(bound, &flat)?;
         state.trajectories += 1;
         for ((walker, (field, action)), log_q) in state.walkers.iter_mut().zip(moved).zip(log_q) {
             walker.log_weight = -action - log_q;

@@ -7,8 +7,9 @@ pub mod hmc;
 pub mod independence;
 mod integrator;
 pub mod metropolis;
+mod spool;
 
 pub use direct::Draws;
 pub use draws::{Batch, Model};
-pub use hmc::{Hmc, HmcChains};
+pub use hmc::{ChainStore, Hmc, HmcChains};
 pub use independence::{Independence, IndependenceChains};

@@ -1,4 +1,4 @@
-//! `[evaluate]`: the effective sample size on fresh configurations.
+//! `[evaluate]`: the effective sample size on fresh configurations, and on those of the target.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,11 +15,14 @@ pub struct EvaluateSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub every: Option<u64>,
+    /// An ensemble of the target (.npz) to judge the model on as well, as a path from where the program is started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 impl Default for EvaluateSpec {
     fn default() -> Self {
-        Self { samples: samples(), every: None }
+        Self { samples: samples(), every: None, target: None }
     }
 }
 

@@ -22,7 +22,8 @@ pub use schema::json_schema;
 pub use study::{Cell, StudySpec};
 pub use theory::{Convention, Phi4Couplings, Phi4Spec, TheorySpec};
 pub use train::{
-    AdamSpec, BatchSpec, DoubleSpec, HalveSpec, LearningRateSpec, OptimizerSpec, StopSpec, TrainSpec,
+    AdamSpec, BatchSpec, DoubleSpec, ForwardKlSpec, HalveSpec, LearningRateSpec, LossSpec, OptimizerSpec,
+    StopSpec, TrainSpec,
 };
 
 use crate::error::{Error, Problem, Result};

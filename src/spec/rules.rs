@@ -6,7 +6,7 @@ use toml::Value;
 /// Every cross-key rule that is broken; keys that are absent or of the wrong type are left to [`super::check`].
 pub fn check(document: &Value) -> Vec<Problem> {
     let view = View(document);
-    [kernel_fits_lattice(&view), batch_can_grow(&view)]
+    [kernel_fits_lattice(&view), batch_can_grow(&view), chains_are_long_enough(&view)]
         .into_iter()
         .flatten()
         .chain(phi4_couplings(&view))
@@ -47,6 +47,15 @@ fn batch_can_grow(view: &View) -> Option<Problem> {
     (maximum < size).then(|| {
         Problem::new("train.batch.double.maximum", format!("must be at least train.batch.size = {size}"))
             .value(maximum)
+    })
+}
+
+fn chains_are_long_enough(view: &View) -> Option<Problem> {
+    let every = view.integer("sample.hmc.save_every")?;
+    let trajectories = view.integer("sample.hmc.trajectories")?;
+    (every > trajectories).then(|| {
+        let rule = format!("must not exceed sample.hmc.trajectories = {trajectories}, or nothing is saved");
+        Problem::new("sample.hmc.save_every", rule).value(every)
     })
 }
 

@@ -111,6 +111,10 @@ pub struct HmcSpec {
     #[serde(default = "target_acceptance")]
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub target_acceptance: f64,
+    /// Keeps the configuration of every chain after every so many trajectories, in ensembles/hmc.npz of the run directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub save_every: Option<u64>,
 }
 
 fn thermalization() -> u64 {

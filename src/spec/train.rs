@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[train]`: reverse-KL self-training with reparametrised gradients.
+/// `[train]`: stochastic gradient descent on a divergence between model and target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainSpec {
@@ -23,6 +23,9 @@ pub struct TrainSpec {
     #[serde(default = "minute")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub checkpoint_seconds: f64,
+    /// What is minimised; the reverse divergence if left out.
+    #[serde(default, skip_serializing_if = "LossSpec::is_reverse_kl")]
+    pub loss: LossSpec,
     /// Configurations per gradient step.
     pub batch: BatchSpec,
     /// The update rule.
@@ -32,6 +35,31 @@ pub struct TrainSpec {
     pub learning_rate: LearningRateSpec,
     /// Training ends on the first of these.
     pub stop: StopSpec,
+}
+
+/// `[train.loss.*]`: one table, named by the choice; D_KL(q‖p) on configurations of the model with reparametrised gradients if
+/// there is none.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("maxProperties" = 1))]
+pub struct LossSpec {
+    /// D_KL(p‖q) on configurations of the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward_kl: Option<ForwardKlSpec>,
+}
+
+impl LossSpec {
+    fn is_reverse_kl(&self) -> bool {
+        self.forward_kl.is_none()
+    }
+}
+
+/// `[train.loss.forward_kl]`: -⟨log q⟩ over a stored ensemble, drawn with replacement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForwardKlSpec {
+    /// The ensemble (.npz), as a path from where the program is started.
+    pub ensemble: String,
 }
 
 /// `[train.batch]`.

@@ -1,24 +1,22 @@
 //! One cell: train or continue, judge on fresh configurations, sample by every method that is asked for, compare.
 
 use super::costs::Costs;
-use super::estimates::{MethodResult, check_finite, ess_row, free_energy_row, observable_rows};
+use super::estimates::{MethodResult, ess_row, free_energy_row, observable_rows};
+use super::experiment::Experiment;
 use super::recorder::{Recorder, Tables};
 use super::row::{ChainRow, CostRow, EssRow, TrainRow};
+use super::sampling::Sampled;
 use super::{Run, warnings};
+use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
-use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::sample::{Draws, Hmc, HmcChains, Independence, IndependenceChains, Model, direct};
+use crate::sample::IndependenceChains;
 use crate::spec::{Cell, Spec};
-use crate::stats::{Ensemble, kullback_leibler, target_sample_ess};
-use crate::theory::{self, Action};
+use crate::stats::{Ensemble, kullback_leibler};
+use crate::theory::Action;
 use crate::train::{TrainState, Trainer, checkpoint};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use std::time::Instant;
-
-/// Configurations of Hybrid Monte Carlo that are sent back through the flow, about.
-const TARGET_SAMPLES: usize = 16_384;
 
 /// The final table of a cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,16 +91,10 @@ pub struct MethodSummary {
 pub struct CellRun<'a> {
     pub run: &'a Run<'a>,
     pub cell: &'a Cell,
+    /// Where its checkpoints are.
     pub folder: PathBuf,
-}
-
-/// What sampling left behind.
-pub struct Sampled {
-    pub evaluation: Draws,
-    pub direct: Option<Draws>,
-    pub hmc: Option<HmcChains>,
-    pub independence: Option<IndependenceChains>,
-    ess_target: Option<f64>,
+    /// Where its ensembles go.
+    pub ensembles: PathBuf,
 }
 
 impl CellRun<'_> {
@@ -111,7 +103,7 @@ impl CellRun<'_> {
         &self.cell.spec
     }
 
-    fn seed(&self) -> Seed {
+    pub fn seed(&self) -> Seed {
         Seed(self.spec().seed)
     }
 
@@ -120,27 +112,25 @@ impl CellRun<'_> {
     /// # Errors
     /// Whatever stops it.
     pub fn execute(&self, tables: &mut Tables<'_>) -> Result<Summary> {
-        let action = theory::build(&self.spec().theory);
-        let flow = Flow::new(&self.spec().flow, action.lattice());
-        self.run.progress.note(&action.describe());
-        let (state, stop_reason) = self.train(&flow, &*action, tables)?;
-        let sampled = self.sample(&flow, &*action, &state)?;
-        self.write(&flow, &*action, &state, stop_reason, &sampled, tables)
+        let experiment = Experiment::load(self.spec())?;
+        self.run.progress.note(&experiment.action.describe());
+        let (state, stop_reason) = self.train(&experiment, tables)?;
+        let sampled = self.sample(&experiment, &state)?;
+        let summary = self.write(&experiment, &state, stop_reason, &sampled, tables)?;
+        self.forget_chains()?;
+        Ok(summary)
     }
 
-    fn train(
-        &self,
-        flow: &Flow,
-        action: &dyn Action,
-        tables: &mut Tables<'_>,
-    ) -> Result<(TrainState, String)> {
+    fn train(&self, experiment: &Experiment, tables: &mut Tables<'_>) -> Result<(TrainState, String)> {
         let (spec, run) = (self.spec(), self.run);
-        let trainer = Trainer::new(flow, action, &spec.train, run.device, self.seed());
+        let Experiment { action, flow, data, .. } = experiment;
+        let trainer = Trainer::new(flow, &**action, &spec.train, run.device, self.seed())
+            .learning_from(data.as_ref(), self.seed());
         let remark = |text: &str| run.progress.note(text);
         let found = checkpoint::newest(&self.folder, flow.layout(), spec.train.smoothing_window, remark)?;
         let (last, mut state, stop_reason) = match found {
             Some(loaded) => {
-                self.check_same_training(&loaded)?;
+                self.check_same_training(&loaded, data.as_ref())?;
                 tables.cut_back(&loaded.header.table_bytes);
                 run.progress.note(&format!("continuing after step {}", loaded.state.step));
                 (Some(loaded.path), loaded.state, loaded.header.stop_reason)
@@ -153,7 +143,7 @@ impl CellRun<'_> {
         if let Some(reason) = stop_reason {
             return Ok((state, reason));
         }
-        let mut recorder = Recorder::new(self, flow, action, tables, last);
+        let mut recorder = Recorder::new(self, experiment, tables, last);
         let reason = trainer.run(&mut state, &mut recorder)?.to_string();
         recorder.save(&state, Some(reason.clone()))?;
         Ok((state, reason))
@@ -161,79 +151,31 @@ impl CellRun<'_> {
 
     /// # Errors
     /// [`Error::BadFile`] if the checkpoint belongs to another run.
-    fn check_same_training(&self, loaded: &checkpoint::Loaded) -> Result<()> {
-        if loaded.header.spec_digest == self.spec().training_digest() {
+    fn check_same_training(&self, loaded: &checkpoint::Loaded, data: Option<&TargetSamples>) -> Result<()> {
+        let rule = if loaded.header.spec_digest != self.spec().training_digest() {
+            "was written for another specification"
+        } else if loaded.header.data_digest.as_deref() != data.map(TargetSamples::digest) {
+            "was written while learning from another ensemble: the file has changed since"
+        } else {
             return Ok(());
-        }
+        };
         Err(Error::BadFile {
             path: loaded.path.clone(),
-            rule: "was written for another specification".into(),
+            rule: rule.into(),
             hint: "remove it from the run directory, or start over with --fresh".into(),
         })
     }
 
-    fn sample(&self, flow: &Flow, action: &dyn Action, state: &TrainState) -> Result<Sampled> {
-        let (spec, progress) = (self.spec(), self.run.progress);
-        let observables = action.observables();
-        let model = Model {
-            flow,
-            parameters: &state.parameters,
-            action,
-            device: self.run.device,
-            observables: Some(&*observables),
-        };
-        let go_on = || self.run.go_on(state.step);
-        let draw = |stream: &str, count: usize| {
-            direct::draw(&model, &self.seed().stream(stream), count as u64, &go_on)
-        };
-        progress.note(&format!("evaluating on {} fresh configurations", spec.evaluate.samples));
-        let evaluation = draw("evaluate/final", spec.evaluate.samples)?;
-        check_finite(state, &evaluation.log_weights)?;
-        let mut sampled =
-            Sampled { evaluation, direct: None, hmc: None, independence: None, ess_target: None };
-        if let Some(direct) = &spec.sample.direct {
-            progress.note(&format!("sampling {} configurations", direct.configurations));
-            let draws = draw("sample/direct", direct.configurations)?;
-            check_finite(state, &draws.log_weights)?;
-            sampled.direct = Some(draws);
-        }
-        if let Some(hmc) = &spec.sample.hmc {
-            progress.note(&format!("HMC: {} chains of {} trajectories", hmc.chains, hmc.trajectories));
-            let chains = Hmc::new(action, hmc, self.seed(), "sample/hmc").run(
-                &*observables,
-                TARGET_SAMPLES,
-                &go_on,
-            )?;
-            let log_weights = log_weights(&model, &chains.fields)?;
-            sampled.ess_target = Some(target_sample_ess(&log_weights));
-            sampled.hmc = Some(chains);
-        }
-        if let Some(independence) = &spec.sample.independence {
-            progress.note(&format!("independence Metropolis: {} proposals", independence.proposals));
-            let file = self.folder.join("independence.safetensors");
-            let mut saved = Instant::now();
-            let save = || {
-                let due = saved.elapsed().as_secs_f64() >= spec.train.checkpoint_seconds;
-                saved = if due { Instant::now() } else { saved };
-                due
-            };
-            let chain = Independence::new(&model, independence, self.seed());
-            sampled.independence = Some(chain.run(&file, save, &go_on)?);
-        }
-        Ok(sampled)
-    }
-
     fn write(
         &self,
-        flow: &Flow,
-        action: &dyn Action,
+        experiment: &Experiment,
         state: &TrainState,
         stop_reason: String,
         sampled: &Sampled,
         tables: &mut Tables<'_>,
     ) -> Result<Summary> {
-        let mut ess = ess_row("final", state, &sampled.evaluation.log_weights, action)?;
-        ess.ess_target = sampled.ess_target;
+        let (flow, action) = (&experiment.flow, &*experiment.action);
+        let mut ess = ess_row("final", state, &sampled.evaluation.log_weights, sampled.on_target, action)?;
         ess.acceptance = sampled.independence.as_ref().map(IndependenceChains::acceptance);
         tables.append(&ess)?;
 
@@ -301,19 +243,6 @@ impl CellRun<'_> {
 pub struct Method {
     pub name: &'static str,
     pub results: Vec<MethodResult>,
-}
-
-/// `log w` of configurations of the target, through the inverse flow.
-fn log_weights(model: &Model<'_>, fields: &[Vec<f64>]) -> Result<Vec<f64>> {
-    let bound = model.bind();
-    let mut all = Vec::with_capacity(fields.len());
-    for part in fields.chunks(model.device.sample_batch(model.flow.activations_per_sample())) {
-        let log_q = bound.log_prob(bound.field(part.concat())).try_into_data();
-        let log_q = log_q.map_err(|error| model.device.failed(error))?;
-        let actions = part.iter().map(|field| model.action.action_f64(field));
-        all.extend(actions.zip(log_q.iter::<f64>()).map(|(action, log_q)| -action - log_q));
-    }
-    Ok(all)
 }
 
 fn chain_rows(sampled: &Sampled) -> Vec<ChainRow> {

@@ -1,7 +1,8 @@
 //! What an independent configuration costs by each method, and from when on training has paid.
 
-use super::cell::{CellRun, Method, Sampled};
+use super::cell::{CellRun, Method};
 use super::row::CostRow;
+use super::sampling::Sampled;
 use crate::device;
 use crate::flow::Flow;
 use crate::stats::effective_sample_size;

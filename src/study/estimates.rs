@@ -1,5 +1,6 @@
 //! From weights and chains to the rows of `ess.csv`, `observables.csv` and `cost.csv`.
 
+use super::experiment::OnTarget;
 use super::row::{EssRow, ObservableRow};
 use crate::error::{Error, Result};
 use crate::stats::{
@@ -16,6 +17,7 @@ pub fn ess_row(
     stage: &'static str,
     state: &TrainState,
     log_weights: &[f64],
+    on_target: Option<OnTarget>,
     action: &dyn Action,
 ) -> Result<EssRow> {
     check_finite(state, log_weights)?;
@@ -27,7 +29,8 @@ pub fn ess_row(
         n: log_weights.len(),
         ess: ess.value,
         ess_err: ess.error,
-        ess_target: None,
+        ess_target: on_target.map(|judged| judged.ess),
+        nll_target: on_target.map(|judged| judged.nll),
         max_weight_share: ess.max_weight_share,
         kl: action.log_partition().map(|log_z| kullback_leibler(log_weights, log_z).value),
         acceptance: None,

@@ -3,23 +3,29 @@
 mod cell;
 mod costs;
 mod estimates;
+mod experiment;
 mod progress;
 mod recorder;
 pub mod row;
 mod run_dir;
+mod sampling;
 mod table;
+mod trained;
 mod warnings;
 
 pub use cell::{MethodSummary, ObservableSummary, Summary};
+pub use experiment::Experiment;
 pub use progress::{Interrupt, Progress};
 pub use run_dir::{CellRecord, Manifest, RunDir};
 pub use table::Leading;
+pub use trained::{Draw, Drawn, Trained};
 
 use crate::device::{self, ComputeDevice};
 use crate::error::{Error, Result};
 use crate::spec::{Cell, Spec};
 use cell::CellRun;
 use recorder::Tables;
+use std::path::PathBuf;
 
 /// One run with everything it needs.
 pub struct Run<'a> {
@@ -83,14 +89,15 @@ impl Run<'_> {
                 cell.values.iter().map(|(key, value)| format!("{key} = {value}")).collect();
             self.progress.note(&format!("cell {} of {count}: {}", cell.index + 1, values.join(", ")));
         }
-        let folder = match count {
-            1 => self.dir.checkpoints(),
-            _ => self.dir.checkpoints().join(format!("cell-{:04}", cell.index)),
+        let of_cell = |folder: PathBuf| match count {
+            1 => folder,
+            _ => folder.join(format!("cell-{:04}", cell.index)),
         };
+        let folder = of_cell(self.dir.checkpoints());
         std::fs::create_dir_all(&folder).map_err(Error::io(&folder, "create the folder"))?;
         let bytes = last.map(|record| record.table_bytes.clone()).unwrap_or_default();
         let mut tables = Tables::new(self.dir, cell, bytes);
-        let run = CellRun { run: self, cell, folder };
+        let run = CellRun { run: self, cell, folder, ensembles: of_cell(self.dir.ensembles()) };
         let summary = run.execute(&mut tables)?;
         Ok(CellRecord {
             cell: cell.index,

@@ -10,6 +10,9 @@ pub trait Progress {
     /// A training step is done.
     fn step(&self, stop: &StopSpec, state: &TrainState, info: &StepInfo);
 
+    /// So many of the configurations that were asked for are drawn.
+    fn drawn(&self, done: u64, total: u64);
+
     /// Something worth a line.
     fn note(&self, text: &str);
 }

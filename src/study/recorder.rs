@@ -2,15 +2,14 @@
 
 use super::cell::CellRun;
 use super::estimates::ess_row;
+use super::experiment::Experiment;
 use super::row::{ChainRow, CostRow, EssRow, ObservableRow, TrainRow};
 use super::run_dir::RunDir;
 use super::table::{Leading, Table};
 use crate::error::Result;
-use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::sample::{Model, direct};
+use crate::sample::direct;
 use crate::spec::Cell;
-use crate::theory::Action;
 use crate::train::checkpoint::{self, Header};
 use crate::train::{Observer, StepInfo, TrainState};
 use serde::Serialize;
@@ -114,8 +113,7 @@ impl<'a> Tables<'a> {
 /// Writes what the training loop of a cell does.
 pub struct Recorder<'a, 'd> {
     cell: &'a CellRun<'a>,
-    flow: &'a Flow,
-    action: &'a dyn Action,
+    experiment: &'a Experiment,
     tables: &'a mut Tables<'d>,
     last_checkpoint: Option<PathBuf>,
     micro_batch: Option<usize>,
@@ -125,12 +123,11 @@ pub struct Recorder<'a, 'd> {
 impl<'a, 'd> Recorder<'a, 'd> {
     pub fn new(
         cell: &'a CellRun<'a>,
-        flow: &'a Flow,
-        action: &'a dyn Action,
+        experiment: &'a Experiment,
         tables: &'a mut Tables<'d>,
         last_checkpoint: Option<PathBuf>,
     ) -> Self {
-        Self { cell, flow, action, tables, last_checkpoint, micro_batch: None, saved: Instant::now() }
+        Self { cell, experiment, tables, last_checkpoint, micro_batch: None, saved: Instant::now() }
     }
 
     pub fn save(&mut self, state: &TrainState, stop_reason: Option<String>) -> Result<()> {
@@ -143,9 +140,10 @@ impl<'a, 'd> Recorder<'a, 'd> {
             adam_updates: state.adam.updates,
             table_bytes: self.tables.bytes()?,
             stop_reason,
+            data_digest: self.experiment.data.as_ref().map(|data| data.digest().to_owned()),
         };
         let path = self.cell.folder.join(checkpoint::file_name(state.step));
-        checkpoint::save(&path, &header, state, self.flow.layout())?;
+        checkpoint::save(&path, &header, state, self.experiment.flow.layout())?;
         checkpoint::prune(&self.cell.folder, KEPT_CHECKPOINTS)?;
         self.last_checkpoint = Some(path);
         self.saved = Instant::now();
@@ -155,16 +153,12 @@ impl<'a, 'd> Recorder<'a, 'd> {
     fn evaluate(&mut self, state: &TrainState) -> Result<()> {
         let spec = self.cell.spec();
         let stream = Seed(spec.seed).stream(&format!("evaluate/{}", state.step));
-        let model = Model {
-            flow: self.flow,
-            parameters: &state.parameters,
-            action: self.action,
-            device: self.cell.run.device,
-            observables: None,
-        };
+        let model = self.experiment.model(&state.parameters, self.cell.run.device, None);
         // An interruption waits for the end of an evaluation, so that every row is complete.
         let draws = direct::draw(&model, &stream, spec.evaluate.samples as u64, &|| Ok(()))?;
-        self.tables.append(&ess_row("train_eval", state, &draws.log_weights, self.action)?)
+        let on_target = self.experiment.judge(&model)?;
+        let action = &*self.experiment.action;
+        self.tables.append(&ess_row("train_eval", state, &draws.log_weights, on_target, action)?)
     }
 }
 

@@ -13,9 +13,9 @@ pub struct TrainRow {
     pub batch_size: usize,
     /// Learning rate of this step.
     pub learning_rate: f64,
-    /// `⟨log q + S⟩` over the batch.
+    /// Mean over the batch: `⟨log q + S⟩`, or `-⟨log q⟩` where an ensemble is learned from.
     pub loss: f64,
-    /// ESS of the training batch, eq. (A7).
+    /// ESS of the training batch, eq. (A7), or (A8) where an ensemble is learned from.
     pub ess: f64,
     /// Its mean over the smoothing window.
     pub ess_smoothed: f64,
@@ -44,6 +44,8 @@ pub struct EssRow {
     pub ess_err: f64,
     /// Target-sample ESS, eq. (A8), if there are target samples.
     pub ess_target: Option<f64>,
+    /// `-⟨log q⟩` over the target samples.
+    pub nll_target: Option<f64>,
     /// Share of the total weight that the largest weight carries.
     pub max_weight_share: f64,
     /// `D_KL(q‖p)`, if ln Z is known.

@@ -119,9 +119,10 @@ impl RunDir {
                 std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
             }
         }
-        let checkpoints = self.checkpoints();
-        if checkpoints.exists() {
-            std::fs::remove_dir_all(&checkpoints).map_err(Error::io(&checkpoints, "remove"))?;
+        for folder in [self.checkpoints(), self.ensembles()] {
+            if folder.exists() {
+                std::fs::remove_dir_all(&folder).map_err(Error::io(&folder, "remove"))?;
+            }
         }
         Ok(())
     }
@@ -139,6 +140,11 @@ impl RunDir {
     /// The folder of the checkpoints.
     pub fn checkpoints(&self) -> PathBuf {
         self.file("checkpoints")
+    }
+
+    /// The folder of the ensembles.
+    pub fn ensembles(&self) -> PathBuf {
+        self.file("ensembles")
     }
 
     /// The manifest as it stands, or an empty one.

@@ -13,6 +13,9 @@ pub trait Action: std::fmt::Debug + Send + Sync {
     /// One line naming the theory, its couplings and the convention.
     fn describe(&self) -> String;
 
+    /// What the field is called in files.
+    fn field_name(&self) -> &'static str;
+
     /// The lattice the field lives on.
     fn lattice(&self) -> Lattice;
 

@@ -70,6 +70,10 @@ impl Action for Phi4 {
         )
     }
 
+    fn field_name(&self) -> &'static str {
+        "phi"
+    }
+
     fn lattice(&self) -> Lattice {
         self.lattice
     }

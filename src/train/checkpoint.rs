@@ -28,6 +28,9 @@ pub struct Header {
     pub table_bytes: BTreeMap<String, u64>,
     /// Why training ended, if it has.
     pub stop_reason: Option<String>,
+    /// Digest of the ensemble that is learned from, if one is.
+    #[serde(default)]
+    pub data_digest: Option<String>,
 }
 
 const ADAM_FIRST: &str = "adam.first_moment";
@@ -73,20 +76,20 @@ pub fn save(path: &Path, header: &Header, state: &TrainState, layout: &Layout) -
     write_atomically(path, &bytes)
 }
 
-/// Reads a checkpoint and checks that every byte is as it was written.
+/// Reads the header of a checkpoint and checks that every byte of the file is as it was written.
 ///
 /// # Errors
-/// [`Error::Io`], or [`Error::BadFile`] if the file is damaged or holds another flow.
-pub fn load(path: &Path, layout: &Layout, smoothing_window: usize) -> Result<(Header, TrainState)> {
+/// [`Error::Io`], or [`Error::BadFile`] if the file is damaged.
+pub fn read_header(path: &Path) -> Result<Header> {
     let bytes = std::fs::read(path).map_err(Error::io(path, "read the checkpoint"))?;
-    let bad = |rule: String| Error::BadFile {
-        path: path.to_owned(),
-        rule,
-        hint: "delete the file to go on from an earlier checkpoint, or start over with --fresh".into(),
-    };
-    let damaged = |what: &dyn std::fmt::Display| bad(format!("damaged checkpoint: {what}"));
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(&error))?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error))?;
+    verified(path, &bytes).map(|(header, _)| header)
+}
+
+/// The header and the tensors of a file whose checksum fits.
+fn verified<'a>(path: &Path, bytes: &'a [u8]) -> Result<(Header, SafeTensors<'a>)> {
+    let damaged = |what: &dyn std::fmt::Display| bad(path, format!("damaged checkpoint: {what}"));
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(&error))?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(|error| damaged(&error))?;
     let field = |key: &str| {
         let found = metadata.metadata().as_ref().and_then(|map| map.get(key));
         found.ok_or_else(|| damaged(&format!("no `{key}` in its header")))
@@ -98,8 +101,23 @@ pub fn load(path: &Path, layout: &Layout, smoothing_window: usize) -> Result<(He
     if digest(json, views.iter().map(|(name, view)| (*name, view.data()))) != *expected {
         return Err(damaged(&"the checksum does not match its content"));
     }
-    let header: Header = serde_json::from_str(json).map_err(|error| damaged(&error))?;
+    let header = serde_json::from_str(json).map_err(|error| damaged(&error))?;
+    Ok((header, tensors))
+}
 
+fn bad(path: &Path, rule: String) -> Error {
+    let hint = "delete the file to go on from an earlier checkpoint, or start over with --fresh".into();
+    Error::BadFile { path: path.to_owned(), rule, hint }
+}
+
+/// Reads a checkpoint and checks that every byte is as it was written.
+///
+/// # Errors
+/// [`Error::Io`], or [`Error::BadFile`] if the file is damaged or holds another flow.
+pub fn load(path: &Path, layout: &Layout, smoothing_window: usize) -> Result<(Header, TrainState)> {
+    let bytes = std::fs::read(path).map_err(Error::io(path, "read the checkpoint"))?;
+    let (header, tensors) = verified(path, &bytes)?;
+    let bad = |rule: String| bad(path, rule);
     let tensor = |name: &str, shape: &[usize]| -> Result<Vec<u8>> {
         let view = tensors.tensor(name).map_err(|error| bad(format!("not this flow: {error}")))?;
         match view.shape() == shape || shape.is_empty() {
@@ -168,7 +186,11 @@ pub fn prune(folder: &Path, keep: usize) -> Result<()> {
     Ok(())
 }
 
-fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The checkpoints of a folder, oldest first.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "list the checkpoints"))?;
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.retain(|path| {

@@ -1,4 +1,4 @@
-//! Estimators of the gradient of the reverse Kullback-Leibler divergence.
+//! Estimators of the gradients of the Kullback-Leibler divergences.
 
 use crate::flow::BoundFlow;
 use crate::theory::Action;
@@ -7,7 +7,9 @@ use burn::backend::ExecutionError;
 /// Log weights of a batch and the gradient of its loss.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LossAndGradient {
-    /// `log w = -S - log q` of every configuration; the loss is minus their mean.
+    /// What the loss is the mean of, for every configuration.
+    pub losses: Vec<f64>,
+    /// `log w = -S - log q` of every configuration.
     pub log_weights: Vec<f64>,
     /// Gradient of the loss by all parameters.
     pub gradient: Vec<f64>,
@@ -16,11 +18,12 @@ pub struct LossAndGradient {
 impl LossAndGradient {
     /// Nothing yet.
     pub fn zero(parameters: usize) -> Self {
-        Self { log_weights: Vec::new(), gradient: vec![0.0; parameters] }
+        Self { losses: Vec::new(), log_weights: Vec::new(), gradient: vec![0.0; parameters] }
     }
 
     /// Accumulates a part of the same batch.
     pub fn add(&mut self, part: Self) {
+        self.losses.extend(part.losses);
         self.log_weights.extend(part.log_weights);
         self.gradient.iter_mut().zip(&part.gradient).for_each(|(sum, term)| *sum += term);
     }
@@ -44,6 +47,29 @@ pub fn reverse_kl(
     let (phi, log_q) = flow.sample_and_log_prob(flow.field(z));
     let loss = log_q + action.action(phi);
     let gradients = (loss.clone().sum() / batch_size as f64).backward();
-    let log_weights = loss.try_into_data()?.iter::<f64>().map(|loss| -loss).collect();
-    Ok(LossAndGradient { log_weights, gradient: flow.gradient(&gradients)? })
+    let losses: Vec<f64> = loss.try_into_data()?.iter::<f64>().collect();
+    let log_weights = losses.iter().map(|loss| -loss).collect();
+    Ok(LossAndGradient { losses, log_weights, gradient: flow.gradient(&gradients)? })
+}
+
+/// The gradient of `-⟨log q(φ)⟩` over configurations φ of the target, a part of a batch of `batch_size`.
+///
+/// Source: H21.
+///
+/// # Shapes
+/// `fields`: `[count, component, T, X]`, flat; `actions`: `[count]`
+///
+/// # Errors
+/// What the device gives as the reason that it did not compute.
+pub fn forward_kl(
+    flow: &BoundFlow<'_>,
+    fields: Vec<f32>,
+    actions: &[f64],
+    batch_size: usize,
+) -> Result<LossAndGradient, ExecutionError> {
+    let log_q = flow.log_prob(flow.field(fields));
+    let gradients = (-log_q.clone().sum() / batch_size as f64).backward();
+    let losses: Vec<f64> = log_q.try_into_data()?.iter::<f64>().map(|log_q| -log_q).collect();
+    let log_weights = actions.iter().zip(&losses).map(|(action, minus_log_q)| minus_log_q - action).collect();
+    Ok(LossAndGradient { losses, log_weights, gradient: flow.gradient(&gradients)? })
 }

@@ -6,21 +6,23 @@ mod optimizer;
 mod schedule;
 mod stop;
 
-pub use estimator::{LossAndGradient, reverse_kl};
+pub use estimator::{LossAndGradient, forward_kl, reverse_kl};
 pub use optimizer::{Adam, AdamState};
 pub use schedule::samples_until;
 pub use stop::StopReason;
 
 use crate::cost::Cost;
 use crate::device::ComputeDevice;
+use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
 use crate::flow::Flow;
 use crate::rng::{Seed, Stream};
 use crate::spec::TrainSpec;
-use crate::stats::{RollingMean, effective_sample_size};
+use crate::stats::{RollingMean, effective_sample_size, target_sample_ess};
 use crate::theory::Action;
-use burn::backend::ExecutionError;
+use rand::RngExt;
 use std::cell::Cell;
+use std::ops::Range;
 use std::time::Instant;
 
 /// Everything that changes during training; a checkpoint holds exactly this.
@@ -45,9 +47,9 @@ pub struct StepInfo {
     pub batch_size: usize,
     /// Learning rate of the update.
     pub learning_rate: f64,
-    /// `⟨log q + S⟩` over the batch.
+    /// Mean over the batch: `⟨log q + S⟩`, or `-⟨log q⟩` over configurations of the target.
     pub loss: f64,
-    /// Effective sample size of the batch.
+    /// Effective sample size of the batch: eq. (A7) of A22, or (A8) on configurations of the target.
     pub ess: f64,
     /// The smoothed one.
     pub ess_smoothed: f64,
@@ -58,12 +60,12 @@ pub struct StepInfo {
 }
 
 /// Why a step was not made.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub enum Failure {
     /// A quantity that is not a finite number, and its value.
     NotFinite(&'static str, f64),
-    /// The reason the device gave.
-    Device(String),
+    /// The device gave up.
+    Device(Error),
 }
 
 /// Who watches the loop: writes rows, checkpoints, shows progress, asks for a stop.
@@ -85,6 +87,8 @@ pub struct Trainer<'a> {
     spec: &'a TrainSpec,
     device: &'a ComputeDevice,
     base: Stream,
+    /// Configurations to learn from, with the stream that picks them.
+    data: Option<(&'a TargetSamples, Stream)>,
     micro_batch: Cell<usize>,
 }
 
@@ -99,7 +103,13 @@ impl<'a> Trainer<'a> {
     ) -> Self {
         let suited = device.micro_batch(flow.activations_per_sample());
         let micro_batch = Cell::new(spec.batch.micro_batch.unwrap_or(suited));
-        Self { flow, action, spec, device, base: seed.stream("train/base"), micro_batch }
+        Self { flow, action, spec, device, base: seed.stream("train/base"), data: None, micro_batch }
+    }
+
+    /// Learns from configurations of the target instead, picked by the stream `train/data` with replacement: D_KL(p‖q).
+    pub fn learning_from(mut self, samples: Option<&'a TargetSamples>, seed: Seed) -> Self {
+        self.data = samples.map(|samples| (samples, seed.stream("train/data")));
+        self
     }
 
     /// The state before the first step.
@@ -124,7 +134,7 @@ impl<'a> Trainer<'a> {
                 return Ok(reason);
             }
             let info = self.step(state).map_err(|failure| match failure {
-                Failure::Device(reason) => self.device.failed(reason),
+                Failure::Device(error) => error,
                 Failure::NotFinite(quantity, value) => Error::Diverged {
                     step: state.step + 1,
                     quantity,
@@ -148,8 +158,8 @@ impl<'a> Trainer<'a> {
             self.spec.optimizer.adam.learning_rate,
             state.step,
         );
-        let mut batch = self.loss_and_gradient(state, batch_size)?;
-        let loss = -batch.log_weights.iter().sum::<f64>() / batch_size as f64;
+        let mut batch = self.loss_and_gradient(state, batch_size).map_err(Failure::Device)?;
+        let loss = batch.losses.iter().sum::<f64>() / batch_size as f64;
         let gradient_norm = batch.gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
         for (quantity, value) in [("loss", loss), ("gradient norm", gradient_norm)] {
             if !value.is_finite() {
@@ -164,7 +174,10 @@ impl<'a> Trainer<'a> {
             return Err(Failure::NotFinite("updated parameter", f64::from(value)));
         }
 
-        let ess = effective_sample_size(&batch.log_weights).value;
+        let ess = match self.data {
+            None => effective_sample_size(&batch.log_weights).value,
+            Some(_) => target_sample_ess(&batch.log_weights),
+        };
         state.ess.push(ess);
         state.step += 1;
         state.cost += Cost {
@@ -178,37 +191,32 @@ impl<'a> Trainer<'a> {
         Ok(StepInfo { batch_size, learning_rate, loss, ess, ess_smoothed, gradient_norm, micro_batch })
     }
 
-    /// The whole batch; what does not fit the device is tried again in halves.
-    fn loss_and_gradient(&self, state: &TrainState, batch_size: usize) -> Result<LossAndGradient, Failure> {
-        loop {
-            let micro_batch = self.micro_batch.get().min(batch_size);
-            match self.in_parts(state, batch_size, micro_batch) {
-                Ok(batch) => return Ok(batch),
-                Err(error) if micro_batch == 1 => return Err(Failure::Device(error.to_string())),
-                Err(_) => {
-                    self.device.clean_up();
-                    self.micro_batch.set(micro_batch / 2);
-                }
-            }
-        }
-    }
-
     /// The whole batch, a micro-batch at a time, so that memory does not grow with the batch.
-    fn in_parts(
-        &self,
-        state: &TrainState,
-        batch_size: usize,
-        micro_batch: usize,
-    ) -> Result<LossAndGradient, ExecutionError> {
+    fn loss_and_gradient(&self, state: &TrainState, batch_size: usize) -> Result<LossAndGradient> {
         let bound = self.flow.bind(&state.parameters, &self.device.autodiff());
         let mut total = LossAndGradient::zero(state.parameters.len());
-        let mut done = 0;
-        while done < batch_size {
-            let count = micro_batch.min(batch_size - done);
-            let z = self.flow.base().draw(&self.base, state.cost.samples + done as u64, count);
-            total.add(reverse_kl(&bound, self.action, z, batch_size)?);
-            done += count;
-        }
+        let compute = |part: Range<usize>| {
+            let first = state.cost.samples + part.start as u64;
+            if let Some((samples, stream)) = &self.data {
+                let (fields, actions) = pick(samples, stream, first, part.len());
+                return forward_kl(&bound, fields, &actions, batch_size);
+            }
+            let z = self.flow.base().draw(&self.base, first, part.len());
+            reverse_kl(&bound, self.action, z, batch_size)
+        };
+        let add = |part| {
+            total.add(part);
+            Ok(())
+        };
+        self.micro_batch.set(self.device.in_parts(batch_size, self.micro_batch.get(), compute, add)?);
         Ok(total)
     }
+}
+
+/// The items `first..first + count` of a stream of configurations that are picked with replacement, with their actions.
+fn pick(samples: &TargetSamples, stream: &Stream, first: u64, count: usize) -> (Vec<f32>, Vec<f64>) {
+    let indices = (first..).take(count).map(|item| stream.item(item).random_range(0..samples.count()));
+    let indices: Vec<usize> = indices.collect();
+    let fields = indices.iter().flat_map(|&index| samples.field(index)).copied().collect();
+    (fields, indices.iter().map(|&index| samples.actions()[index]).collect())
 }

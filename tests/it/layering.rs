@@ -3,9 +3,9 @@
 use super::support::repository;
 use std::path::Path;
 
-const ORDER: [&str; 16] = [
-    "error", "files", "lattice", "rng", "cost", "spec", "kernel", "device", "theory", "flow", "stats",
-    "train", "sample", "study", "verify", "cli",
+const ORDER: [&str; 17] = [
+    "error", "files", "lattice", "rng", "cost", "spec", "kernel", "device", "theory", "flow", "ensemble",
+    "stats", "train", "sample", "study", "verify", "cli",
 ];
 
 #[test]

@@ -1,6 +1,7 @@
 //! Integration tests: one binary, because every further one links all of burn again.
 
 mod cli;
+mod ensembles;
 #[cfg(feature = "wgpu")]
 mod gpu;
 mod layering;

@@ -1,0 +1,56 @@
+//! `flowqcd sample`.
+
+use super::args::SampleArgs;
+use super::progress::{Terminal, duration};
+use super::table::{lines, with_error};
+use super::{print, signals};
+use crate::device;
+use crate::error::{Error, Result};
+use crate::study::{Draw, Drawn, Trained};
+
+/// Draws an ensemble from a checkpoint and prints what it is worth.
+pub fn sample(args: &SampleArgs) -> Result<()> {
+    let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Error::Usage {
+            message: format!("--out = {}: there is no folder {}", args.out.display(), folder.display()),
+            hint: format!("make it: mkdir -p {}", folder.display()),
+        });
+    }
+    let trained = Trained::load(&args.checkpoint)?;
+    let device = args.device.select()?;
+    let interrupt = signals::watch()?;
+    let progress = Terminal::new(args.quiet);
+    let seed = args.seed.unwrap_or(trained.spec.seed);
+    let last = args.first + args.number - 1;
+    progress.line(&format!(
+        "{} after {} steps; configurations {} to {last} of seed {seed} on {}, {} threads",
+        trained.path.display(),
+        trained.step,
+        args.first,
+        device.name(),
+        device::threads()
+    ));
+    progress.line(&trained.describe());
+    let draw = Draw { seed, first: args.first, count: args.number, file: &args.out };
+    let drawn = trained.draw(&draw, &device, &progress, &interrupt);
+    progress.finish();
+    let drawn = drawn?;
+    match args.device.json {
+        true => print(&serde_json::to_string_pretty(&drawn).expect("plain data")),
+        false => print(&text(&drawn)),
+    }
+}
+
+fn text(drawn: &Drawn) -> String {
+    let row = |name: &str, value: String| (name.to_owned(), value);
+    lines(&[
+        row("configurations", format!("{}, {:.1} MB", drawn.count, drawn.bytes as f64 / 1e6)),
+        row("ESS", with_error(drawn.ess, drawn.ess_err)),
+        row("largest weight", format!("{:.3}%", 100.0 * drawn.max_weight_share)),
+        row(
+            "time",
+            format!("{}, {:.0} configurations/s", duration(drawn.wall_s), drawn.count as f64 / drawn.wall_s),
+        ),
+    ])
+}

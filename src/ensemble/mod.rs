@@ -1,0 +1,103 @@
+//! Ensembles of configurations in files: those of a model to work on elsewhere, those of the target to learn and judge from.
+
+mod npz;
+
+pub use npz::{EnsembleReader, EnsembleWriter, MODEL, Provenance};
+
+use crate::error::{Error, Result};
+use crate::theory::Action;
+use rayon::prelude::*;
+use std::path::Path;
+
+/// Stored and computed actions may differ by this much, relative to `1 + |S|`: configurations in single precision do.
+const SAME_ACTION: f64 = 1e-4;
+
+/// Configurations of the target that a file holds, in single precision as flows take them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetSamples {
+    numbers: usize,
+    fields: Vec<f32>,
+    actions: Vec<f64>,
+    digest: String,
+}
+
+impl TargetSamples {
+    /// Reads an ensemble of this action.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the file holds anything else, [`Error::BadFile`] if it is damaged.
+    pub fn load(path: &Path, action: &dyn Action) -> Result<Self> {
+        let mut reader = open(path, action)?;
+        let numbers = shape(action).iter().product();
+        let (mut fields, mut actions) = (Vec::new(), Vec::new());
+        reader.fields(&mut |part| {
+            fields.extend(part.iter().map(|&number| number as f32));
+            actions.par_extend(part.par_chunks_exact(numbers).map(|field| action.action_f64(field)));
+            Ok(())
+        })?;
+        let refuse = |index: usize, rule: String, hint: &str| Error::Usage {
+            message: format!("{}: configuration {index}: {rule}", path.display()),
+            hint: hint.into(),
+        };
+        if let Some(index) = actions.iter().position(|action| !action.is_finite()) {
+            return Err(refuse(index, "is not finite".into(), "leave it out"));
+        }
+        let stored = reader.actions()?.unwrap_or_default();
+        let differs = |&(_, (a, b)): &(usize, (&f64, &f64))| (a - b).abs() > SAME_ACTION * (1.0 + b.abs());
+        if let Some((index, (stored, computed))) = stored.iter().zip(&actions).enumerate().find(differs) {
+            let rule = format!("has the action {stored} in the file, but {computed} by this specification");
+            let hint = "the ensemble was drawn at other parameters, or is in another convention: the program stores fields in \
+                        that of the paper";
+            return Err(refuse(index, rule, hint));
+        }
+        let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(file).map_err(Error::io(path, "read"))?;
+        Ok(Self { numbers, fields, actions, digest: hasher.finalize().to_hex().to_string() })
+    }
+
+    /// Configurations.
+    pub fn count(&self) -> usize {
+        self.actions.len()
+    }
+
+    /// One configuration `[component, T, X]`.
+    pub fn field(&self, index: usize) -> &[f32] {
+        &self.fields[index * self.numbers..][..self.numbers]
+    }
+
+    /// All configurations `[configuration][component, T, X]`.
+    pub fn fields(&self) -> &[f32] {
+        &self.fields
+    }
+
+    /// The actions of all configurations.
+    pub fn actions(&self) -> &[f64] {
+        &self.actions
+    }
+
+    /// BLAKE3 of the file.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+/// `[component, T, X]`.
+fn shape(action: &dyn Action) -> [usize; 3] {
+    let [t, x] = action.lattice().extents();
+    [action.components(), t, x]
+}
+
+fn open(path: &Path, action: &dyn Action) -> Result<EnsembleReader> {
+    let mut reader = EnsembleReader::open(path, action.field_name(), shape(action))?;
+    match reader.method() {
+        Some(method) if method == MODEL => Err(Error::Usage {
+            message: format!("{}: holds configurations of a model: must be of the target", path.display()),
+            hint: "draw them with HMC: sample.hmc.save_every".into(),
+        }),
+        _ => Ok(reader),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! Ensembles written and read back, and everything that is no ensemble refused.
+
+use super::*;
+use crate::lattice::Lattice;
+use crate::rng::Seed;
+use crate::theory::Phi4;
+
+const HMC: Provenance<'_> = Provenance { method: "hmc", spec: "version = 1\n" };
+
+fn action() -> Phi4 {
+    Phi4::new(Lattice::new([6, 4]), -1.0, 1.0)
+}
+
+fn fields(count: usize) -> Vec<f64> {
+    Seed(6).stream("fields").normals(0, count, 24).into_iter().map(f64::from).collect()
+}
+
+fn write(path: &Path, shift: f64, provenance: &Provenance<'_>) {
+    let (action, fields) = (action(), fields(5));
+    let mut writer = EnsembleWriter::create(path, "phi", &[1, 6, 4], 5).unwrap();
+    for part in [&fields[..48], &fields[48..]] {
+        let actions: Vec<f64> = part.chunks(24).map(|field| action.action_f64(field) + shift).collect();
+        writer.push(part, &vec![-30.0; actions.len()], &actions).unwrap();
+    }
+    writer.finish(provenance).unwrap();
+}
+
+#[test]
+fn an_ensemble_comes_back_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npz");
+    write(&path, 0.0, &HMC);
+    let found = TargetSamples::load(&path, &action()).unwrap();
+    let (fields, action) = (fields(5), action());
+    assert_eq!(found.count(), 5);
+    for (index, field) in fields.chunks(24).enumerate() {
+        assert!(found.field(index).iter().zip(field).all(|(a, b)| f64::from(*a) == *b));
+        assert_eq!(found.actions()[index], action.action_f64(field));
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+}
+
+#[test]
+fn an_unfinished_ensemble_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npz");
+    let mut writer = EnsembleWriter::create(&path, "phi", &[1, 6, 4], 5).unwrap();
+    writer.push(&fields(2), &[0.0; 2], &[0.0; 2]).unwrap();
+    drop(writer);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_no_ensemble_of_the_target_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npz");
+    let reason = |action: &Phi4| TargetSamples::load(&path, action).unwrap_err().to_string();
+    assert!(reason(&action()).contains("cannot read the ensemble"), "{}", reason(&action()));
+    std::fs::write(&path, "no archive").unwrap();
+    assert!(reason(&action()).contains("array `phi` of shape (N, 6, 4)"), "{}", reason(&action()));
+    write(&path, 0.0, &HMC);
+    let other = Phi4::new(Lattice::new([4, 6]), -1.0, 1.0);
+    assert!(reason(&other).contains("has shape (5, 6, 4): must be (N, 4, 6)"), "{}", reason(&other));
+    write(&path, 0.5, &HMC);
+    assert!(reason(&action()).contains("configuration 0: has the action"), "{}", reason(&action()));
+    write(&path, 0.0, &Provenance { method: MODEL, ..HMC });
+    assert!(reason(&action()).contains("must be of the target"), "{}", reason(&action()));
+    write(&path, 0.0, &HMC);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[300] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert!(matches!(TargetSamples::load(&path, &action()), Err(Error::BadFile { .. })));
+}

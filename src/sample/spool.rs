@@ -1,0 +1,152 @@
+//! Configurations on the disk while chains run: appended as they come, cut back to what a saved state knows of.
+
+use crate::error::{Error, Result};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Configurations read at once, about so many numbers.
+const PART: usize = 1 << 18;
+
+/// A file of raw double-precision configurations, all of one shape.
+pub struct Spool {
+    path: PathBuf,
+    file: File,
+    numbers: usize,
+    count: u64,
+    hasher: blake3::Hasher,
+}
+
+/// How far a spool had come when a state was saved.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Mark {
+    /// Configurations.
+    pub count: u64,
+    /// BLAKE3 of their bytes.
+    pub digest: String,
+}
+
+impl Spool {
+    /// Opens the file, or makes it, for configurations of so many numbers; what it holds counts only after
+    /// [`Self::cut_back`].
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn open(path: &Path, numbers: usize) -> Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(Error::io(path, "open"))?;
+        Ok(Self { path: path.to_owned(), file, numbers, count: 0, hasher: blake3::Hasher::new() })
+    }
+
+    /// Keeps the configurations up to a mark, none without one, and drops the rest.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::BadFile`] if they are not those of the mark.
+    pub fn cut_back(&mut self, mark: Option<&Mark>) -> Result<()> {
+        self.count = mark.map_or(0, |mark| mark.count);
+        self.hasher = blake3::Hasher::new();
+        let bytes = self.count * self.numbers as u64 * 8;
+        let mut cut = || -> std::io::Result<bool> {
+            let enough = self.file.metadata()?.len() >= bytes;
+            self.file.set_len(bytes)?;
+            self.file.rewind()?;
+            self.hasher.update_reader(&self.file)?;
+            self.file.seek(SeekFrom::End(0))?;
+            Ok(enough)
+        };
+        let enough = cut().map_err(Error::io(&self.path, "read"))?;
+        match enough && mark.is_none_or(|mark| mark.digest == self.digest()) {
+            true => Ok(()),
+            false => Err(Error::BadFile {
+                path: self.path.clone(),
+                rule: "does not hold the configurations that the saved chains left there".into(),
+                hint: "remove it together with the state of the chains: they are run again".into(),
+            }),
+        }
+    }
+
+    /// Appends configurations.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn append(&mut self, fields: &[f64]) -> Result<()> {
+        let bytes: Vec<u8> = fields.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.file.write_all(&bytes).map_err(Error::io(&self.path, "write"))?;
+        self.hasher.update(&bytes);
+        self.count += (fields.len() / self.numbers) as u64;
+        Ok(())
+    }
+
+    /// Where the file stands, all of it on the disk.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn mark(&mut self) -> Result<Mark> {
+        self.file.sync_data().map_err(Error::io(&self.path, "write"))?;
+        Ok(Mark { count: self.count, digest: self.digest() })
+    }
+
+    /// Configurations.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Calls `each` with all configurations in order, some at a time.
+    ///
+    /// # Errors
+    /// What `each` returns, or [`Error::Io`].
+    pub fn read(&mut self, each: &mut dyn FnMut(Vec<f64>) -> Result<()>) -> Result<()> {
+        self.file.rewind().map_err(Error::io(&self.path, "read"))?;
+        let at_once = (PART / self.numbers).max(1) as u64;
+        let mut left = self.count;
+        while left > 0 {
+            let this = left.min(at_once);
+            let mut bytes = vec![0; this as usize * self.numbers * 8];
+            self.file.read_exact(&mut bytes).map_err(Error::io(&self.path, "read"))?;
+            each(bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())?;
+            left -= this;
+        }
+        Ok(())
+    }
+
+    fn digest(&self) -> String {
+        self.hasher.finalize().to_hex().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_appended_after_a_mark_is_dropped_and_damage_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fields");
+        let all = |spool: &mut Spool| {
+            let mut all = Vec::new();
+            let keep = &mut |part| {
+                all.extend(part);
+                Ok(())
+            };
+            spool.read(keep).unwrap();
+            all
+        };
+        let mut spool = Spool::open(&path, 2).unwrap();
+        spool.cut_back(None).unwrap();
+        spool.append(&[1.0, 2.0, 3.0, 4.0]).unwrap();
+        let mark = spool.mark().unwrap();
+        spool.append(&[5.0, 6.0]).unwrap();
+        drop(spool);
+        let mut spool = Spool::open(&path, 2).unwrap();
+        spool.cut_back(Some(&mark)).unwrap();
+        spool.append(&[7.0, 8.0]).unwrap();
+        assert_eq!(all(&mut spool), [1.0, 2.0, 3.0, 4.0, 7.0, 8.0]);
+        assert_eq!(spool.count(), 3);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[9] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert!(matches!(spool.cut_back(Some(&mark)), Err(Error::BadFile { .. })));
+        std::fs::write(&path, [0; 9]).unwrap();
+        assert!(matches!(spool.cut_back(Some(&mark)), Err(Error::BadFile { .. })));
+    }
+}

@@ -1,0 +1,107 @@
+//! What a specification names, built: the action, the flow, and the ensembles to learn and judge from.
+
+use crate::device::ComputeDevice;
+use crate::ensemble::TargetSamples;
+use crate::error::Result;
+use crate::flow::Flow;
+use crate::sample::Model;
+use crate::spec::{Cell, Spec};
+use crate::stats::target_sample_ess;
+use crate::theory::{self, Action, observable::Observables};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The parts of one cell.
+pub struct Experiment {
+    /// The target.
+    pub action: Arc<dyn Action>,
+    /// The model's architecture.
+    pub flow: Flow,
+    /// What is learned from, if not from the model's own configurations.
+    pub data: Option<TargetSamples>,
+    /// What the model is judged on beside its own configurations.
+    pub target: Option<TargetSamples>,
+}
+
+/// How a model does on configurations of the target.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OnTarget {
+    /// ESS, eq. (A8) of A22.
+    pub ess: f64,
+    /// `-⟨log q⟩`.
+    pub nll: f64,
+}
+
+impl OnTarget {
+    /// From `log q` and the actions of the configurations.
+    pub fn new(log_q: &[f64], actions: &[f64]) -> Self {
+        let log_weights: Vec<f64> =
+            actions.iter().zip(log_q).map(|(action, log_q)| -action - log_q).collect();
+        let nll = -log_q.iter().sum::<f64>() / log_q.len() as f64;
+        Self { ess: target_sample_ess(&log_weights), nll }
+    }
+}
+
+impl Experiment {
+    /// Everything but the ensembles.
+    pub fn without_data(spec: &Spec) -> Self {
+        let action = theory::build(&spec.theory);
+        let flow = Flow::new(&spec.flow, action.lattice());
+        Self { action, flow, data: None, target: None }
+    }
+
+    /// Everything, ensembles read.
+    ///
+    /// # Errors
+    /// What is wrong with an ensemble.
+    pub fn load(spec: &Spec) -> Result<Self> {
+        let this = Self::without_data(spec);
+        let read = |path: Option<&str>| {
+            path.map(|path| TargetSamples::load(Path::new(path), &*this.action)).transpose()
+        };
+        let (data, target) = (read(data_file(spec))?, read(spec.evaluate.target.as_deref())?);
+        Ok(Self { data, target, ..this })
+    }
+
+    /// Checks the ensembles of all cells, each once.
+    ///
+    /// # Errors
+    /// What is wrong with an ensemble.
+    pub fn check_files(spec: &Spec) -> Result<()> {
+        let cells = spec.cells().expect("a parsed specification has valid cells");
+        let mut seen = Vec::new();
+        for Cell { spec, .. } in &cells {
+            for path in [data_file(spec), spec.evaluate.target.as_deref()].into_iter().flatten() {
+                if !seen.contains(&(path, &spec.theory)) {
+                    TargetSamples::load(Path::new(path), &*theory::build(&spec.theory))?;
+                    seen.push((path, &spec.theory));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The model with these parameters.
+    pub fn model<'a>(
+        &'a self,
+        parameters: &'a [f32],
+        device: &'a ComputeDevice,
+        observables: Option<&'a dyn Observables>,
+    ) -> Model<'a> {
+        Model { flow: &self.flow, parameters, action: &*self.action, device, observables }
+    }
+
+    /// How a model does on the target's configurations, if there are some.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Device`].
+    pub fn judge(&self, model: &Model<'_>) -> Result<Option<OnTarget>> {
+        let Some(target) = &self.target else { return Ok(None) };
+        let log_q = model.log_prob(&model.bind(), target.fields())?;
+        Ok(Some(OnTarget::new(&log_q, target.actions())))
+    }
+}
+
+fn data_file(spec: &Spec) -> Option<&str> {
+    spec.train.loss.forward_kl.as_ref().map(|loss| loss.ensemble.as_str())
+}

@@ -1,0 +1,135 @@
+//! What a cell samples once its model is trained: by every method that is asked for, each resumable where it is long.
+
+use super::cell::CellRun;
+use super::estimates::check_finite;
+use super::experiment::{Experiment, OnTarget};
+use crate::ensemble::{EnsembleWriter, Provenance};
+use crate::error::{Error, Result};
+use crate::sample::{ChainStore, Draws, Hmc, HmcChains, Independence, IndependenceChains, Model, direct};
+use crate::spec::HmcSpec;
+use crate::train::TrainState;
+use rayon::prelude::*;
+use std::time::Instant;
+
+/// Configurations of Hybrid Monte Carlo that are sent back through the flow, about, where none are asked for.
+const TARGET_SAMPLES: u64 = 16_384;
+
+/// The name of the files that running chains of Hybrid Monte Carlo are kept in.
+const HMC_STORE: &str = "hmc";
+
+/// What sampling left behind.
+pub struct Sampled {
+    pub evaluation: Draws,
+    pub direct: Option<Draws>,
+    pub hmc: Option<HmcChains>,
+    pub independence: Option<IndependenceChains>,
+    pub on_target: Option<OnTarget>,
+}
+
+impl CellRun<'_> {
+    /// Every method that is asked for.
+    ///
+    /// # Errors
+    /// Whatever stops it.
+    pub fn sample(&self, experiment: &Experiment, state: &TrainState) -> Result<Sampled> {
+        let (spec, progress) = (self.spec(), self.run.progress);
+        let observables = experiment.action.observables();
+        let model = experiment.model(&state.parameters, self.run.device, Some(&*observables));
+        let draw = |stream: &str, count: usize| {
+            let draws =
+                direct::draw(&model, &self.seed().stream(stream), count as u64, &|| self.go_on(state))?;
+            check_finite(state, &draws.log_weights).map(|()| draws)
+        };
+        progress.note(&format!("evaluating on {} fresh configurations", spec.evaluate.samples));
+        let evaluation = draw("evaluate/final", spec.evaluate.samples)?;
+        let mut on_target = experiment.judge(&model)?;
+        let mut direct = None;
+        if let Some(asked) = &spec.sample.direct {
+            progress.note(&format!("sampling {} configurations", asked.configurations));
+            direct = Some(draw("sample/direct", asked.configurations)?);
+        }
+        let mut hmc = None;
+        if let Some(asked) = &spec.sample.hmc {
+            progress.note(&format!("HMC: {} chains of {} trajectories", asked.chains, asked.trajectories));
+            let (chains, judged) = self.hmc(asked, experiment, &model, state)?;
+            on_target = on_target.or(Some(judged));
+            hmc = Some(chains);
+        }
+        let mut independence = None;
+        if let Some(asked) = &spec.sample.independence {
+            progress.note(&format!("independence Metropolis: {} proposals", asked.proposals));
+            let file = self.folder.join("independence.safetensors");
+            let chain = Independence::new(&model, asked, self.seed());
+            independence = Some(chain.run(&file, self.save_clock(), &|| self.go_on(state))?);
+        }
+        Ok(Sampled { evaluation, direct, hmc, independence, on_target })
+    }
+
+    /// The chains, and how the model does on configurations from all along them; these are saved where that is asked for.
+    fn hmc(
+        &self,
+        spec: &HmcSpec,
+        experiment: &Experiment,
+        model: &Model<'_>,
+        state: &TrainState,
+    ) -> Result<(HmcChains, OnTarget)> {
+        let action = &*experiment.action;
+        let enough = (spec.trajectories * spec.chains as u64).div_ceil(TARGET_SAMPLES).min(spec.trajectories);
+        let every = spec.save_every.unwrap_or(enough);
+        let mut is_due = self.save_clock();
+        let mut store = ChainStore::open(&self.folder, HMC_STORE, model.numbers(), every, &mut is_due)?;
+        let observables = action.observables();
+        let chains = Hmc::new(action, spec, self.seed(), "sample/hmc").run(
+            &*observables,
+            Some(&mut store),
+            &|| self.go_on(state),
+        )?;
+
+        let path = self.ensembles.join("hmc.npz");
+        let mut writer = None;
+        if spec.save_every.is_some() {
+            std::fs::create_dir_all(&self.ensembles)
+                .map_err(Error::io(&self.ensembles, "create the folder"))?;
+            let (field, shape) = (action.field_name(), experiment.flow.field_shape());
+            writer = Some(EnsembleWriter::create(&path, field, &shape, store.fields().count())?);
+        }
+        let bound = model.bind();
+        let (mut all_log_q, mut all_actions) = (Vec::new(), Vec::new());
+        store.fields().read(&mut |fields| {
+            let log_q = model.log_prob(&bound, &fields)?;
+            let actions = fields.par_chunks_exact(model.numbers()).map(|field| action.action_f64(field));
+            let actions: Vec<f64> = actions.collect();
+            writer.as_mut().map_or(Ok(()), |writer| writer.push(&fields, &log_q, &actions))?;
+            all_log_q.extend(log_q);
+            all_actions.extend(actions);
+            self.go_on(state)
+        })?;
+        if let Some(writer) = writer {
+            writer.finish(&Provenance { method: "hmc", spec: &self.spec().to_toml() })?;
+            self.run.progress.note(&format!("{} configurations in {}", all_log_q.len(), path.display()));
+        }
+        Ok((chains, OnTarget::new(&all_log_q, &all_actions)))
+    }
+
+    /// Removes what only running chains of Hybrid Monte Carlo need.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn forget_chains(&self) -> Result<()> {
+        ChainStore::remove(&self.folder, HMC_STORE)
+    }
+
+    fn go_on(&self, state: &TrainState) -> Result<()> {
+        self.run.go_on(state.step)
+    }
+
+    /// Says every so many seconds that it is time to save.
+    fn save_clock(&self) -> impl FnMut() -> bool {
+        let (every, mut saved) = (self.spec().train.checkpoint_seconds, Instant::now());
+        move || {
+            let due = saved.elapsed().as_secs_f64() >= every;
+            saved = if due { Instant::now() } else { saved };
+            due
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A trained model from a checkpoint, and ensembles drawn from it.
+
+use super::experiment::Experiment;
+use super::progress::{Interrupt, Progress};
+use crate::device::ComputeDevice;
+use crate::ensemble::{EnsembleWriter, MODEL, Provenance};
+use crate::error::{Error, Result};
+use crate::rng::Seed;
+use crate::spec::Spec;
+use crate::stats::{Ess, effective_sample_size};
+use crate::train::checkpoint;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// The model of a checkpoint with what it was trained for.
+pub struct Trained {
+    /// The checkpoint.
+    pub path: PathBuf,
+    /// The specification of the cell that trained it.
+    pub spec: Spec,
+    /// Training steps.
+    pub step: u64,
+    experiment: Experiment,
+    parameters: Vec<f32>,
+}
+
+/// Which configurations to draw, and where they go.
+pub struct Draw<'a> {
+    /// Seed of their stream.
+    pub seed: u64,
+    /// Number of the first one in the stream.
+    pub first: u64,
+    /// How many.
+    pub count: u64,
+    /// The file.
+    pub file: &'a Path,
+}
+
+/// An ensemble that was drawn.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Drawn {
+    /// Configurations.
+    pub count: u64,
+    /// ESS per configuration, eq. (A7) of A22.
+    pub ess: f64,
+    /// One standard error.
+    pub ess_err: f64,
+    /// Share of the total weight that the largest weight carries.
+    pub max_weight_share: f64,
+    /// Seconds, writing included.
+    pub wall_s: f64,
+    /// Size of the file.
+    pub bytes: u64,
+}
+
+impl Trained {
+    /// Reads a checkpoint; of a folder the newest one, and of a run directory the newest of its `checkpoints`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there is none, [`Error::BadFile`] if it is damaged.
+    pub fn load(path: &Path) -> Result<Self> {
+        let path = checkpoint_file(path)?;
+        let header = checkpoint::read_header(&path)?;
+        let spec = Spec::parse(&header.spec, &[])
+            .map_err(|problems| Error::Spec { file: path.clone(), problems })?;
+        // The specification of a study is that of all cells; a checkpoint holds its own.
+        let experiment = Experiment::without_data(&spec);
+        let (header, state) = checkpoint::load(&path, experiment.flow.layout(), spec.train.smoothing_window)?;
+        Ok(Self { path, spec, step: header.step, experiment, parameters: state.parameters })
+    }
+
+    /// One line naming the target.
+    pub fn describe(&self) -> String {
+        self.experiment.action.describe()
+    }
+
+    /// Draws items of the stream `sample/ensemble` into a file, a batch at a time.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`], [`Error::Diverged`] for a weight that is not a number, [`Error::Device`], [`Error::Io`]; no
+    /// file is left behind.
+    pub fn draw(
+        &self,
+        draw: &Draw<'_>,
+        device: &ComputeDevice,
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Drawn> {
+        let start = Instant::now();
+        let (action, flow) = (&*self.experiment.action, &self.experiment.flow);
+        let model = self.experiment.model(&self.parameters, device, None);
+        let mut writer =
+            EnsembleWriter::create(draw.file, action.field_name(), &flow.field_shape(), draw.count)?;
+        let mut log_weights = Vec::new();
+        let stream = Seed(draw.seed).stream("sample/ensemble");
+        model.draw(&model.bind(), &stream, draw.first, draw.count, &mut |batch| {
+            let weights = (0..batch.log_q.len()).map(|index| batch.log_weight(index));
+            log_weights.extend(weights);
+            if let Some(value) = log_weights.iter().rev().take(batch.log_q.len()).find(|w| !w.is_finite()) {
+                let (quantity, checkpoint) =
+                    ("log weight of a configuration", self.path.display().to_string());
+                return Err(Error::Diverged { step: self.step, quantity, value: *value, checkpoint });
+            }
+            writer.push(&batch.fields, &batch.log_q, &batch.actions)?;
+            let done = log_weights.len() as u64;
+            progress.drawn(done, draw.count);
+            interrupt
+                .signal()
+                .filter(|_| done < draw.count)
+                .map_or(Ok(()), |signal| Err(Error::InterruptedDraw { signal, done, count: draw.count }))
+        })?;
+        writer.finish(&Provenance { method: MODEL, spec: &self.spec.to_toml() })?;
+        let bytes = std::fs::metadata(draw.file).map_err(Error::io(draw.file, "read"))?.len();
+        let Ess { value, error, max_weight_share } = effective_sample_size(&log_weights);
+        let wall_s = start.elapsed().as_secs_f64();
+        Ok(Drawn { count: draw.count, ess: value, ess_err: error, max_weight_share, wall_s, bytes })
+    }
+}
+
+fn checkpoint_file(path: &Path) -> Result<PathBuf> {
+    let missing = |rule: String| Error::Usage {
+        message: format!("{}: {rule}", path.display()),
+        hint:
+            "name a checkpoint, e.g. runs/smoke/checkpoints/step-0000000400.safetensors, or a run directory"
+                .into(),
+    };
+    if path.is_file() {
+        return Ok(path.to_owned());
+    }
+    if !path.is_dir() {
+        return Err(missing("there is no such checkpoint".into()));
+    }
+    let inner = path.join("checkpoints");
+    let folder = if inner.is_dir() { inner } else { path.to_owned() };
+    checkpoint::list(&folder)?.pop().ok_or_else(|| {
+        let cells = folder.join("cell-0000").is_dir();
+        let of_study = if cells { ": it is a study, whose cells have folders of their own" } else { "" };
+        missing(format!("holds no checkpoint{of_study}"))
+    })
+}
