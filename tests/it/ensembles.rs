@@ -1,6 +1,6 @@
 //! Ensembles: drawn from a model, kept from chains, read back to learn and judge from.
 
-use super::support::{Sandbox, TINY, column};
+use super::support::{Sandbox, TINY, column, wait_until};
 use std::path::Path;
 
 /// Chains beside a short training.
@@ -154,9 +154,12 @@ fn what_is_learned_from_must_fit_and_must_not_change() {
     let long = "train.stop.steps=1000000";
     let learn = ["run", "tiny.toml", "--out", "run", "--set", &set("data.npz"), "--set", long];
     let mut child = sandbox.start(&learn);
-    while std::fs::read_dir(sandbox.path("run/checkpoints")).map_or(0, Iterator::count) == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
+    // A file under a temporary name is not yet a checkpoint.
+    let is_checkpoint = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("step-"))
+    };
+    let folder = sandbox.path("run/checkpoints");
+    wait_until("a checkpoint", || std::fs::read_dir(&folder).is_ok_and(|mut all| all.any(is_checkpoint)));
     child.kill().unwrap();
     child.wait().unwrap();
     sandbox.flowqcd(&["run", "chains.toml", "--out", "others", "--seed", "8"]).succeeds();

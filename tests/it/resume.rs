@@ -1,6 +1,6 @@
 //! A run that was killed or interrupted, and continued, is bit for bit the run that was not.
 
-use super::support::{Finished, Sandbox, TINY, table};
+use super::support::{Finished, Sandbox, TINY, table, wait_until};
 use std::time::Duration;
 
 /// Everything a run leaves behind except times, and except where it ran.
@@ -89,9 +89,7 @@ fn a_signal_leaves_a_checkpoint_and_the_command_that_continues() {
         let expected = results(&sandbox, "whole");
 
         let child = sandbox.start(&["run", "tiny.toml", "--out", "stopped", "--fresh"]);
-        while !sandbox.path("stopped/train.csv").exists() {
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        wait_until("stopped/train.csv", || sandbox.path("stopped/train.csv").exists());
         let pid = child.id().to_string();
         assert!(std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
         let finished = Finished::new(child.wait_with_output().unwrap());
@@ -130,9 +128,7 @@ fn two_processes_cannot_write_to_one_run_directory() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 1000000"));
     let mut child = sandbox.start(&["run", "tiny.toml", "--out", "run"]);
-    while !sandbox.path("run/train.csv").exists() {
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_until("run/train.csv", || sandbox.path("run/train.csv").exists());
     let second = sandbox.flowqcd(&["run", "tiny.toml", "--out", "run"]);
     child.kill().unwrap();
     child.wait().unwrap();

@@ -62,6 +62,19 @@ impl Sandbox {
     }
 }
 
+/// Waits for something that a program in the background is about to do.
+///
+/// # Panics
+/// If it takes a minute: then it will not come.
+#[track_caller]
+pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !happened() {
+        assert!(start.elapsed().as_secs() < 60, "waited in vain: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
 /// How the program ended and what it said.
 pub struct Finished {
     pub code: Option<i32>,
