@@ -259,13 +259,14 @@ impl EnsembleReader {
 
     fn entry(&mut self, name: &str) -> Result<BufReader<impl Read>, String> {
         let entry = self.zip.by_name(&npyz::npz::file_name_from_array_name(name));
-        entry.map(BufReader::new).map_err(|error| match error {
+        let entry = entry.map_err(|error| match error {
             ZipError::FileNotFound => "there is no such array".into(),
-            ZipError::CompressionMethodNotSupported(_) => {
-                "is compressed: write it with numpy.savez, not savez_compressed".into()
-            }
             other => format!("cannot be read: {other}"),
-        })
+        })?;
+        match entry.compression() {
+            CompressionMethod::Stored => Ok(BufReader::new(entry)),
+            _ => Err("is compressed: write it with numpy.savez, not savez_compressed".into()),
+        }
     }
 }
 
