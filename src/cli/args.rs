@@ -102,7 +102,7 @@ pub struct SampleArgs {
     /// The archive to write (.npz).
     #[arg(long)]
     pub out: PathBuf,
-    /// Number of the first configuration: N more than before continue an ensemble in another file.
+    /// Number of the first configuration; 1000 goes on where a file of the first 1000 ends.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1 << 60))]
     pub first: u64,
     /// Seed of the configurations; that of the run if left out.
