@@ -72,7 +72,8 @@ fn trajectories() {
         let observables = action.observables();
         let mut forces = 0.0;
         let seconds = median_seconds(|| {
-            let chains = Hmc::new(&action, &spec, Seed(1), "sample/hmc").run(&*observables, None, &|| Ok(()));
+            let chains =
+                Hmc::new(&action, &spec, Seed(1), "sample/hmc").run(&*observables, None, &|_| Ok(()));
             forces = chains.expect("nothing interrupts a benchmark").forces_per_trajectory;
         });
         let rate = (spec.trajectories * 64) as f64 / seconds;

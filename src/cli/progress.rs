@@ -4,15 +4,24 @@ use crate::spec::StopSpec;
 use crate::study::Progress;
 use crate::train::{StepInfo, TrainState};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::cell::OnceCell;
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// Progress for a person.
 pub struct Terminal {
     quiet: bool,
     bar: ProgressBar,
-    /// When the bar began, at how many samples and at which fraction.
-    start: OnceCell<(Instant, u64, f64)>,
+    /// Where the bar was when it first moved.
+    start: Cell<Option<Start>>,
+}
+
+/// When a bar began to move, and from where.
+#[derive(Clone, Copy)]
+struct Start {
+    time: Instant,
+    /// Items done by then.
+    done: u64,
+    fraction: f64,
 }
 
 /// Steps of the bar.
@@ -24,7 +33,7 @@ impl Terminal {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(LENGTH) };
         let style = ProgressStyle::with_template("{bar:30} {msg}").expect("the template is valid");
         bar.set_style(style);
-        Self { quiet, bar, start: OnceCell::new() }
+        Self { quiet, bar, start: Cell::new(None) }
     }
 
     /// Prints a line above the bar.
@@ -38,32 +47,41 @@ impl Terminal {
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
+
+    /// Moves the bar; gives items per second and, if the end can be foreseen, the time until it.
+    fn advance(&self, done: u64, fraction: f64) -> (f64, Option<String>) {
+        let start = self.start.get().unwrap_or_else(|| Start { time: Instant::now(), done, fraction });
+        self.start.set(Some(start));
+        self.bar.set_position((fraction * LENGTH as f64) as u64);
+        let elapsed = start.time.elapsed().as_secs_f64();
+        let rate = (done - start.done) as f64 / elapsed.max(1e-9);
+        let left = elapsed * (1.0 - fraction) / (fraction - start.fraction).max(1e-9);
+        (rate, (elapsed > 1.0 && left < 1e7).then(|| duration(left)))
+    }
 }
 
 impl Progress for Terminal {
+    fn begin(&self, text: &str) {
+        self.start.set(None);
+        self.line(text);
+    }
+
     fn step(&self, stop: &StopSpec, state: &TrainState, info: &StepInfo) {
         let clock = clock(stop, state);
         // The ESS does not grow evenly: it moves the bar, but promises no time.
         let fraction = clock.unwrap_or(stop.ess.map_or(0.0, |target| info.ess_smoothed / target)).min(1.0);
-        let (began, samples, first) =
-            self.start.get_or_init(|| (Instant::now(), state.cost.samples, fraction));
-        let elapsed = began.elapsed().as_secs_f64();
-        let rate = (state.cost.samples - samples) as f64 / elapsed.max(1e-9);
-        let eta = elapsed * (1.0 - fraction) / (fraction - first).max(1e-9);
-        let eta = if clock.is_some() && elapsed > 1.0 && eta < 1e7 { duration(eta) } else { "?".into() };
-        self.bar.set_position((fraction * LENGTH as f64) as u64);
+        let (rate, left) = self.advance(state.cost.samples, fraction);
+        let left = left.filter(|_| clock.is_some()).unwrap_or("?".into());
         self.bar.set_message(format!(
-            "step {} batch {} loss {:.3} ESS {:.3} ({:.3} smoothed) {:.0} samples/s, ETA {eta}",
-            state.step, info.batch_size, info.loss, info.ess, info.ess_smoothed, rate
+            "step {} batch {} loss {:.3} ESS {:.3} ({:.3} smoothed) {rate:.0} samples/s, ETA {left}",
+            state.step, info.batch_size, info.loss, info.ess, info.ess_smoothed
         ));
     }
 
-    fn drawn(&self, done: u64, total: u64) {
-        let (began, ..) = self.start.get_or_init(|| (Instant::now(), 0, 0.0));
-        let rate = done as f64 / began.elapsed().as_secs_f64().max(1e-9);
-        self.bar.set_position((done as f64 / total as f64 * LENGTH as f64) as u64);
-        let eta = duration((total - done) as f64 / rate);
-        self.bar.set_message(format!("{done} of {total} configurations, {rate:.0}/s, ETA {eta}"));
+    fn done(&self, done: u64, total: u64, unit: &str) {
+        let (rate, left) = self.advance(done, done as f64 / total as f64);
+        let left = left.unwrap_or("?".into());
+        self.bar.set_message(format!("{done} of {total} {unit}, {rate:.0}/s, ETA {left}"));
     }
 
     fn note(&self, text: &str) {

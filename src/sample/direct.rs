@@ -1,5 +1,6 @@
 //! Direct sampling: independent configurations of the model with `log w = -S - log q`.
 
+use super::Watch;
 use super::draws::Model;
 use crate::error::Result;
 use crate::rng::Stream;
@@ -33,14 +34,14 @@ impl Draws {
 /// Draws the items `0..count` of a stream and measures them; memory holds one batch of fields.
 ///
 /// # Errors
-/// What `go_on` returns, which is asked after every batch, or [`crate::error::Error::Device`].
-pub fn draw(model: &Model<'_>, stream: &Stream, count: u64, go_on: &dyn Fn() -> Result<()>) -> Result<Draws> {
+/// What `watch` returns, which is called after every batch, or [`crate::error::Error::Device`].
+pub fn draw(model: &Model<'_>, stream: &Stream, count: u64, watch: Watch<'_>) -> Result<Draws> {
     let start = Instant::now();
     let (mut log_weights, mut rows) = (Vec::new(), Vec::new());
     model.draw(&model.bind(), stream, 0, count, &mut |batch| {
         log_weights.extend((0..batch.log_q.len()).map(|i| batch.log_weight(i)));
         rows.extend(batch.rows);
-        go_on()
+        watch(log_weights.len() as u64)
     })?;
     Ok(Draws { log_weights, rows, width: model.width(), wall_s: start.elapsed().as_secs_f64() })
 }

@@ -1,5 +1,6 @@
 //! Independence Metropolis: proposals from the model, accepted with `min(1, w'/w)`, alone or between trajectories of HMC.
 
+use super::Watch;
 use super::arrays::Arrays;
 use super::draws::{Batch, Model};
 use super::hmc::Hmc;
@@ -51,6 +52,11 @@ impl IndependenceChains {
         self.tallies.iter().copied().fold(Tally::default(), Tally::join)
     }
 
+    /// Flow proposals of all chains.
+    pub fn proposals(&self) -> u64 {
+        self.tallies.iter().map(|tally| tally.proposals).sum()
+    }
+
     /// Accepted flow proposals per proposal.
     pub fn acceptance(&self) -> f64 {
         let n = self.tallies.len() as f64;
@@ -78,43 +84,39 @@ impl<'a> Independence<'a> {
         self.spec.hmc.as_ref().map_or(1, |interlude| interlude.chains)
     }
 
-    /// Starts, or continues what `file` holds, until all proposals are made; `save` says after each batch whether the state is
-    /// to be written.
+    /// Starts, or continues what `file` holds, until all proposals are made; `save` says now and then whether the state is to be
+    /// written.
     ///
     /// # Errors
-    /// What `go_on` returns, once the state is written; [`crate::error::Error::Io`], [`crate::error::Error::BadFile`],
+    /// What `watch` returns, which hears of proposals after every batch, once the state is written; [`crate::error::Error::Io`], [`crate::error::Error::BadFile`],
     /// [`crate::error::Error::Device`].
     pub fn run(
         &self,
         file: &Path,
         mut save: impl FnMut() -> bool,
-        go_on: &dyn Fn() -> Result<()>,
+        watch: Watch<'_>,
     ) -> Result<IndependenceChains> {
         let bound = self.model.bind();
         let mut state = self.load(file)?.unwrap_or_else(|| self.start());
         let chains = self.chains() as u64;
         // Between two trajectories every chain takes the same number of proposals.
         let total = self.spec.proposals.div_ceil(chains) * chains;
-        let stretch = self.spec.hmc.as_ref().map_or(total, |interlude| interlude.every * chains);
-        loop {
-            let done: u64 = state.tallies.iter().map(|tally| tally.proposals).sum();
-            if done >= total {
-                break;
-            }
-            let until = total.min((done / stretch + 1) * stretch);
-            let clock = Instant::now();
-            // Batches are kept short, so that the state can be written between them.
+        while state.proposals() < total {
+            let done = state.proposals();
+            let until = self.next_trajectory(done).unwrap_or(total).min(total);
+            // Parts are kept short, so that the state can be written between them.
             let count = (until - done).min(KEPT as u64 / chains * chains);
-            self.model.draw(&bound, &self.proposals, done, count, &mut |batch| {
+            let clock = Instant::now();
+            let asked = self.model.draw(&bound, &self.proposals, done, count, &mut |batch| {
                 self.judge(&mut state, &batch);
-                Ok(())
-            })?;
-            let is_due = (done + count).is_multiple_of(stretch);
-            if let Some(interlude) = self.spec.hmc.as_ref().filter(|_| is_due) {
+                watch(state.proposals())
+            });
+            if let Some(interlude) = &self.spec.hmc
+                && self.next_trajectory(done) == Some(state.proposals())
+            {
                 self.trajectory(&mut state, interlude, &bound)?;
             }
             state.wall_s += clock.elapsed().as_secs_f64();
-            let asked = go_on();
             if asked.is_err() || save() {
                 self.store(&state, file)?;
             }
@@ -122,6 +124,12 @@ impl<'a> Independence<'a> {
         }
         self.store(&state, file)?;
         Ok(state)
+    }
+
+    /// After how many proposals the trajectory comes that is due next after so many.
+    fn next_trajectory(&self, done: u64) -> Option<u64> {
+        let stretch = self.spec.hmc.as_ref()?.every * self.chains() as u64;
+        Some((done / stretch + 1) * stretch)
     }
 
     fn start(&self) -> IndependenceChains {
@@ -141,7 +149,7 @@ impl<'a> Independence<'a> {
     /// Accepts or rejects a batch of proposals, in order; proposal i belongs to chain i mod chains.
     fn judge(&self, state: &mut IndependenceChains, batch: &Batch) {
         let (numbers, width, chains) = (self.model.numbers(), self.model.width(), self.chains());
-        let first: u64 = state.tallies.iter().map(|tally| tally.proposals).sum();
+        let first = state.proposals();
         let uniforms = Uniforms::starting_at(&self.accept, first);
         for (index, u) in (0..batch.log_q.len()).zip(uniforms) {
             let chain = (first as usize + index) % chains;

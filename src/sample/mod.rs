@@ -9,7 +9,11 @@ mod integrator;
 pub mod metropolis;
 mod spool;
 
+use crate::error::Result;
 pub use direct::Draws;
 pub use draws::{Batch, Model};
 pub use hmc::{ChainStore, Hmc, HmcChains};
 pub use independence::{Independence, IndependenceChains};
+
+/// Hears now and then how many configurations, proposals or trajectories of a chain are done; its error stops what runs.
+pub type Watch<'a> = &'a dyn Fn(u64) -> Result<()>;

@@ -1,5 +1,6 @@
 //! Numbers in, numbers with errors out.
 
+mod bootstrap;
 mod ensemble;
 mod ess;
 mod gamma;
@@ -8,6 +9,7 @@ mod reweight;
 mod series;
 mod window;
 
+pub use bootstrap::Bootstrap;
 pub use ensemble::{Ensemble, Measured};
 pub use ess::{Ess, effective_sample_size, target_sample_ess};
 pub use gamma::{ChainEstimate, WINDOW, gamma_method};

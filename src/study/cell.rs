@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::rng::Seed;
 use crate::sample::IndependenceChains;
 use crate::spec::{Cell, Spec};
-use crate::stats::{Ensemble, kullback_leibler};
+use crate::stats::{Bootstrap, Ensemble, kullback_leibler};
 use crate::theory::Action;
 use crate::train::{TrainState, Trainer, checkpoint};
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,9 @@ pub struct ObservableSummary {
     pub value: f64,
     /// One standard error.
     pub error: f64,
+    /// The same by bootstrap, for reweighted configurations.
+    #[serde(default)]
+    pub error_bootstrap: Option<f64>,
     /// Integrated autocorrelation time and its error, for chains.
     pub tau_int: Option<(f64, f64)>,
     /// Exact value, if known.
@@ -113,7 +116,7 @@ impl CellRun<'_> {
     /// Whatever stops it.
     pub fn execute(&self, tables: &mut Tables<'_>) -> Result<Summary> {
         let experiment = Experiment::load(self.spec())?;
-        self.run.progress.note(&experiment.action.describe());
+        self.run.progress.begin(&experiment.action.describe());
         let (state, stop_reason) = self.train(&experiment, tables)?;
         let sampled = self.sample(&experiment, &state)?;
         let summary = self.write(&experiment, &state, stop_reason, &sampled, tables)?;
@@ -211,20 +214,23 @@ impl CellRun<'_> {
         let derived = action.observables().derived();
         let mut methods = Vec::new();
         let draws = sampled.direct.as_ref().unwrap_or(&sampled.evaluation);
-        let free_energy = free_energy_row(&draws.log_weights, action);
+        let stream = self.seed().stream("stats/bootstrap");
+        let bootstrap = Bootstrap::new(&draws.log_weights, &draws.rows, draws.width, &stream);
+        let free_energy = free_energy_row(&draws.log_weights, &bootstrap, action);
         let mut results = vec![MethodResult { row: free_energy, primary: false }];
-        results.extend(observable_rows("direct", &draws.ensemble(), &derived, None));
+        results.extend(observable_rows("direct", &draws.ensemble(), &derived, Some(&bootstrap), None));
         methods.push(Method { name: "direct", results });
         if let Some(chains) = &sampled.independence {
             let ensemble = Ensemble::Chains(chains.series.clone());
             let alone = self.spec().sample.independence.as_ref().is_some_and(|spec| spec.hmc.is_none());
             let proposals = alone.then_some((&chains.log_weights[..], &chains.rows[..]));
-            let results = observable_rows("independence", &ensemble, &derived, proposals);
+            let results = observable_rows("independence", &ensemble, &derived, None, proposals);
             methods.push(Method { name: "independence", results });
         }
         if let Some(chains) = &sampled.hmc {
             let ensemble = Ensemble::Chains(chains.series.clone());
-            methods.push(Method { name: "hmc", results: observable_rows("hmc", &ensemble, &derived, None) });
+            let results = observable_rows("hmc", &ensemble, &derived, None, None);
+            methods.push(Method { name: "hmc", results });
         }
         methods
     }
@@ -281,6 +287,7 @@ fn observable_summary(result: &MethodResult) -> ObservableSummary {
         observable: row.observable.clone(),
         value: row.value,
         error: row.error,
+        error_bootstrap: row.error_bootstrap,
         tau_int: row.tau_int.zip(row.tau_int_err),
         exact: row.exact,
         primary: result.primary,

@@ -4,7 +4,8 @@ use super::experiment::OnTarget;
 use super::row::{EssRow, ObservableRow};
 use crate::error::{Error, Result};
 use crate::stats::{
-    Ensemble, Estimate, Measured, effective_sample_size, exact_tau_int, free_energy, kullback_leibler,
+    Bootstrap, Ensemble, Estimate, Measured, effective_sample_size, exact_tau_int, free_energy,
+    kullback_leibler,
 };
 use crate::theory::{Action, observable::Derived};
 use crate::train::TrainState;
@@ -58,6 +59,7 @@ pub fn observable_rows(
     method: &'static str,
     ensemble: &Ensemble,
     derived: &[Derived],
+    bootstrap: Option<&Bootstrap>,
     proposals: Option<(&[f64], &[f64])>,
 ) -> Vec<MethodResult> {
     let one = |observable: &Derived| -> Option<MethodResult> {
@@ -73,6 +75,7 @@ pub fn observable_rows(
             observable: observable.name.clone(),
             value,
             error,
+            error_bootstrap: bootstrap.and_then(|bootstrap| bootstrap.error(&*observable.value)),
             tau_int: tau_int.map(|(tau, _)| tau),
             tau_int_err: tau_int.map(|(_, error)| error),
             tau_int_exact: exact_tau,
@@ -86,7 +89,7 @@ pub fn observable_rows(
 }
 
 /// F from the weights of direct sampling.
-pub fn free_energy_row(log_weights: &[f64], action: &dyn Action) -> ObservableRow {
+pub fn free_energy_row(log_weights: &[f64], bootstrap: &Bootstrap, action: &dyn Action) -> ObservableRow {
     let Estimate { value, error } = free_energy(log_weights);
     let exact = action.log_partition().map(|log_z| -log_z);
     ObservableRow {
@@ -94,6 +97,7 @@ pub fn free_energy_row(log_weights: &[f64], action: &dyn Action) -> ObservableRo
         observable: "free_energy".into(),
         value,
         error,
+        error_bootstrap: bootstrap.free_energy_error(),
         tau_int: None,
         tau_int_err: None,
         tau_int_exact: None,

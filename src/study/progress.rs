@@ -7,11 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Receives what happens; the command line shows it.
 pub trait Progress {
+    /// Something that takes a while begins.
+    fn begin(&self, text: &str);
+
     /// A training step is done.
     fn step(&self, stop: &StopSpec, state: &TrainState, info: &StepInfo);
 
-    /// So many of the configurations that were asked for are drawn.
-    fn drawn(&self, done: u64, total: u64);
+    /// So many of the configurations, proposals or trajectories that were asked for are done.
+    fn done(&self, done: u64, total: u64, unit: &str);
 
     /// Something worth a line.
     fn note(&self, text: &str);

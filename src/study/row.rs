@@ -110,8 +110,11 @@ pub struct ObservableRow {
     pub observable: String,
     /// Its mean under the target.
     pub value: f64,
-    /// One standard error.
+    /// One standard error: of the linear part of a function of means, by the Γ-method for chains.
     pub error: f64,
+    /// One standard error without the linear approximation, for reweighted configurations; empty if the observable is not
+    /// defined within it.
+    pub error_bootstrap: Option<f64>,
     /// Integrated autocorrelation time, for chains.
     pub tau_int: Option<f64>,
     /// One standard error.

@@ -36,31 +36,32 @@ impl CellRun<'_> {
         let observables = experiment.action.observables();
         let model = experiment.model(&state.parameters, self.run.device, Some(&*observables));
         let draw = |stream: &str, count: usize| {
-            let draws =
-                direct::draw(&model, &self.seed().stream(stream), count as u64, &|| self.go_on(state))?;
+            let watch = self.watch(state, count as u64, "configurations");
+            let draws = direct::draw(&model, &self.seed().stream(stream), count as u64, &watch)?;
             check_finite(state, &draws.log_weights).map(|()| draws)
         };
-        progress.note(&format!("evaluating on {} fresh configurations", spec.evaluate.samples));
+        progress.begin(&format!("evaluating on {} fresh configurations", spec.evaluate.samples));
         let evaluation = draw("evaluate/final", spec.evaluate.samples)?;
         let mut on_target = experiment.judge(&model)?;
         let mut direct = None;
         if let Some(asked) = &spec.sample.direct {
-            progress.note(&format!("sampling {} configurations", asked.configurations));
+            progress.begin(&format!("sampling {} configurations", asked.configurations));
             direct = Some(draw("sample/direct", asked.configurations)?);
         }
         let mut hmc = None;
         if let Some(asked) = &spec.sample.hmc {
-            progress.note(&format!("HMC: {} chains of {} trajectories", asked.chains, asked.trajectories));
+            progress.begin(&format!("HMC: {} chains of {} trajectories", asked.chains, asked.trajectories));
             let (chains, judged) = self.hmc(asked, experiment, &model, state)?;
             on_target = on_target.or(Some(judged));
             hmc = Some(chains);
         }
         let mut independence = None;
         if let Some(asked) = &spec.sample.independence {
-            progress.note(&format!("independence Metropolis: {} proposals", asked.proposals));
+            progress.begin(&format!("independence Metropolis: {} proposals", asked.proposals));
             let file = self.folder.join("independence.safetensors");
             let chain = Independence::new(&model, asked, self.seed());
-            independence = Some(chain.run(&file, self.save_clock(), &|| self.go_on(state))?);
+            let watch = self.watch(state, asked.proposals, "proposals");
+            independence = Some(chain.run(&file, self.save_clock(), &watch)?);
         }
         Ok(Sampled { evaluation, direct, hmc, independence, on_target })
     }
@@ -82,7 +83,7 @@ impl CellRun<'_> {
         let chains = Hmc::new(action, spec, self.seed(), "sample/hmc").run(
             &*observables,
             Some(&mut store),
-            &|| self.go_on(state),
+            &self.watch(state, spec.thermalization + spec.trajectories, "trajectories"),
         )?;
 
         let path = self.ensembles.join("hmc.npz");
@@ -117,6 +118,14 @@ impl CellRun<'_> {
     /// [`Error::Io`].
     pub fn forget_chains(&self) -> Result<()> {
         ChainStore::remove(&self.folder, HMC_STORE)
+    }
+
+    /// Shows how far sampling has come, and stops it when a signal has arrived.
+    fn watch(&self, state: &TrainState, total: u64, unit: &'static str) -> impl Fn(u64) -> Result<()> {
+        move |done| {
+            self.run.progress.done(done, total, unit);
+            self.go_on(state)
+        }
     }
 
     fn go_on(&self, state: &TrainState) -> Result<()> {

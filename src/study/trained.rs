@@ -104,7 +104,7 @@ impl Trained {
             }
             writer.push(&batch.fields, &batch.log_q, &batch.actions)?;
             let done = log_weights.len() as u64;
-            progress.drawn(done, draw.count);
+            progress.done(done, draw.count, "configurations");
             interrupt
                 .signal()
                 .filter(|_| done < draw.count)

@@ -11,6 +11,9 @@ const FEW_EFFECTIVE: f64 = 100.0;
 /// An ESS with a larger error, relative to itself, rests on a few large weights.
 const UNCERTAIN: f64 = 0.3;
 
+/// Where the error by bootstrap is larger than the linear one by this factor, the error bar is not that of a normal distribution.
+const NOT_LINEAR: f64 = 1.5;
+
 /// A chain should be that many autocorrelation times long; W04 advises more.
 const SHORT_CHAIN: f64 = 50.0;
 
@@ -44,6 +47,16 @@ pub fn of(summary: &Summary, chain_lengths: &[(&'static str, u64)], evaluated: u
             "ESS = {:.3} +- {:.3}: a few large weights make it, and the reweighted errors cannot be trusted; train longer or \
              raise evaluate.samples",
             summary.ess, summary.ess_err
+        ));
+    }
+    let not_linear = summary.observables.iter().filter(|o| o.primary);
+    let excess = not_linear.filter_map(|o| Some((o, o.error_bootstrap? / o.error)));
+    if let Some((worst, factor)) =
+        excess.filter(|(_, factor)| *factor > NOT_LINEAR).max_by(|a, b| a.1.total_cmp(&b.1))
+    {
+        found.push(format!(
+            "{}: the error of {} is {factor:.1} times larger by bootstrap: too few weights carry the average; draw more",
+            worst.method, worst.observable
         ));
     }
     if let Some(target) = summary.ess_target.filter(|target| *target < COLLAPSE * summary.ess) {

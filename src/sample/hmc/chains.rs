@@ -5,6 +5,7 @@ use super::tuning::Tuning;
 use super::{Hmc, Tally, Tile};
 use crate::error::Result;
 use crate::kernel::quartic::CHAINS;
+use crate::sample::Watch;
 use crate::stats::Series;
 use crate::theory::observable::Observables;
 use rayon::prelude::*;
@@ -59,12 +60,12 @@ impl Hmc<'_> {
     /// Thermalises, tunes, and measures after every trajectory; with a store, continues what it holds and saves there.
     ///
     /// # Errors
-    /// What `go_on` returns, which is asked now and then, once the state is saved; errors of the store.
+    /// What `watch` returns, which hears of every chain's trajectories, once the state is saved; errors of the store.
     pub fn run(
         &self,
         observables: &dyn Observables,
         mut store: Option<&mut ChainStore<'_>>,
-        go_on: &dyn Fn() -> Result<()>,
+        watch: Watch<'_>,
     ) -> Result<HmcChains> {
         let loaded = store.as_deref_mut().map(|store| store.load(self, observables.width())).transpose()?;
         let mut state = loaded.flatten().unwrap_or_else(|| self.begin(observables.width()));
@@ -87,7 +88,7 @@ impl Hmc<'_> {
                 state.wall_s += clock.elapsed().as_secs_f64();
                 store.as_deref_mut().map_or(Ok(()), |store| store.keep(&kept))?;
             }
-            let asked = go_on();
+            let asked = watch(state.done);
             if let Some(store) = store.as_deref_mut()
                 && (asked.is_err() || state.done == total || (store.is_due)())
             {

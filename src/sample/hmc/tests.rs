@@ -79,7 +79,7 @@ fn chains_sample_the_target() {
     for integrator in [Integrator::Leapfrog, Integrator::Omelyan] {
         let spec = HmcSpec { tune: true, trajectories: 4000, ..spec(integrator, 3) };
         let chains =
-            Hmc::new(&action, &spec, Seed(5), "sample/hmc").run(&*observables, None, &|| Ok(())).unwrap();
+            Hmc::new(&action, &spec, Seed(5), "sample/hmc").run(&*observables, None, &|_| Ok(())).unwrap();
         assert!(chains.acceptance > 0.75 && chains.acceptance < 0.999, "{}", chains.acceptance);
         assert_eq!(chains.series.len(), 16);
         let (mean, error) = chains.exp_minus_delta_h;
@@ -101,7 +101,7 @@ fn threads_and_chains_beside_it_do_not_change_a_chain() {
     let few = HmcSpec { chains: 3, trajectories: 50, ..spec(Integrator::Omelyan, 5) };
     let many = HmcSpec { chains: 20, ..few.clone() };
     let run = |spec: &HmcSpec| {
-        Hmc::new(&action, spec, Seed(5), "sample/hmc").run(&*observables, None, &|| Ok(())).unwrap()
+        Hmc::new(&action, spec, Seed(5), "sample/hmc").run(&*observables, None, &|_| Ok(())).unwrap()
     };
     assert_eq!(run(&few).series[2].to_numbers()[5..], run(&many).series[2].to_numbers()[5..]);
 }
