@@ -31,7 +31,7 @@ impl Terminal {
     /// A bar that indicatif draws only on a terminal.
     pub fn new(quiet: bool) -> Self {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(LENGTH) };
-        let style = ProgressStyle::with_template("{bar:30} {msg}").expect("the template is valid");
+        let style = ProgressStyle::with_template("{bar:16} {msg}").expect("the template is valid");
         bar.set_style(style);
         Self { quiet, bar, start: Cell::new(None) }
     }
@@ -73,15 +73,15 @@ impl Progress for Terminal {
         let (rate, left) = self.advance(state.cost.samples, fraction);
         let left = left.filter(|_| clock.is_some()).unwrap_or("?".into());
         self.bar.set_message(format!(
-            "step {} batch {} loss {:.3} ESS {:.3} ({:.3} smoothed) {rate:.0} samples/s, ETA {left}",
-            state.step, info.batch_size, info.loss, info.ess, info.ess_smoothed
+            "step {}, ETA {left}, {rate:.0} samples/s, ESS {:.3}, loss {:.3}, batch {}",
+            state.step, info.ess_smoothed, info.loss, info.batch_size
         ));
     }
 
     fn done(&self, done: u64, total: u64, unit: &str) {
         let (rate, left) = self.advance(done, done as f64 / total as f64);
         let left = left.unwrap_or("?".into());
-        self.bar.set_message(format!("{done} of {total} {unit}, {rate:.0}/s, ETA {left}"));
+        self.bar.set_message(format!("{done} of {total} {unit}, ETA {left}, {rate:.0}/s"));
     }
 
     fn note(&self, text: &str) {

@@ -111,3 +111,90 @@ fn disagreement(summary: &Summary, method: &str) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::MethodSummary;
+
+    fn observable(method: &str, tau_int: Option<(f64, f64)>) -> ObservableSummary {
+        ObservableSummary {
+            method: method.into(),
+            observable: "chi_2".into(),
+            value: 1.5,
+            error: 0.01,
+            error_bootstrap: (method == "direct").then_some(0.0102),
+            tau_int,
+            exact: None,
+            primary: true,
+        }
+    }
+
+    /// A cell that nothing is wrong with: 10000 configurations evaluated, chains of 1000 steps.
+    fn sound() -> Summary {
+        Summary {
+            stop_reason: "steps".into(),
+            steps: 100,
+            train_samples: 12_800,
+            train_s: 1.0,
+            ess_smoothed: 0.5,
+            ess: 0.5,
+            ess_err: 0.01,
+            ess_target: Some(0.48),
+            max_weight_share: 0.001,
+            kl: None,
+            observables: vec![
+                observable("direct", None),
+                observable("independence", Some((2.0, 0.1))),
+                observable("hmc", Some((3.0, 0.1))),
+            ],
+            methods: vec![MethodSummary {
+                method: "independence".into(),
+                observable: "chi_2".into(),
+                n: 1000,
+                acceptance: Some(0.6),
+                per_s: 1.0,
+                effective_per_s: 1.0,
+                crossover_n_indep: None,
+            }],
+            warnings: Vec::new(),
+        }
+    }
+
+    fn found(summary: &Summary) -> Vec<String> {
+        of(summary, &[("independence", 1000), ("hmc", 1000)], 10_000)
+    }
+
+    #[test]
+    fn a_sound_cell_has_none_and_each_fault_has_its_own() {
+        assert_eq!(found(&sound()), Vec::<String>::new());
+        type Fault = (&'static str, fn(&mut Summary));
+        let faults: [Fault; 8] = [
+            ("carries 20.0% of the total weight", |cell| cell.max_weight_share = 0.2),
+            ("rests on 50 effective configurations", |cell| {
+                (cell.ess, cell.ess_err, cell.ess_target) = (0.005, 0.001, None);
+            }),
+            ("ESS = 0.500 +- 0.200", |cell| cell.ess_err = 0.2),
+            ("mode collapse", |cell| cell.ess_target = Some(0.1)),
+            ("direct: the error of chi_2 is 2.0 times larger by bootstrap", |cell| {
+                cell.observables[0].error_bootstrap = Some(0.02);
+            }),
+            ("only 1.00% of the flow's proposals", |cell| cell.methods[0].acceptance = Some(0.01)),
+            (
+                "hmc: a chain of 1000 steps is shorter than 50 autocorrelation times of chi_2 (30 steps)",
+                |cell| {
+                    cell.observables[2].tau_int = Some((30.0, 3.0));
+                },
+            ),
+            ("direct and HMC disagree: chi^2 = 50.0 over 1 observables, chi_2 by 7.1", |cell| {
+                cell.observables[0].value = 1.6;
+            }),
+        ];
+        for (expected, spoil) in faults {
+            let mut cell = sound();
+            spoil(&mut cell);
+            let warnings = found(&cell);
+            assert!(warnings.len() == 1 && warnings[0].contains(expected), "{expected}: {warnings:?}");
+        }
+    }
+}

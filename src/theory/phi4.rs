@@ -3,7 +3,7 @@
 use super::Action;
 use super::observable::Observables;
 use super::scalar_observables::ScalarObservables;
-use crate::kernel::quartic::{CHAINS, Quartic};
+use crate::kernel::quartic::{CHAINS, Dynamics, Quartic};
 use crate::lattice::Lattice;
 use burn::tensor::Tensor;
 use std::f64::consts::PI;
@@ -14,26 +14,16 @@ use std::sync::Arc;
 pub struct Phi4 {
     lattice: Lattice,
     mass_squared: f64,
-    coupling: f64,
-    dynamics: Quartic,
+    quartic: Quartic,
+    dynamics: Dynamics,
 }
 
 impl Phi4 {
     /// The action with bare mass squared m² and coupling λ in the convention of A22.
     pub fn new(lattice: Lattice, mass_squared: f64, coupling: f64) -> Self {
-        let neighbours = |site: usize| {
-            let [t, x] = [0, 1].map(|mu| lattice.forward(site, mu) as u32);
-            let [before, left] = [0, 1].map(|mu| lattice.backward(site, mu) as u32);
-            [t, x, before, left]
-        };
         let quadratic = 0.5 * (mass_squared + 2.0 * lattice.dimensions() as f64);
-        let dynamics = Quartic::new((0..lattice.volume()).map(neighbours).collect(), quadratic, coupling);
-        Self { lattice, mass_squared, coupling, dynamics }
-    }
-
-    /// Coefficient of φ², `½ (m² + 2d)`.
-    fn quadratic(&self) -> f64 {
-        0.5 * (self.mass_squared + 2.0 * self.lattice.dimensions() as f64)
+        let quartic = Quartic { lattice, quadratic, coupling };
+        Self { lattice, mass_squared, quartic, dynamics: Dynamics::new(quartic) }
     }
 
     /// `m² + k̂²` for every momentum, `k̂² = Σ_μ 4 sin²(k_μ/2)`.
@@ -46,7 +36,7 @@ impl Phi4 {
     }
 
     fn is_free(&self) -> bool {
-        self.coupling == 0.0 && self.mass_squared > 0.0
+        self.quartic.coupling == 0.0 && self.mass_squared > 0.0
     }
 
     /// `⟨φ²⟩ = (1/V) Σ_k 1/(m² + k̂²)` of the free field (λ = 0).
@@ -72,7 +62,7 @@ impl Action for Phi4 {
         let [t, x] = self.lattice.extents();
         format!(
             "real scalar field, {t} x {x}, m^2 = {}, lambda = {}: S = sum [-phi phi(+mu) + (m^2+4)/2 phi^2 + lambda phi^4]",
-            self.mass_squared, self.coupling
+            self.mass_squared, self.quartic.coupling
         )
     }
 
@@ -89,32 +79,27 @@ impl Action for Phi4 {
     }
 
     fn action(&self, field: Tensor<4>) -> Tensor<1> {
-        let [batch, components, ..] = field.dims();
-        assert_eq!(components, 1, "phi4 acts on one component per site, got {components}");
-        let neighbours = field.clone().roll_dim(-1, 2) + field.clone().roll_dim(-1, 3);
-        let square = field.clone() * field.clone();
-        let density = square.clone() * (square * self.coupling + self.quadratic()) - field * neighbours;
-        density.reshape([batch as i32, -1]).sum_dim(1).reshape([batch])
+        self.quartic.action(field)
     }
 
     fn action_f64(&self, field: &[f64]) -> f64 {
-        let (lattice, quadratic) = (&self.lattice, self.quadratic());
+        let (lattice, quadratic) = (self.lattice, self.quartic.quadratic);
         let density = |site: usize| {
             let phi = field[site];
             let forward = field[lattice.forward(site, 0)] + field[lattice.forward(site, 1)];
-            phi * phi * (quadratic + self.coupling * phi * phi) - phi * forward
+            phi * phi * (quadratic + self.quartic.coupling * phi * phi) - phi * forward
         };
         (0..lattice.volume()).map(density).sum()
     }
 
     fn force_f64(&self, field: &[f64]) -> Vec<f64> {
-        let (lattice, quadratic) = (&self.lattice, self.quadratic());
+        let (lattice, quadratic) = (self.lattice, self.quartic.quadratic);
         let force = |site: usize| {
             let phi = field[site];
             let neighbours: f64 = (0..lattice.dimensions())
                 .map(|mu| field[lattice.forward(site, mu)] + field[lattice.backward(site, mu)])
                 .sum();
-            neighbours - 2.0 * quadratic * phi - 4.0 * self.coupling * phi.powi(3)
+            neighbours - 2.0 * quadratic * phi - 4.0 * self.quartic.coupling * phi.powi(3)
         };
         (0..lattice.volume()).map(force).collect()
     }
@@ -159,7 +144,7 @@ mod tests {
     }
 
     fn field(action: &Phi4, name: &str) -> Vec<f64> {
-        let values = Seed(11).stream(name).normals(0, 1, action.lattice.volume());
+        let values = Seed(11).stream(name).normals(0, 1, action.lattice().volume());
         values.into_iter().map(f64::from).collect()
     }
 
@@ -185,7 +170,7 @@ mod tests {
     fn a_tile_of_chains_has_the_action_and_the_force_of_each() {
         for action in cases() {
             let chains: Vec<Vec<f64>> = (0..CHAINS).map(|c| field(&action, &format!("chain {c}"))).collect();
-            let volume = action.lattice.volume();
+            let volume = action.lattice().volume();
             let tile: Vec<f64> = (0..volume * CHAINS).map(|i| chains[i % CHAINS][i / CHAINS]).collect();
             let mut momenta = vec![0.5; tile.len()];
             action.kick(&tile, 0.1, &mut momenta);
@@ -225,7 +210,7 @@ mod tests {
             let s = action.action(tensor.clone());
             let gradient = tensor.grad(&s.clone().sum().backward()).expect("tracked").into_data();
             let gradient: Vec<f64> = gradient.iter().collect();
-            let volume = action.lattice.volume();
+            let volume = action.lattice().volume();
             for (i, s) in s.into_data().iter::<f64>().enumerate() {
                 let phi = &phi[i * volume..][..volume];
                 assert!((s - action.action_f64(phi)).abs() < 1e-11);

@@ -99,12 +99,15 @@ pub fn tall_grid(batch: usize, rows: usize) -> (CubeCount, CubeDim) {
     grid(batch, groups.div_ceil(layers) * ROWS, layers)
 }
 
+/// So many workgroups at least, in as many rows as one dimension of a grid makes necessary.
+pub fn groups(count: usize) -> CubeCount {
+    let rows = count.div_ceil(GRID);
+    CubeCount::Static(count.div_ceil(rows) as u32, rows as u32, 1)
+}
+
 /// One unit for each of `units` numbers.
 pub fn flat(units: usize) -> (CubeCount, CubeDim) {
-    let groups = units.div_ceil(FLAT);
-    let rows = groups.div_ceil(GRID);
-    let count = CubeCount::Static(groups.div_ceil(rows) as u32, rows as u32, 1);
-    (count, CubeDim::new_1d(FLAT as u32))
+    (groups(units.div_ceil(FLAT)), CubeDim::new_1d(FLAT as u32))
 }
 
 /// Storage buffers of the largest kernel, and the one in which cubecl keeps scalars and lengths.

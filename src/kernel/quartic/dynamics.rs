@@ -3,32 +3,31 @@
 //! A tile holds [`CHAINS`] configurations as `[site][chain]`, so that every load is one vector of chains. All
 //! arithmetic is in double precision without fused operations: the same digits on every instruction set.
 
-use super::scalar::Scalar;
-use super::vector::{Isa, Kernel, Vector};
+use super::Quartic;
+use crate::kernel::scalar::Scalar;
+use crate::kernel::vector::{Isa, Kernel, Vector};
 
 /// Chains side by side in a tile: one vector of double precision.
 pub const CHAINS: usize = 8;
 
-/// `S = Σ_x [ -Σ_μ φ(x) φ(x+μ̂) + a φ² + λ φ⁴ ]` on any lattice.
+/// A [`Quartic`] with the neighbours of every site.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Quartic {
-    /// Neighbours of every site, those one step forward first.
+pub struct Dynamics {
+    action: Quartic,
+    /// Those one step forward first.
     neighbours: Vec<[u32; 4]>,
-    quadratic: f64,
-    quartic: f64,
 }
 
-impl Quartic {
-    /// # Panics
-    /// If a neighbour is not a site.
-    pub fn new(neighbours: Vec<[u32; 4]>, quadratic: f64, quartic: f64) -> Self {
-        let inside = |site: &u32| (*site as usize) < neighbours.len();
-        assert!(
-            neighbours.iter().flatten().all(inside),
-            "neighbours of a lattice of {} sites",
-            neighbours.len()
-        );
-        Self { neighbours, quadratic, quartic }
+impl Dynamics {
+    /// The molecular dynamics of an action.
+    pub fn new(action: Quartic) -> Self {
+        let lattice = action.lattice;
+        let neighbours = |site: usize| {
+            let [t, x] = [0, 1].map(|mu| lattice.forward(site, mu) as u32);
+            let [before, left] = [0, 1].map(|mu| lattice.backward(site, mu) as u32);
+            [t, x, before, left]
+        };
+        Self { action, neighbours: (0..lattice.volume()).map(neighbours).collect() }
     }
 
     /// `p += scale · F`, `F(x) = Σ_±μ φ(x±μ̂) - 2a φ - 4λ φ³`.
@@ -38,7 +37,7 @@ impl Quartic {
     pub fn kick(&self, field: &[f64], scale: f64, momenta: &mut [f64]) {
         self.check(field);
         self.check(momenta);
-        f64::dispatch(Isa::active(), Kick { action: self, field, scale, momenta });
+        f64::dispatch(Isa::active(), Kick { of: self, field, scale, momenta });
     }
 
     /// The action of every chain of a tile.
@@ -47,7 +46,7 @@ impl Quartic {
     /// `field`: `[site][chain]`
     pub fn action(&self, field: &[f64]) -> [f64; CHAINS] {
         self.check(field);
-        f64::dispatch(Isa::active(), Energy { action: self, field })
+        f64::dispatch(Isa::active(), Energy { of: self, field })
     }
 
     fn check(&self, tile: &[f64]) {
@@ -75,7 +74,7 @@ fn rows(tile: &[f64]) -> &[[f64; CHAINS]] {
 }
 
 struct Kick<'a> {
-    action: &'a Quartic,
+    of: &'a Dynamics,
     field: &'a [f64],
     scale: f64,
     momenta: &'a mut [f64],
@@ -87,9 +86,9 @@ impl Kernel for Kick<'_> {
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = f64>>(self) {
         let field = rows(self.field);
-        let (linear, cubic) = (-2.0 * self.action.quadratic, -4.0 * self.action.quartic);
+        let (linear, cubic) = (-2.0 * self.of.action.quadratic, -4.0 * self.of.action.coupling);
         let momenta: &mut [[f64; CHAINS]] = self.momenta.as_chunks_mut().0;
-        for ((p, phi), near) in momenta.iter_mut().zip(field).zip(&self.action.neighbours) {
+        for ((p, phi), near) in momenta.iter_mut().zip(field).zip(&self.of.neighbours) {
             // Whole vectors by value, one by one: the compiler cannot tell that the momenta are no part of the field, and a
             // closure would not be compiled for the instruction set.
             let (a, b) = (field[near[0] as usize], field[near[1] as usize]);
@@ -122,7 +121,7 @@ impl Kernel for Drift<'_> {
 }
 
 struct Energy<'a> {
-    action: &'a Quartic,
+    of: &'a Dynamics,
     field: &'a [f64],
 }
 
@@ -133,11 +132,11 @@ impl Kernel for Energy<'_> {
     unsafe fn run<V: Vector<Elem = f64>>(self) -> [f64; CHAINS] {
         let field = rows(self.field);
         let mut sums = [0.0; CHAINS];
-        for (phi, near) in field.iter().zip(&self.action.neighbours) {
+        for (phi, near) in field.iter().zip(&self.of.neighbours) {
             let (forward, along) = (&field[near[0] as usize], &field[near[1] as usize]);
             for i in 0..CHAINS {
                 let square = phi[i] * phi[i];
-                let potential = square * (self.action.quadratic + self.action.quartic * square);
+                let potential = square * (self.of.action.quadratic + self.of.action.coupling * square);
                 sums[i] += potential - phi[i] * (forward[i] + along[i]);
             }
         }
