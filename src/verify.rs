@@ -7,7 +7,8 @@ use crate::rng::Seed;
 use crate::sample::{Hmc, Model, direct};
 use crate::spec::Spec;
 use crate::stats::{
-    Ensemble, WINDOW, effective_sample_size, exact_tau_int, free_energy, gamma_method, kullback_leibler,
+    Ensemble, Series, WINDOW, effective_sample_size, exact_tau_int, free_energy, gamma_method,
+    kullback_leibler,
 };
 use crate::theory::{self, Action};
 use crate::train::{Observer, StepInfo, TrainState, Trainer};
@@ -119,7 +120,7 @@ impl Observer for Silent {
 /// A trained flow's draws, and chains of HMC.
 struct Both {
     flow: direct::Draws,
-    hmc: Ensemble,
+    hmc: Vec<Series>,
     exp_minus_delta_h: (f64, f64),
 }
 
@@ -140,11 +141,7 @@ fn both(spec: &Spec, action: &dyn Action, device: &ComputeDevice) -> Result<Both
     let draws = direct::draw(&model, &seed.stream("verify/draws"), 65_536, &|_| Ok(()))?;
     let spec = spec.sample.hmc.as_ref().expect("the specification has it");
     let chains = Hmc::new(action, spec, seed, "sample/hmc").run(&*observables, None, &|_| Ok(()))?;
-    Ok(Both {
-        flow: draws,
-        hmc: Ensemble::Chains(chains.series),
-        exp_minus_delta_h: chains.exp_minus_delta_h,
-    })
+    Ok(Both { flow: draws, hmc: chains.series, exp_minus_delta_h: chains.exp_minus_delta_h })
 }
 
 fn free_field(device: &ComputeDevice) -> Result<Vec<Check>> {
@@ -162,11 +159,11 @@ fn free_field(device: &ComputeDevice) -> Result<Vec<Check>> {
     ];
     for observable in action.observables().derived() {
         let Some(exact) = observable.exact else { continue };
-        for (method, ensemble) in [("flow", both.flow.ensemble()), ("HMC", both.hmc.clone())] {
-            if let Some(found) = ensemble.measured(&*observable.value) {
-                let name = format!("free field, {method}: {}", observable.name);
-                checks.push(Check::new(name, found.value, exact, found.error));
-            }
+        for (method, ensemble) in [("flow", both.flow.ensemble()), ("HMC", Ensemble::Chains(&both.hmc))] {
+            let name = format!("free field, {method}: {}", observable.name);
+            let found = ensemble.measured(&*observable.value);
+            let (value, error) = found.map_or((f64::NAN, f64::NAN), |found| (found.value, found.error));
+            checks.push(Check::new(name, value, exact, error));
         }
     }
     Ok(checks)
@@ -182,13 +179,15 @@ fn interacting(device: &ComputeDevice) -> Result<Vec<Check>> {
         1.0,
         both.exp_minus_delta_h.1,
     )];
-    let flow = both.flow.ensemble();
     for observable in action.observables().derived().iter().filter(|observable| observable.primary) {
-        let pair = flow.measured(&*observable.value).zip(both.hmc.measured(&*observable.value));
-        if let Some((flow, hmc)) = pair {
-            let name = format!("interacting, flow against HMC: {}", observable.name);
-            checks.push(Check::new(name, flow.value, hmc.value, flow.error.hypot(hmc.error)));
-        }
+        let measured = |ensemble: Ensemble<'_>| {
+            ensemble
+                .measured(&*observable.value)
+                .map_or((f64::NAN, f64::NAN), |found| (found.value, found.error))
+        };
+        let (flow, hmc) = (measured(both.flow.ensemble()), measured(Ensemble::Chains(&both.hmc)));
+        let name = format!("interacting, flow against HMC: {}", observable.name);
+        checks.push(Check::new(name, flow.0, hmc.0, flow.1.hypot(hmc.1)));
     }
     Ok(checks)
 }

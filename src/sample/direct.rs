@@ -22,12 +22,8 @@ pub struct Draws {
 
 impl Draws {
     /// What observables are computed from.
-    pub fn ensemble(&self) -> Ensemble {
-        Ensemble::Weighted {
-            log_weights: self.log_weights.clone(),
-            rows: self.rows.clone(),
-            width: self.width,
-        }
+    pub fn ensemble(&self) -> Ensemble<'_> {
+        Ensemble::Weighted { log_weights: &self.log_weights, rows: &self.rows, width: self.width }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Independence Metropolis: proposals from the model, accepted with `min(1, w'/w)`, alone or between trajectories of HMC.
 
 use super::Watch;
-use super::arrays::Arrays;
+use super::arrays::{Arrays, identity};
 use super::draws::{Batch, Model};
 use super::hmc::Hmc;
 use super::metropolis::{Tally, Uniforms, accepts};
@@ -84,6 +84,15 @@ impl<'a> Independence<'a> {
         self.spec.hmc.as_ref().map_or(1, |interlude| interlude.chains)
     }
 
+    /// What the chains depend on; how long they are is no part of it.
+    fn identity(&self) -> String {
+        let spec = IndependenceSpec { proposals: 0, ..self.spec.clone() };
+        let spec = serde_json::to_string(&spec).expect("plain data");
+        let parameters = bytemuck::cast_slice(self.model.parameters);
+        let target = self.model.action.describe();
+        identity(&[target.as_bytes(), &self.seed.0.to_le_bytes(), spec.as_bytes(), parameters])
+    }
+
     /// Starts, or continues what `file` holds, until all proposals are made; `save` says now and then whether the state is to be
     /// written.
     ///
@@ -134,7 +143,7 @@ impl<'a> Independence<'a> {
 
     fn start(&self) -> IndependenceChains {
         let chains = self.chains();
-        let capacity = (BINS / chains).next_multiple_of(2).max(1 << 10);
+        let capacity = (BINS / chains).next_multiple_of(2).max(1 << 6);
         IndependenceChains {
             tallies: vec![Tally::default(); chains],
             series: vec![Series::new(self.model.width(), capacity); chains],
@@ -212,6 +221,7 @@ impl<'a> Independence<'a> {
 
     fn store(&self, state: &IndependenceChains, file: &Path) -> Result<()> {
         let mut arrays = Arrays::new(serde_json::json!({
+            "identity": self.identity(),
             "tallies": state.tallies,
             "trajectories": state.trajectories,
             "wall_s": state.wall_s,
@@ -229,6 +239,7 @@ impl<'a> Independence<'a> {
 
     fn load(&self, file: &Path) -> Result<Option<IndependenceChains>> {
         let Some(mut arrays) = Arrays::load(file)? else { return Ok(None) };
+        let same = arrays.header["identity"] == self.identity();
         let mut restored = || -> Option<IndependenceChains> {
             let tallies: Vec<Tally> = serde_json::from_value(arrays.header["tallies"].clone()).ok()?;
             let chains = tallies.len();
@@ -256,11 +267,12 @@ impl<'a> Independence<'a> {
             state.tallies.len() == self.chains()
                 && state.series.iter().all(|series| series.width() == self.model.width())
         };
-        match restored().filter(fits) {
+        match restored().filter(|state| same && fits(state)) {
             Some(state) => Ok(Some(state)),
             None => Err(crate::error::Error::BadFile {
                 path: file.to_owned(),
-                rule: "does not hold the chains of this run".into(),
+                rule: "does not hold the chains of this run: another model, seed or specification wrote it"
+                    .into(),
                 hint: "remove it: the chains are drawn again".into(),
             }),
         }

@@ -6,11 +6,8 @@ use toml::Value;
 /// Every cross-key rule that is broken; keys that are absent or of the wrong type are left to [`super::check`].
 pub fn check(document: &Value) -> Vec<Problem> {
     let view = View(document);
-    [kernel_fits_lattice(&view), batch_can_grow(&view), chains_are_long_enough(&view)]
-        .into_iter()
-        .flatten()
-        .chain(phi4_couplings(&view))
-        .collect()
+    let rules = [kernel_fits_lattice, batch_can_grow, something_is_saved, chains_have_proposals];
+    rules.iter().filter_map(|rule| rule(&view)).chain(phi4_couplings(&view)).collect()
 }
 
 struct View<'a>(&'a Value);
@@ -50,12 +47,24 @@ fn batch_can_grow(view: &View) -> Option<Problem> {
     })
 }
 
-fn chains_are_long_enough(view: &View) -> Option<Problem> {
+fn something_is_saved(view: &View) -> Option<Problem> {
     let every = view.integer("sample.hmc.save_every")?;
     let trajectories = view.integer("sample.hmc.trajectories")?;
     (every > trajectories).then(|| {
         let rule = format!("must not exceed sample.hmc.trajectories = {trajectories}, or nothing is saved");
         Problem::new("sample.hmc.save_every", rule).value(every)
+    })
+}
+
+fn chains_have_proposals(view: &View) -> Option<Problem> {
+    view.get("sample.independence.hmc")?;
+    let chains = view.integer("sample.independence.hmc.chains").unwrap_or(super::sample::CHAINS as i64);
+    let proposals = view.integer("sample.independence.proposals")?;
+    (proposals < 2 * chains).then(|| {
+        let rule = format!("must be at least {}, two for each of the {chains} chains", 2 * chains);
+        Problem::new("sample.independence.proposals", rule)
+            .value(proposals)
+            .hint("the chains share the proposals; see sample.independence.hmc.chains")
     })
 }
 

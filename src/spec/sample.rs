@@ -121,8 +121,11 @@ fn thermalization() -> u64 {
     1000
 }
 
+/// Chains where their number is left out.
+pub const CHAINS: usize = 64;
+
 fn chains() -> usize {
-    64
+    CHAINS
 }
 
 fn one() -> f64 {

@@ -5,19 +5,19 @@ use super::gamma::{WINDOW, gamma_method};
 use super::series::Series;
 
 /// Measurements of one sampling method.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Ensemble {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Ensemble<'a> {
     /// Independent configurations of the model with `log w`, and their measurements `[configuration][width]`.
     Weighted {
         /// `log w = -S - log q`.
-        log_weights: Vec<f64>,
+        log_weights: &'a [f64],
         /// Measurements.
-        rows: Vec<f64>,
+        rows: &'a [f64],
         /// Numbers of a measurement.
         width: usize,
     },
     /// Chains of the target distribution.
-    Chains(Vec<Series>),
+    Chains(&'a [Series]),
 }
 
 /// A function of means with its error.
@@ -33,7 +33,7 @@ pub struct Measured {
     pub n: u64,
 }
 
-impl Ensemble {
+impl Ensemble<'_> {
     /// Configurations.
     pub fn count(&self) -> u64 {
         match self {
@@ -65,7 +65,7 @@ impl Ensemble {
     /// `f` of the means, with the error from the fluctuations of `Σ_i ∂f/∂a_i (x_i - a_i)`: independent and weighted for
     /// [`Self::Weighted`] (`√(Σ w² δ²) / Σ w`), by the Γ-method for [`Self::Chains`]. Source: W04, eqs. (9)-(14).
     ///
-    /// Nothing if `f` is not finite at the means.
+    /// Nothing if `f` is not finite at the means, or if no chain ever moved: then nothing is known of its error.
     pub fn measured(&self, f: &dyn Fn(&[f64]) -> f64) -> Option<Measured> {
         let means = self.means();
         let value = f(&means);
@@ -86,6 +86,9 @@ impl Ensemble {
                     chains.iter().map(|chain| chain.rows().map(project).collect()).collect();
                 let replicas: Vec<&[f64]> = projected.iter().map(Vec::as_slice).collect();
                 let found = gamma_method(&replicas, WINDOW);
+                if found.error == 0.0 {
+                    return None;
+                }
                 let tau_int = self.tau_in_steps(&found, &means, &slopes);
                 Measured { value, error: found.error, tau_int, n: self.count() }
             }
@@ -145,10 +148,10 @@ mod tests {
         rows.chunks_exact(2).for_each(|row| series.push(row, 1));
         let mut binned = Series::new(2, 1 << 10);
         rows.chunks_exact(2).for_each(|row| binned.push(row, 1));
-        let weighted = Ensemble::Weighted { log_weights: vec![0.0; n], rows, width: 2 };
+        let weighted = Ensemble::Weighted { log_weights: &vec![0.0; n], rows: &rows, width: 2 };
         let binder = |a: &[f64]| 1.0 - a[1] / (3.0 * a[0] * a[0]);
         let exact_error = (8.0 / 3.0 / n as f64).sqrt();
-        for ensemble in [weighted, Ensemble::Chains(vec![series]), Ensemble::Chains(vec![binned])] {
+        for ensemble in [weighted, Ensemble::Chains(&[series]), Ensemble::Chains(&[binned])] {
             let found = ensemble.measured(&binder).expect("finite");
             assert!((found.error / exact_error - 1.0).abs() < 0.15, "{found:?}, exact error {exact_error}");
             assert!(found.value.abs() < 4.0 * exact_error);
@@ -161,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_noise_leaves_undefined_is_left_out() {
-        let ensemble = Ensemble::Weighted { log_weights: vec![0.0; 3], rows: vec![1.0, 2.0, 4.0], width: 1 };
+        let ensemble = Ensemble::Weighted { log_weights: &[0.0; 3], rows: &[1.0, 2.0, 4.0], width: 1 };
         assert_eq!(ensemble.measured(&|a: &[f64]| (a[0] - 100.0).sqrt()), None);
     }
 }

@@ -1,18 +1,20 @@
 //! One cell: train or continue, judge on fresh configurations, sample by every method that is asked for, compare.
 
+use super::Run;
 use super::costs::Costs;
 use super::estimates::{MethodResult, ess_row, free_energy_row, observable_rows};
 use super::experiment::Experiment;
 use super::recorder::{Recorder, Tables};
 use super::row::{ChainRow, CostRow, EssRow, TrainRow};
 use super::sampling::Sampled;
-use super::{Run, warnings};
+use super::warnings::{self, Chains, Evidence, Weights};
+use crate::device;
 use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
 use crate::rng::Seed;
-use crate::sample::IndependenceChains;
+use crate::sample::{Draws, IndependenceChains};
 use crate::spec::{Cell, Spec};
-use crate::stats::{Bootstrap, Ensemble, kullback_leibler};
+use crate::stats::{Bootstrap, Ensemble, Series, effective_sample_size, kullback_leibler};
 use crate::theory::Action;
 use crate::train::{TrainState, Trainer, checkpoint};
 use serde::{Deserialize, Serialize};
@@ -65,6 +67,9 @@ pub struct ObservableSummary {
     pub error_bootstrap: Option<f64>,
     /// Integrated autocorrelation time and its error, for chains.
     pub tau_int: Option<(f64, f64)>,
+    /// τ that the weights of the proposals imply, for independence Metropolis.
+    #[serde(default)]
+    pub tau_int_exact: Option<f64>,
     /// Exact value, if known.
     pub exact: Option<f64>,
     /// Whether costs are given for it.
@@ -178,6 +183,7 @@ impl CellRun<'_> {
         tables: &mut Tables<'_>,
     ) -> Result<Summary> {
         let (flow, action) = (&experiment.flow, &*experiment.action);
+        let learned_from_data = experiment.data.is_some();
         let mut ess = ess_row("final", state, &sampled.evaluation.log_weights, sampled.on_target, action)?;
         ess.acceptance = sampled.independence.as_ref().map(IndependenceChains::acceptance);
         tables.append(&ess)?;
@@ -186,8 +192,8 @@ impl CellRun<'_> {
         let rows: Vec<&MethodResult> = methods.iter().flat_map(|method| &method.results).collect();
         rows.iter().try_for_each(|result| tables.append(&result.row))?;
         chain_rows(sampled).iter().try_for_each(|row| tables.append(row))?;
-        let costs =
-            Costs { cell: self, flow, action, state, stop_reason: &stop_reason }.rows(sampled, &methods);
+        let costs = Costs { cell: self, flow, action, state, stop_reason: &stop_reason, learned_from_data }
+            .rows(sampled, &methods);
         costs.iter().try_for_each(|row| tables.append(row))?;
 
         let kl = action.log_partition().map(|log_z| kullback_leibler(&sampled.evaluation.log_weights, log_z));
@@ -206,7 +212,7 @@ impl CellRun<'_> {
             methods: method_summaries(&costs, sampled),
             warnings: Vec::new(),
         };
-        summary.warnings = warnings::of(&summary, &self.chain_lengths(sampled), ess.n);
+        summary.warnings = warnings::of(&summary, &self.evidence(sampled));
         Ok(summary)
     }
 
@@ -221,27 +227,55 @@ impl CellRun<'_> {
         results.extend(observable_rows("direct", &draws.ensemble(), &derived, Some(&bootstrap), None));
         methods.push(Method { name: "direct", results });
         if let Some(chains) = &sampled.independence {
-            let ensemble = Ensemble::Chains(chains.series.clone());
+            let ensemble = Ensemble::Chains(&chains.series);
             let alone = self.spec().sample.independence.as_ref().is_some_and(|spec| spec.hmc.is_none());
             let proposals = alone.then_some((&chains.log_weights[..], &chains.rows[..]));
             let results = observable_rows("independence", &ensemble, &derived, None, proposals);
             methods.push(Method { name: "independence", results });
         }
         if let Some(chains) = &sampled.hmc {
-            let ensemble = Ensemble::Chains(chains.series.clone());
+            let ensemble = Ensemble::Chains(&chains.series);
             let results = observable_rows("hmc", &ensemble, &derived, None, None);
             methods.push(Method { name: "hmc", results });
         }
         methods
     }
 
-    /// Steps of one chain, by method.
-    fn chain_lengths(&self, sampled: &Sampled) -> Vec<(&'static str, u64)> {
-        let length = |series: &[crate::stats::Series]| series.first().map_or(0, crate::stats::Series::count);
-        let independence =
-            sampled.independence.as_ref().map(|chains| ("independence", length(&chains.series)));
-        let hmc = sampled.hmc.as_ref().map(|chains| ("hmc", length(&chains.series)));
-        independence.into_iter().chain(hmc).collect()
+    /// What warnings are drawn from beside the summary.
+    fn evidence(&self, sampled: &Sampled) -> Evidence {
+        let weights = |of, key, draws: &Draws| Weights {
+            of,
+            key,
+            n: draws.log_weights.len(),
+            ess: effective_sample_size(&draws.log_weights),
+        };
+        let evaluation = weights("evaluation", "evaluate.samples", &sampled.evaluation);
+        let direct = sampled.direct.as_ref();
+        let direct = direct.map(|draws| weights("direct", "sample.direct.configurations", draws));
+        let length = |series: &[Series]| series.first().map_or(0, Series::count);
+        let independence = sampled.independence.as_ref().map(|chains| Chains {
+            method: "independence",
+            chains: chains.series.len(),
+            length: length(&chains.series),
+            thermalization: None,
+            acceptance: chains.acceptance(),
+            exp_minus_delta_h: None,
+        });
+        let hmc = sampled.hmc.as_ref().zip(self.spec().sample.hmc.as_ref());
+        let hmc = hmc.map(|(chains, spec)| Chains {
+            method: "hmc",
+            chains: chains.series.len(),
+            length: length(&chains.series),
+            thermalization: Some(spec.thermalization),
+            acceptance: chains.acceptance,
+            exp_minus_delta_h: Some(chains.exp_minus_delta_h),
+        });
+        Evidence {
+            weights: [Some(evaluation), direct].into_iter().flatten().collect(),
+            chains: [independence, hmc].into_iter().flatten().collect(),
+            target_samples: sampled.on_target.map(|judged| judged.n),
+            threads: device::threads(),
+        }
     }
 }
 
@@ -252,7 +286,7 @@ pub struct Method {
 }
 
 fn chain_rows(sampled: &Sampled) -> Vec<ChainRow> {
-    let steps = |series: &[crate::stats::Series]| series.iter().map(crate::stats::Series::count).sum();
+    let steps = |series: &[Series]| series.iter().map(Series::count).sum();
     let independence = sampled.independence.as_ref().map(|chains| ChainRow {
         method: "independence",
         chains: chains.series.len(),
@@ -289,6 +323,7 @@ fn observable_summary(result: &MethodResult) -> ObservableSummary {
         error: row.error,
         error_bootstrap: row.error_bootstrap,
         tau_int: row.tau_int.zip(row.tau_int_err),
+        tau_int_exact: row.tau_int_exact,
         exact: row.exact,
         primary: result.primary,
     }

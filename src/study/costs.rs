@@ -16,6 +16,8 @@ pub struct Costs<'a> {
     pub action: &'a dyn Action,
     pub state: &'a TrainState,
     pub stop_reason: &'a str,
+    /// Whether training learned from configurations that somebody else has paid for.
+    pub learned_from_data: bool,
 }
 
 /// What an independent configuration costs by one method.
@@ -82,7 +84,8 @@ impl Costs<'_> {
                 }
             }
         }
-        prices.iter().map(|price| self.row(price, crossover(price, &prices))).collect()
+        let crossover = |price| crossover(price, &prices).filter(|_| !self.learned_from_data);
+        prices.iter().map(|price| self.row(price, crossover(price))).collect()
     }
 
     fn row(&self, price: &Price<'_>, crossover_n_indep: Option<f64>) -> CostRow {

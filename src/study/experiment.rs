@@ -30,6 +30,8 @@ pub struct OnTarget {
     pub ess: f64,
     /// `-⟨log q⟩`.
     pub nll: f64,
+    /// Configurations.
+    pub n: usize,
 }
 
 impl OnTarget {
@@ -38,7 +40,7 @@ impl OnTarget {
         let log_weights: Vec<f64> =
             actions.iter().zip(log_q).map(|(action, log_q)| -action - log_q).collect();
         let nll = -log_q.iter().sum::<f64>() / log_q.len() as f64;
-        Self { ess: target_sample_ess(&log_weights), nll }
+        Self { ess: target_sample_ess(&log_weights), nll, n: log_q.len() }
     }
 }
 

@@ -68,8 +68,9 @@ impl Run<'_> {
             seed: self.spec.seed,
             started: [before.started, vec![now()]].concat(),
             // A longer chain than before is drawn on; everything else of a cell is made again.
+            stop_reason: before.stop_reason.filter(|_| same),
             cells: if same { before.cells } else { Vec::new() },
-            ..Manifest::default()
+            finished: None,
         };
         self.dir.write_manifest(&manifest)?;
         for cell in &cells[manifest.cells.len().min(cells.len())..] {

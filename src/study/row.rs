@@ -91,7 +91,8 @@ pub struct CostRow {
     pub flops_per_sample: f64,
     /// Counted floating-point operations of the setup.
     pub setup_flops: f64,
-    /// From so many independent configurations on the flow is cheaper than HMC, its training included; empty if never.
+    /// From so many independent configurations on the flow is cheaper than HMC, its training included; empty if never, or if it
+    /// learned from an ensemble, whose cost is not known.
     pub crossover_n_indep: Option<f64>,
     /// Device.
     pub device: String,

@@ -9,7 +9,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 const FILES: [&str; 7] =
-    ["spec.toml", "manifest.json", "train.csv", "ess.csv", "cost.csv", "observables.csv", "chains.csv"];
+    ["manifest.json", "train.csv", "ess.csv", "cost.csv", "observables.csv", "chains.csv", "spec.toml"];
 
 /// A run directory that this process alone writes to.
 pub struct RunDir {
@@ -112,17 +112,15 @@ impl RunDir {
         })
     }
 
+    /// The specification goes last: until then the folder is still that run's, to be cleared again if this is cut short.
     fn clear(&self) -> Result<()> {
-        for name in FILES {
-            let path = self.file(name);
-            if path.exists() {
-                std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
-            }
-        }
         for folder in [self.checkpoints(), self.ensembles()] {
             if folder.exists() {
                 std::fs::remove_dir_all(&folder).map_err(Error::io(&folder, "remove"))?;
             }
+        }
+        for path in FILES.iter().map(|name| self.file(name)).filter(|path| path.exists()) {
+            std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
         }
         Ok(())
     }

@@ -51,7 +51,7 @@ impl Phi4 {
     }
 
     /// The pole mass M of the free field (λ = 0) at zero space momentum, `4 sinh²(M/2) = m²`; its two-point function in time is
-    /// `G(t) = cosh(M(t - T/2)) / (2 sinh M sinh(MT/2))`.
+    /// `G(t) = (e^{-Mt} + e^{-M(T-t)}) / (2 sinh M (1 - e^{-MT}))`.
     pub fn free_pole_mass(&self) -> Option<f64> {
         self.is_free().then(|| 2.0 * (0.5 * self.mass_squared.sqrt()).asinh())
     }

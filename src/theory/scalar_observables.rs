@@ -74,8 +74,8 @@ impl FreeField {
 
     /// G(t) on a lattice of so many times.
     fn two_point(self, t: usize, times: usize) -> f64 {
-        let (mass, half) = (self.pole_mass, 0.5 * times as f64);
-        (mass * (t as f64 - half)).cosh() / (2.0 * mass.sinh() * (mass * half).sinh())
+        let decay = |steps: usize| (-self.pole_mass * steps as f64).exp();
+        (decay(t) + decay(times - t)) / (2.0 * self.pole_mass.sinh() * (1.0 - decay(times)))
     }
 }
 

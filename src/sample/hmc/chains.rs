@@ -92,7 +92,7 @@ impl Hmc<'_> {
             if let Some(store) = store.as_deref_mut()
                 && (asked.is_err() || state.done == total || (store.is_due)())
             {
-                store.save(&state)?;
+                store.save(self, &state)?;
             }
             asked?;
         }
@@ -102,7 +102,7 @@ impl Hmc<'_> {
     pub(super) fn begin(&self, width: usize) -> State {
         let chains = self.spec.chains;
         let tiles: Vec<Tile> = (0..chains.div_ceil(CHAINS)).map(|tile| self.start(tile)).collect();
-        let capacity = (BINS / chains).next_multiple_of(2).max(1 << 10);
+        let capacity = (BINS / chains).next_multiple_of(2).max(1 << 6);
         State {
             done: 0,
             steps: self.spec.steps,

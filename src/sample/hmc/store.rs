@@ -4,7 +4,7 @@ use super::chains::State;
 use super::{Hmc, Tally};
 use crate::error::{Error, Result};
 use crate::kernel::quartic::CHAINS;
-use crate::sample::arrays::Arrays;
+use crate::sample::arrays::{Arrays, identity};
 use crate::sample::spool::{Mark, Spool};
 use crate::stats::Series;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ pub struct ChainStore<'a> {
 /// What is saved beside arrays.
 #[derive(Serialize, Deserialize)]
 struct Header {
+    identity: String,
     done: u64,
     steps: usize,
     too_few: usize,
@@ -65,8 +66,17 @@ impl<'a> ChainStore<'a> {
         self.spool.append(fields)
     }
 
-    pub(super) fn save(&mut self, state: &State) -> Result<()> {
+    /// What the chains and the kept configurations depend on.
+    fn identity(&self, hmc: &Hmc<'_>) -> String {
+        let spec = serde_json::to_string(hmc.spec).expect("plain data");
+        let target = hmc.action.describe();
+        let numbers = [hmc.seed.0, self.every].map(u64::to_le_bytes);
+        identity(&[target.as_bytes(), spec.as_bytes(), hmc.name.as_bytes(), &numbers.concat()])
+    }
+
+    pub(super) fn save(&mut self, hmc: &Hmc<'_>, state: &State) -> Result<()> {
         let header = Header {
+            identity: self.identity(hmc),
             done: state.done,
             steps: state.steps,
             too_few: state.too_few,
@@ -93,9 +103,12 @@ impl<'a> ChainStore<'a> {
             self.spool.cut_back(None)?;
             return Ok(None);
         };
-        let (state, mark) = restore(hmc, width, &mut arrays).ok_or_else(|| Error::BadFile {
+        let same = arrays.header["identity"] == self.identity(hmc);
+        let restored = restore(hmc, width, &mut arrays).filter(|_| same);
+        let (state, mark) = restored.ok_or_else(|| Error::BadFile {
             path: self.file.clone(),
-            rule: "does not hold the chains of this run".into(),
+            rule: "does not hold the chains of this run: another model, seed or specification wrote it"
+                .into(),
             hint: "remove it: the chains are run again".into(),
         })?;
         self.spool.cut_back(Some(&mark))?;
@@ -121,6 +134,6 @@ fn restore(hmc: &Hmc<'_>, width: usize, arrays: &mut Arrays) -> Option<(State, M
     }
     state.round = Tally::from_numbers(&arrays.take("round")?)?;
     state.tally = Tally::from_numbers(&arrays.take("tally")?)?;
-    let Header { done, steps, too_few, thermalization_s, wall_s, kept } = header;
+    let Header { done, steps, too_few, thermalization_s, wall_s, kept, .. } = header;
     Some((State { done, steps, too_few, thermalization_s, wall_s, ..state }, kept))
 }

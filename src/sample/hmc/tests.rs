@@ -84,7 +84,7 @@ fn chains_sample_the_target() {
         assert_eq!(chains.series.len(), 16);
         let (mean, error) = chains.exp_minus_delta_h;
         assert!((mean - 1.0).abs() < 4.0 * error, "<exp(-dH)> = {mean} +- {error}");
-        let ensemble = crate::stats::Ensemble::Chains(chains.series);
+        let ensemble = crate::stats::Ensemble::Chains(&chains.series);
         for observable in observables.derived() {
             let Some(exact) = observable.exact else { continue };
             let found = ensemble.measured(&*observable.value).expect("finite");
