@@ -1,17 +1,37 @@
 #!/bin/sh
-# Everything to measure on a GPU, in one go: correctness, step times and the share of the card's peak, PyTorch beside it.
-# usage: benches/gpu.sh FLOWQCD BENCH [PYTHON]     the program, the compiled benchmark `steps`, a Python with torch
+# What there is to measure on a GPU, in three parts of less than ten minutes each; results also go to OUT (default: .).
+# usage: benches/gpu.sh check FLOWQCD [TESTS]      adapters, kernels against double precision (TESTS: the library's test program), self-test
+#        benches/gpu.sh steps FLOWQCD BENCH        step times and the share of the card's peak (BENCH: the compiled benchmark `steps`)
+#        benches/gpu.sh torch FLOWQCD BENCH PYTHON PyTorch beside it, eager and compiled, in turn (PYTHON: one with torch and CUDA)
 set -u
-program=$1 bench=$2 python=${3:-python3}
-here=$(dirname "$0")
-"$program" devices
-"$program" verify --device wgpu
-for net in fig1 gauge; do
-    for extent in 10 16 32; do
-        timeout 120 "$bench" "$net" "L=$extent" --seconds 1 --all --device wgpu
+part=$1 program=$2
+here=$(dirname "$0") out=${OUT:-.}
+
+if ! "$program" devices | grep -q '^wgpu.*<- auto'; then
+    "$program" devices
+    echo "no GPU that \`auto\` would take: nothing is measured on a software rasteriser" >&2
+    exit 1
+fi
+
+case $part in
+check)
+    "$program" devices
+    [ -z "${3:-}" ] || FLOWQCD_REQUIRE_GPU=1 timeout 240 "$3" gpu
+    timeout 240 "$program" verify --device wgpu
+    ;;
+steps)
+    # One process for each network: pipelines are compiled once.
+    for net in fig1 gauge; do
+        timeout 280 "$3" "$net" --seconds 1 --all --device wgpu
     done
-done
-command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,memory.used,memory.total --format=csv
-for compile in "" --compile; do
-    timeout 240 "$python" "$here/compare.py" --binary "$bench" --device wgpu --torch-device cuda --rounds 3 --batches 128,1024,16384 $compile
-done
+    command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,memory.used,memory.total --format=csv
+    ;;
+torch)
+    timeout 580 "$4" "$here/compare.py" --binary "$3" --device wgpu --torch-device cuda --torch eager,compile \
+        --rounds 2 --batches 16384,1024,128
+    ;;
+*)
+    echo "the part must be check, steps or torch, not $part" >&2
+    exit 2
+    ;;
+esac 2>&1 | tee "$out/gpu-$part.txt"

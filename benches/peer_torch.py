@@ -1,6 +1,6 @@
 """The same flow, loss and update in PyTorch, timed like `cargo bench --bench steps`.
 
-usage: peer_torch.py BATCH EXTENT [--seconds S] [--compile] [--device cpu|cuda]     needs `pip install torch`
+usage: peer_torch.py BATCH EXTENT [--seconds S] [--compile] [--device cpu|cuda] [--tf32]     needs `pip install torch`
 
 Prints `train SAMPLES_PER_S` and `sample SAMPLES_PER_S` (forward only, no gradients), medians over the steps that fit.
 """
@@ -16,7 +16,9 @@ parser.add_argument("extent", type=int)
 parser.add_argument("--seconds", type=float, default=3.0)
 parser.add_argument("--compile", action="store_true")
 parser.add_argument("--device", default="cpu")
+parser.add_argument("--tf32", action="store_true", help="let CUDA round the factors of convolutions to 10 bits, its default")
 args = parser.parse_args()
+torch.backends.cudnn.allow_tf32 = args.tf32
 
 LAYERS, KERNEL, HIDDEN, MASS_SQUARED, COUPLING = 24, 5, (12, 12), -1.0, 1.0
 

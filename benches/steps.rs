@@ -162,17 +162,21 @@ fn report_gauge(extent: usize, batch: usize, options: &Options, peak: f64) {
     // One micro-batch at a time, as training does.
     let size = batch.min(device.micro_batch(((32 + 32 + 31) * extent * extent) as f64));
     let x = stream.normals(1, size, 6 * extent * extent);
-    let field = |device: &burn::tensor::Device| {
+    // What travels to the device is none of the network's time.
+    let on = |device: &burn::tensor::Device| {
         let data = burn::tensor::TensorData::new(x.clone(), [size, 6, extent, extent]);
-        (Tensor::<4>::from_data(data, device), Tensor::<1>::from_data(&theta[..], device))
+        let both = (Tensor::<4>::from_data(data, device), Tensor::<1>::from_data(&theta[..], device));
+        device.sync().expect("the device computes");
+        both
     };
+    let (x_plain, theta_plain) = on(&device.plain());
     let forward = median_seconds(options.seconds, || {
-        let (x, theta) = field(&device.plain());
+        let (x, theta) = (x_plain.clone(), theta_plain.clone());
         (0..batch / size).for_each(|_| drop(conv_stack(x.clone(), theta.clone(), &stack)));
         device.plain().sync().expect("the device computes");
     });
+    let (x, theta) = on(&device.autodiff());
     let both = median_seconds(options.seconds, || {
-        let (x, theta) = field(&device.autodiff());
         for _ in 0..batch / size {
             let (x, theta) = (x.clone().require_grad(), theta.clone().require_grad());
             drop(conv_stack(x, theta, &stack).sum().backward());

@@ -110,7 +110,7 @@ pub struct SampleArgs {
     pub seed: Option<u64>,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// No progress and no notes on stderr.
+    /// No progress and no notes on stderr; warnings and errors stay.
     #[arg(long)]
     pub quiet: bool,
 }
@@ -131,7 +131,7 @@ pub struct RunArgs {
     /// Discard the results of an earlier run in the run directory.
     #[arg(long)]
     pub fresh: bool,
-    /// No progress and no notes on stderr.
+    /// No progress and no notes on stderr; warnings and errors stay.
     #[arg(long)]
     pub quiet: bool,
 }

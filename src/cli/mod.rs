@@ -14,12 +14,14 @@ use crate::error::Result;
 use crate::spec;
 use args::{Args, Command};
 use clap::{CommandFactory, Parser};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Parses the arguments and carries out the command.
 ///
 /// # Errors
 /// Whatever the command ends with, ready to be printed.
 pub fn main() -> Result<()> {
+    shorten_device_panics();
     match Args::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
@@ -34,6 +36,24 @@ pub fn main() -> Result<()> {
         }
     }
 }
+
+/// A device that fails does so in a thread of its own, again and again; the error follows where its results are awaited, so one
+/// line is enough.
+fn shorten_device_panics() {
+    let usual = std::panic::take_hook();
+    let reported = AtomicBool::new(false);
+    std::panic::set_hook(Box::new(move |info| {
+        let of_device = std::thread::current().name().is_some_and(|name| name.starts_with(DEVICE_THREAD));
+        match info.payload_as_str() {
+            Some(_) if of_device && reported.swap(true, Ordering::Relaxed) => {}
+            Some(reason) if of_device => eprintln!("the device reports: {reason}"),
+            _ => usual(info),
+        }
+    }));
+}
+
+/// How the names of cubecl's device threads begin.
+const DEVICE_THREAD: &str = "DSD-";
 
 /// Prints to stdout; a reader that went away (`| head`) is no error.
 fn print(text: &str) -> Result<()> {

@@ -39,7 +39,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let cells = cells?;
     for cell in &cells {
         let place = if cells.len() > 1 { format!("cell {}: ", cell.cell) } else { String::new() };
-        cell.summary.warnings.iter().for_each(|text| progress.line(&format!("warning: {place}{text}")));
+        cell.summary.warnings.iter().for_each(|text| eprintln!("warning: {place}{text}"));
     }
     match (args.spec.device.json, &cells[..]) {
         (true, [only]) => print(&serde_json::to_string_pretty(&only.summary).expect("plain data")),

@@ -5,7 +5,7 @@ mod adapters;
 
 use crate::error::{Error, Result};
 use crate::kernel::Isa;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use std::ops::Range;
 
 /// Configurations that the CPU kernels train on at once: enough for its threads, and small enough for the cache.
@@ -19,6 +19,27 @@ const GPU_SAMPLES: [usize; 2] = [128, 16_384];
 
 /// Memory for the activations of a micro-batch on a GPU.
 const GPU_BYTES: f64 = (1u64 << 30) as f64;
+
+/// Why a device did not compute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure(String);
+
+impl Failure {
+    /// Whether the device is lost for this process: wgpu gives it up when it is out of memory.
+    fn is_final(&self) -> bool {
+        let reason = self.0.to_lowercase();
+        reason.contains("poisoned") || reason.contains("out of memory")
+    }
+}
+
+/// Waits for a tensor and copies it to the host. This is where a device's failures show: operations are only queued, and burn's
+/// own reading puts off the copy to where it can only panic.
+///
+/// # Errors
+/// What the device gives as the reason that it did not compute.
+pub fn to_host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>, Failure> {
+    tensor.try_into_vec_as().map_err(|error| Failure(error.to_string()))
+}
 
 /// A burn device with the name that goes into the manifest.
 #[derive(Debug, Clone)]
@@ -104,21 +125,21 @@ impl ComputeDevice {
         (1 << power).clamp(GPU_SAMPLES[0], GPU_SAMPLES[1])
     }
 
-    /// Configurations to sample at once.
-    pub fn sample_batch(&self, activations_per_sample: f64) -> usize {
-        if self.is_cpu() { CPU_SAMPLES } else { self.micro_batch(activations_per_sample) }
+    /// Configurations to sample at once, so many numbers each while a pass goes on.
+    pub fn sample_batch(&self, numbers_per_sample: f64) -> usize {
+        if self.is_cpu() { CPU_SAMPLES } else { self.micro_batch(numbers_per_sample) }
     }
 
     /// Computes the items `0..count` in parts of at most `size` and hands every result to `each`, in order. A part that the
     /// device has no room for is tried again in halves. Returns the size that had room.
     ///
     /// # Errors
-    /// What `each` returns, or [`Error::Device`] once a single item fails.
-    pub fn in_parts<T, E: std::fmt::Display>(
+    /// What `each` returns, or [`Error::Device`] once the device is lost or a single item fails.
+    pub fn in_parts<T>(
         &self,
         count: usize,
         size: usize,
-        mut compute: impl FnMut(Range<usize>) -> Result<T, E>,
+        mut compute: impl FnMut(Range<usize>) -> Result<T, Failure>,
         mut each: impl FnMut(T) -> Result<()>,
     ) -> Result<usize> {
         let (mut size, mut done) = (size.max(1), 0);
@@ -129,24 +150,27 @@ impl ComputeDevice {
                     each(result)?;
                     done = part.end;
                 }
-                Err(_) if part.len() > 1 => {
+                Err(failure) if part.len() > 1 && !failure.is_final() => {
                     self.device.memory_cleanup();
                     size = part.len() / 2;
                 }
-                Err(error) => return Err(self.failed(error)),
+                Err(failure) => return Err(self.failed(&failure, part.len())),
             }
         }
         Ok(size)
     }
 
     /// The error for a device that gave up.
-    fn failed(&self, reason: impl std::fmt::Display) -> Error {
+    fn failed(&self, Failure(reason): &Failure, size: usize) -> Error {
+        let reason = reason.split_whitespace().collect::<Vec<&str>>().join(" ");
         Error::Device {
             name: self.name.clone(),
-            rule: format!("computing failed: {reason}"),
-            hint: "what was written stays: the same command continues; less memory is needed with a smaller \
-                   `train.batch.micro_batch`, none of the device with --device cpu"
-                .into(),
+            rule: format!("computing failed on {size} configurations at once: {reason}"),
+            hint: format!(
+                "what was written stays: the same command continues, with less memory and --set \
+                 train.batch.micro_batch={}, or elsewhere with --device cpu",
+                (size / 2).max(1)
+            ),
         }
     }
 }
@@ -271,7 +295,8 @@ mod tests {
     /// A device with room for five items at once, which no machine at hand can be made to have.
     #[test]
     fn what_has_no_room_is_taken_in_halves_and_nothing_is_lost_or_repeated() {
-        let roomy = |part: Range<usize>| if part.len() > 5 { Err("no room") } else { Ok(part) };
+        let roomy =
+            |part: Range<usize>| if part.len() > 5 { Err(Failure("no room".into())) } else { Ok(part) };
         let mut seen = Vec::new();
         let keep = |part| {
             seen.extend(part);
@@ -279,7 +304,15 @@ mod tests {
         };
         let size = ComputeDevice::cpu().in_parts(70, 32, roomy, keep);
         assert_eq!((size.unwrap(), seen), (4, (0..70).collect()));
-        let broken = ComputeDevice::cpu().in_parts(70, 32, |_| Err::<(), _>("lost"), |()| Ok(()));
-        assert!(broken.unwrap_err().to_string().contains("computing failed: lost"));
+        let mut attempts = 0;
+        for (reason, expected) in [("no room", 6), ("the device is poisoned", 1)] {
+            let fail = |_| {
+                attempts += 1;
+                Err::<(), _>(Failure(reason.into()))
+            };
+            let error = ComputeDevice::cpu().in_parts(70, 32, fail, |()| Ok(())).unwrap_err().to_string();
+            assert!(error.contains(reason) && error.contains("--set train.batch.micro_batch="), "{error}");
+            assert_eq!(std::mem::take(&mut attempts), expected, "{reason}");
+        }
     }
 }

@@ -17,6 +17,9 @@ pub trait Bijection: std::fmt::Debug + Send + Sync {
     /// Numbers per configuration that a backward pass has to keep, about.
     fn activations(&self) -> usize;
 
+    /// Numbers per configuration that a pass without gradients needs at once, about.
+    fn working(&self) -> usize;
+
     /// `y = g(x)` and `log|det ∂g/∂x|`.
     ///
     /// # Shapes

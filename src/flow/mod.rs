@@ -15,10 +15,10 @@ pub use bijection::Bijection;
 pub use coupling::AffineCouplings;
 pub use parameters::{Layout, Slot};
 
+use crate::device::{Failure, to_host};
 use crate::lattice::Lattice;
 use crate::rng::Seed;
 use crate::spec::FlowSpec;
-use burn::backend::ExecutionError;
 use burn::tensor::{DType, Device, Element, Gradients, Tensor, TensorData};
 
 /// A normalizing flow `φ = f(z)`, `z ~ r`, so that `log q(φ) = log r(z) - log|det ∂f/∂z|`. Source: A22, eq. (3).
@@ -77,6 +77,11 @@ impl Flow {
     /// Numbers kept per configuration for the backward pass, about.
     pub fn activations_per_sample(&self) -> f64 {
         self.bijections.iter().map(|b| b.activations() as f64).sum()
+    }
+
+    /// Numbers per configuration that a pass without gradients needs at once, about.
+    pub fn working_per_sample(&self) -> f64 {
+        self.bijections.iter().map(|b| b.working()).max().unwrap_or(0) as f64
     }
 
     /// Puts parameters on a device; on an autodiff device their gradients are tracked.
@@ -174,11 +179,11 @@ impl BoundFlow<'_> {
     ///
     /// # Panics
     /// If the flow was not bound to an autodiff device.
-    pub fn gradient(&self, gradients: &Gradients) -> Result<Vec<f64>, ExecutionError> {
+    pub fn gradient(&self, gradients: &Gradients) -> Result<Vec<f64>, Failure> {
         let mut all = Vec::with_capacity(self.flow.layout.len());
         for parameters in &self.parameters {
             let gradient = parameters.grad(gradients).expect("bound to an autodiff device");
-            all.extend(gradient.try_into_data()?.iter::<f64>());
+            all.extend(to_host(gradient)?);
         }
         Ok(all)
     }

@@ -1,12 +1,11 @@
 //! Configurations from the model with their weights and measurements, a batch at a time.
 
-use crate::device::ComputeDevice;
+use crate::device::{ComputeDevice, Failure, to_host};
 use crate::error::Result;
 use crate::flow::{BoundFlow, Flow};
 use crate::rng::Stream;
 use crate::theory::{Action, observable::Observables};
-use burn::backend::ExecutionError;
-use burn::tensor::{Element, TensorData};
+use burn::tensor::Element;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -75,8 +74,7 @@ impl Model<'_> {
         let draw = |part: Range<usize>| {
             let z = self.flow.base().draw(stream, first + part.start as u64, part.len());
             let (fields, log_q) = bound.sample_and_log_prob(bound.field(z));
-            let fields = fields.try_into_data()?.iter::<f64>().collect();
-            Ok::<_, ExecutionError>((fields, log_q.try_into_data()?.iter::<f64>().collect()))
+            Ok::<_, Failure>((to_host(fields)?, to_host(log_q)?))
         };
         let measure = |(fields, log_q)| each(self.measured(fields, log_q));
         self.device.in_parts(count as usize, self.batch(), draw, measure).map(|_| ())
@@ -93,10 +91,10 @@ impl Model<'_> {
         let (numbers, mut all) = (self.numbers(), Vec::new());
         let compute = |part: Range<usize>| {
             let fields = fields[part.start * numbers..part.end * numbers].to_vec();
-            bound.log_prob(bound.field(fields)).try_into_data()
+            to_host(bound.log_prob(bound.field(fields)))
         };
-        let keep = |log_q: TensorData| {
-            all.extend(log_q.iter::<f64>());
+        let keep = |log_q: Vec<f64>| {
+            all.extend(log_q);
             Ok(())
         };
         self.device.in_parts(fields.len() / numbers, self.batch(), compute, keep)?;
@@ -105,7 +103,7 @@ impl Model<'_> {
 
     /// Configurations that suit the device at once.
     fn batch(&self) -> usize {
-        self.device.sample_batch(self.flow.activations_per_sample())
+        self.device.sample_batch(self.flow.working_per_sample())
     }
 
     fn measured(&self, fields: Vec<f64>, log_q: Vec<f64>) -> Batch {

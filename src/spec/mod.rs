@@ -109,9 +109,11 @@ impl Spec {
         toml::to_string(self).expect("a specification has only TOML types")
     }
 
-    /// Digest of the resolved specification.
+    /// Digest of the resolved specification, but for the micro-batch, which is a matter of memory.
     pub fn digest(&self) -> String {
-        blake3::hash(self.to_toml().as_bytes()).to_hex().to_string()
+        let mut spec = self.clone();
+        spec.train.batch.micro_batch = None;
+        blake3::hash(spec.to_toml().as_bytes()).to_hex().to_string()
     }
 
     /// The keys in which two specifications differ, with both values.

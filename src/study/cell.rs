@@ -152,7 +152,12 @@ impl CellRun<'_> {
             return Ok((state, reason));
         }
         let mut recorder = Recorder::new(self, experiment, tables, last);
-        let reason = trainer.run(&mut state, &mut recorder)?.to_string();
+        let outcome = trainer.run(&mut state, &mut recorder);
+        if let Err(Error::Device { .. }) = &outcome {
+            // The state is on the host, and whole.
+            recorder.save(&state, None)?;
+        }
+        let reason = outcome?.to_string();
         recorder.save(&state, Some(reason.clone()))?;
         Ok((state, reason))
     }

@@ -1,8 +1,8 @@
 //! Estimators of the gradients of the Kullback-Leibler divergences.
 
+use crate::device::{Failure, to_host};
 use crate::flow::BoundFlow;
 use crate::theory::Action;
-use burn::backend::ExecutionError;
 
 /// Log weights of a batch and the gradient of its loss.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,11 +43,11 @@ pub fn reverse_kl(
     action: &dyn Action,
     z: Vec<f32>,
     batch_size: usize,
-) -> Result<LossAndGradient, ExecutionError> {
+) -> Result<LossAndGradient, Failure> {
     let (phi, log_q) = flow.sample_and_log_prob(flow.field(z));
     let loss = log_q + action.action(phi);
     let gradients = (loss.clone().sum() / batch_size as f64).backward();
-    let losses: Vec<f64> = loss.try_into_data()?.iter::<f64>().collect();
+    let losses = to_host(loss)?;
     let log_weights = losses.iter().map(|loss| -loss).collect();
     Ok(LossAndGradient { losses, log_weights, gradient: flow.gradient(&gradients)? })
 }
@@ -66,10 +66,10 @@ pub fn forward_kl(
     fields: Vec<f32>,
     actions: &[f64],
     batch_size: usize,
-) -> Result<LossAndGradient, ExecutionError> {
+) -> Result<LossAndGradient, Failure> {
     let log_q = flow.log_prob(flow.field(fields));
     let gradients = (-log_q.clone().sum() / batch_size as f64).backward();
-    let losses: Vec<f64> = log_q.try_into_data()?.iter::<f64>().map(|log_q| -log_q).collect();
+    let losses: Vec<f64> = to_host(log_q)?.into_iter().map(|log_q| -log_q).collect();
     let log_weights = actions.iter().zip(&losses).map(|(action, minus_log_q)| minus_log_q - action).collect();
     Ok(LossAndGradient { losses, log_weights, gradient: flow.gradient(&gradients)? })
 }

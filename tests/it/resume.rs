@@ -149,3 +149,39 @@ fn a_checkpoint_of_another_run_is_refused() {
     assert_eq!(finished.code, Some(1));
     assert!(finished.stderr.contains("was written for another specification"), "{}", finished.stderr);
 }
+
+/// Chains saved by another model would be continued with proposals that do not belong to them.
+#[test]
+fn chains_of_another_run_are_refused() {
+    let sandbox = Sandbox::new();
+    let spec = TINY.replace("steps = 1000", "steps = 30");
+    sandbox.write("tiny.toml", &format!("{spec}\n[sample.independence]\nproposals = 500\n"));
+    let two = ["run", "tiny.toml", "--out", "two", "--seed", "4"];
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "one"]).succeeds();
+    sandbox.flowqcd(&two).succeeds();
+    let name = "checkpoints/independence.safetensors";
+    std::fs::copy(sandbox.path(&format!("one/{name}")), sandbox.path(&format!("two/{name}"))).unwrap();
+    std::fs::remove_file(sandbox.path("two/manifest.json")).unwrap();
+    let finished = sandbox.flowqcd(&two);
+    assert_eq!(finished.code, Some(1));
+    assert!(finished.stderr.contains("another model, seed or specification wrote it"), "{}", finished.stderr);
+    std::fs::remove_file(sandbox.path(&format!("two/{name}"))).unwrap();
+    sandbox.flowqcd(&two).succeeds();
+}
+
+/// A machine with less memory may finish what another began; anything else about a run stays as it is.
+#[test]
+fn a_run_goes_on_with_another_micro_batch_and_nothing_else_changed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 30"));
+    let arguments = ["run", "tiny.toml", "--out", "one"];
+    sandbox.flowqcd(&arguments).succeeds();
+    std::fs::remove_file(sandbox.path("one/manifest.json")).unwrap();
+    let smaller = [&arguments[..], &["--set", "train.batch.micro_batch=7"]].concat();
+    let finished = sandbox.flowqcd(&smaller).succeeds();
+    assert!(finished.stderr.contains("continuing after step 30"), "{}", finished.stderr);
+    assert!(sandbox.read("one/spec.toml").contains("micro_batch = 7"));
+    let refused = sandbox.flowqcd(&[&arguments[..], &["--set", "train.batch.size=25"]].concat());
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("train.batch.size: 24 there, 25 now"), "{}", refused.stderr);
+}

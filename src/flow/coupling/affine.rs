@@ -61,6 +61,11 @@ impl Bijection for AffineCouplings {
         self.flow.layers().iter().map(|net| (net.hidden_width() + 3) * net.volume()).sum()
     }
 
+    fn working(&self) -> usize {
+        // One layer's, the log det, and the field as it came and as it goes.
+        self.flow.layers().iter().map(|net| (net.hidden_width() + 6) * net.volume()).max().unwrap_or(0)
+    }
+
     fn forward_and_log_det(&self, x: Tensor<4>, parameters: Tensor<1>) -> (Tensor<4>, Tensor<1>) {
         affine_flow(x, parameters, &self.flow, Direction::Forward)
     }

@@ -1,6 +1,6 @@
 //! What the GPU kernels look up: site lists, taps, and where each weight lies in the packed weights.
 
-use super::Buffer;
+use super::{Buffer, LANES};
 use crate::kernel::conv_stack::ConvStack;
 use crate::kernel::conv_stack::plan::{Convolution, SiteGroup};
 use burn_cubecl::CubeDevice;
@@ -13,6 +13,9 @@ const NOTHING: u32 = u32::MAX;
 
 /// In place of a site: the input is one, which makes the weight gradient that of the bias.
 pub const ONE: u32 = u32::MAX;
+
+/// Rows of units, one for each site, from which on a unit takes four sites: a data-centre card holds some two thousand rows at once.
+const ENOUGH_ROWS: usize = 3200;
 
 /// Accumulators of a unit in the weight gradient, at most.
 const GRADIENT_BLOCK: usize = 96;
@@ -83,7 +86,10 @@ pub struct WeightShape {
 impl WeightShape {
     fn new(inputs: usize, outputs: usize, taps: usize) -> Self {
         let outs = outputs.div_ceil(outputs.div_ceil(12));
-        let ins = (1..=inputs.min(8)).rev().find(|ins| inputs.is_multiple_of(*ins)).unwrap_or(1);
+        let ins = (1..=inputs.min(GRADIENT_BLOCK / outs))
+            .rev()
+            .find(|ins| inputs.is_multiple_of(*ins))
+            .unwrap_or(1);
         let fit = if ins == inputs { (GRADIENT_BLOCK / (ins * outs)).clamp(1, 8) } else { 1 };
         Self { inputs, outputs, taps: taps.div_ceil(taps.div_ceil(fit)), ins, outs }
     }
@@ -113,7 +119,7 @@ pub struct WeightGradient {
     pub entries: usize,
     /// Blocks of accumulators: entries × blocks of input channels × blocks of output channels.
     pub blocks: usize,
-    /// Place of the first block in the partial sums of a chunk of samples.
+    /// Place of the first block in the partial sums of a chunk.
     pub partial: usize,
 }
 
@@ -141,8 +147,10 @@ pub struct Plan {
     pub packed: usize,
     /// Per sum: where the list of its sources starts (one more at the end), then the sources in the partial sums.
     pub sources: Buffer,
-    /// Partial sums of a chunk of samples.
+    /// Partial sums of a chunk.
     pub partials: usize,
+    /// Sites that a weight gradient sums over, at most.
+    pub sites: usize,
     /// Number of parameters.
     pub parameters: usize,
     /// Per network: where the flags `site is read`, then `site is written`, are in the table.
@@ -172,8 +180,10 @@ impl Plans {
         batch: usize,
         networks: &[&ConvStack],
     ) -> Arc<Plan> {
-        // More sites per unit save loads of weights; small batches need more units instead.
-        let sites = if batch >= 1024 { 4 } else { 1 };
+        // More sites per unit save loads of weights; a small batch on a small lattice needs more units instead.
+        let lane_rows =
+            batch.div_ceil(LANES) * networks.iter().map(|network| network.volume()).max().unwrap_or(0);
+        let sites = if lane_rows >= ENOUGH_ROWS { 4 } else { 1 };
         let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, plan)) = plans.iter().find(|(key, _)| *key == (device.clone(), sites)) {
             return Arc::clone(plan);
@@ -192,6 +202,7 @@ struct Builder {
     known: HashMap<Vec<u32>, usize>,
     packing: Vec<u32>,
     partials: usize,
+    most_sites: usize,
     sources: Vec<Vec<u32>>,
 }
 
@@ -203,6 +214,7 @@ impl Builder {
             known: HashMap::new(),
             packing: Vec::new(),
             partials: 0,
+            most_sites: 0,
             sources: Vec::new(),
         }
     }
@@ -234,6 +246,7 @@ impl Builder {
             packed: self.packing.len(),
             sources: Buffer::table(client, &sources),
             partials: self.partials,
+            sites: self.most_sites,
             parameters,
             flags,
         }
@@ -327,6 +340,7 @@ impl Builder {
         let mut entries = Vec::new();
         for group in &c.forward {
             let sites = self.place(words(&group.sites));
+            self.most_sites = self.most_sites.max(group.sites.len());
             // The bias is one tap more, whose input is one.
             for first in (0..=group.taps.len()).step_by(shape.taps) {
                 let taps = first..first + shape.taps;

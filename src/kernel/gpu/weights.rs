@@ -7,7 +7,13 @@ use cubecl::client::Client;
 use cubecl::prelude::*;
 
 /// Chunks of the batch that are summed apart, at most.
-const CHUNKS: usize = 32;
+const BATCH_CHUNKS: usize = 32;
+
+/// Chunks of the batch and of the sites together, at most.
+const CHUNKS: usize = 128;
+
+/// Sites and lane blocks that a unit sums, at least: fewer do not pay for the sum over lanes.
+const SUMMED: usize = 8;
 
 #[cube(launch_unchecked)]
 fn pack(parameters: &[f32], packing: &[u32], packed: &mut [f32]) {
@@ -30,7 +36,7 @@ pub fn packed(client: &Client, plan: &Plan, parameters: &Buffer) -> Buffer {
     packed
 }
 
-/// Partial sums `Σ x · g` of one chunk of the batch: every row of a workgroup has its own block of weights.
+/// Partial sums `Σ x · g` of one chunk, some samples and some sites: every row of a workgroup has its own block of weights.
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments)]
 fn weight_gradient(
@@ -44,6 +50,7 @@ fn weight_gradient(
     stride: u32,
     batch: u32,
     steps: u32,
+    parts: u32,
     #[comptime] shape: WeightShape,
 ) {
     let (taps, ins, outs) = comptime!((shape.taps, shape.ins, shape.outs));
@@ -51,6 +58,7 @@ fn weight_gradient(
     let lane = UNIT_POS_X as usize;
     let batch = batch as usize;
     let chunk = CUBE_POS_X as usize;
+    let (samples, part, parts) = (chunk / parts as usize, chunk % parts as usize, parts as usize);
     // Rows beyond the last block repeat it, so that all units meet at the barriers.
     let row = ABSOLUTE_POS_Y as usize;
     let last = blocks as usize - 1;
@@ -65,9 +73,9 @@ fn weight_gradient(
     let mut sums = Array::<f32>::new(block_size);
     let mut g = Array::<f32>::new(outs);
     for step in 0..steps as usize {
-        let sample = (chunk * steps as usize + step) * LANES + lane;
+        let sample = (samples * steps as usize + step) * LANES + lane;
         if sample < batch {
-            for i in 0..count {
+            for i in part * count / parts..(part + 1) * count / parts {
                 let to = table[sites + i] as usize * shape.outputs + out_block * outs;
                 #[unroll]
                 for o in 0..outs {
@@ -151,6 +159,9 @@ pub struct Partials {
     buffer: Buffer,
     /// Lane blocks of the batch that a chunk sums one after the other.
     steps: usize,
+    /// Parts of the sites.
+    parts: usize,
+    /// Chunks of the batch, times parts of the sites.
     chunks: usize,
 }
 
@@ -158,9 +169,11 @@ impl Partials {
     /// Room for a batch; every network's [`Self::add`] fills its part.
     pub fn new(client: &Client, plan: &Plan, batch: usize) -> Self {
         let lane_blocks = batch.div_ceil(LANES);
-        let steps = lane_blocks.div_ceil(CHUNKS);
-        let chunks = lane_blocks.div_ceil(steps);
-        Self { buffer: Buffer::empty(client, chunks * plan.partials), steps, chunks }
+        let steps = lane_blocks.div_ceil(BATCH_CHUNKS);
+        let batch_chunks = lane_blocks.div_ceil(steps);
+        let parts = (steps * plan.sites / SUMMED).clamp(1, plan.sites.max(1)).min(CHUNKS / batch_chunks);
+        let chunks = batch_chunks * parts;
+        Self { buffer: Buffer::empty(client, chunks * plan.partials), steps, parts, chunks }
     }
 
     /// Fills in the gradient by the weights and the bias of one convolution.
@@ -193,6 +206,7 @@ impl Partials {
                 plan.partials as u32,
                 batch as u32,
                 self.steps as u32,
+                self.parts as u32,
                 weights.shape,
             );
         }
