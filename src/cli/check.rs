@@ -39,6 +39,8 @@ struct CellReport {
     flops_per_sample: f64,
     flops_per_training_sample: f64,
     memory_bytes: f64,
+    /// Weights and measurements that are held until all are drawn.
+    direct_bytes: f64,
     samples_per_s: f64,
     train_samples: Option<u64>,
     train_flops: Option<f64>,
@@ -88,6 +90,7 @@ fn cell_report(cell: &Cell, device: &ComputeDevice) -> Result<CellReport> {
         flops_per_sample: flops,
         flops_per_training_sample: 3.0 * flops,
         memory_bytes: memory(spec, &flow, device),
+        direct_bytes: direct_memory(spec, action.observables().width()),
         samples_per_s,
         train_samples,
         train_flops: train_samples.map(|samples| 3.0 * flops * samples as f64),
@@ -127,6 +130,12 @@ fn memory(spec: &Spec, flow: &Flow, device: &ComputeDevice) -> f64 {
     4.0 * (activations + 6.0 * flow.layout().len() as f64)
 }
 
+/// Bytes of the weights and measurements of direct sampling, or of the evaluation.
+fn direct_memory(spec: &Spec, width: usize) -> f64 {
+    let configurations = spec.sample.direct.as_ref().map_or(0, |direct| direct.configurations);
+    8.0 * (width + 1) as f64 * configurations.max(spec.evaluate.samples) as f64
+}
+
 fn text(report: &Report) -> String {
     let row = |name: &str, value: String| (name.to_owned(), value);
     let mut rows = vec![row("cells", report.cells.to_string())];
@@ -158,6 +167,7 @@ fn cell_rows(cell: &CellReport, report: &Report) -> Vec<(String, String)> {
         row("FLOPs per sample", format!("{:.4e}", cell.flops_per_sample)),
         row("FLOPs per training sample", format!("{:.4e}", cell.flops_per_training_sample)),
         row("memory (about)", format!("{:.0} MB", cell.memory_bytes / 1e6)),
+        row("memory, sampling (about)", format!("{:.0} MB", cell.direct_bytes / 1e6)),
         row("speed (measured now)", speed),
     ];
     if let (Some(samples), Some(flops)) = (cell.train_samples, cell.train_flops) {

@@ -146,11 +146,13 @@ impl BoundFlow<'_> {
         bijections: impl Iterator<Item = (&'b Box<dyn Bijection>, &'b Tensor<1>)>,
         apply: impl Fn(&dyn Bijection, Tensor<4>, Tensor<1>) -> (Tensor<4>, Tensor<1>),
     ) -> (Tensor<4>, Tensor<1>) {
-        let log_det = Tensor::<1>::zeros([x.dims()[0]], (&self.device, self.dtype));
-        bijections.fold((x, log_det), |(x, total), (bijection, parameters)| {
-            let (x, log_det) = apply(&**bijection, x, parameters.clone());
-            (x, total + log_det)
-        })
+        let (batch, mut total) = (x.dims()[0], None);
+        let y = bijections.fold(x, |x, (bijection, parameters)| {
+            let (y, log_det) = apply(&**bijection, x, parameters.clone());
+            total = Some(total.take().map_or(log_det.clone(), |total: Tensor<1>| total + log_det));
+            y
+        });
+        (y, total.unwrap_or_else(|| Tensor::zeros([batch], (&self.device, self.dtype))))
     }
 
     /// `φ = f(z)` and `log q(φ)`.

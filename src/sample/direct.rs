@@ -27,13 +27,16 @@ impl Draws {
     }
 }
 
-/// Draws the items `0..count` of a stream and measures them; memory holds one batch of fields.
+/// Draws the items `0..count` of a stream and measures them; memory holds one batch of fields, and of every configuration its weight
+/// and its measurements.
 ///
 /// # Errors
 /// What `watch` returns, which is called after every batch, or [`crate::error::Error::Device`].
 pub fn draw(model: &Model<'_>, stream: &Stream, count: u64, watch: Watch<'_>) -> Result<Draws> {
     let start = Instant::now();
-    let (mut log_weights, mut rows) = (Vec::new(), Vec::new());
+    // Room for all at once: growing would need twice as much.
+    let mut log_weights = Vec::with_capacity(count as usize);
+    let mut rows = Vec::with_capacity(count as usize * model.width());
     model.draw(&model.bind(), stream, 0, count, &mut |batch| {
         log_weights.extend((0..batch.log_q.len()).map(|i| batch.log_weight(i)));
         rows.extend(batch.rows);
