@@ -5,6 +5,9 @@ use std::io::Write;
 use std::path::Path;
 use tempfile::NamedTempFile;
 
+/// How temporary names begin.
+const TEMPORARY: &str = ".tmp-";
+
 /// Writes a whole file under a temporary name in the same folder, flushes it to the disk and renames it.
 ///
 /// # Errors
@@ -25,7 +28,21 @@ pub fn temporary(path: &Path) -> Result<NamedTempFile> {
     // Temporary files are private by default; these become the user's results.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.prefix(".tmp-").tempfile_in(folder).map_err(Error::io(path, "write"))
+    builder.prefix(TEMPORARY).tempfile_in(folder).map_err(Error::io(path, "write"))
+}
+
+/// Removes temporary files that a killed process left in a folder which nobody else writes to.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn remove_leftovers(folder: &Path) -> Result<()> {
+    let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "read"))?;
+    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+    let leftovers = names.filter(|name| name.to_string_lossy().starts_with(TEMPORARY));
+    for path in leftovers.map(|name| folder.join(name)) {
+        std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
+    }
+    Ok(())
 }
 
 /// Flushes a temporary file to the disk and renames it.

@@ -38,22 +38,9 @@ impl Arrays {
         let json = self.header.to_string();
         let metadata =
             HashMap::from([("blake3".to_owned(), self.digest(&json)), ("flowqcd".to_owned(), json)]);
-        let view = |values: &[f64]| {
-            let bytes: Vec<u8> = bytemuck::cast_slice(values).to_vec();
-            (vec![values.len()], bytes)
-        };
-        let data: Vec<(&String, Vec<usize>, Vec<u8>)> = self
-            .arrays
-            .iter()
-            .map(|(name, values)| {
-                let (shape, bytes) = view(values);
-                (name, shape, bytes)
-            })
-            .collect();
-        let views = data.iter().map(|(name, shape, bytes)| {
-            let view =
-                TensorView::new(Dtype::F64, shape.clone(), bytes).expect("data has the size of its shape");
-            ((*name).clone(), view)
+        let views = self.arrays.iter().map(|(name, values)| {
+            let view = TensorView::new(Dtype::F64, vec![values.len()], bytemuck::cast_slice(values));
+            (name, view.expect("data has the size of its shape"))
         });
         let bytes = safetensors::serialize(views, Some(metadata)).expect("names are distinct");
         write_atomically(path, &bytes)

@@ -22,6 +22,7 @@ pub use trained::{Draw, Drawn, Trained};
 
 use crate::device::{self, ComputeDevice};
 use crate::error::{Error, Result};
+use crate::files::remove_leftovers;
 use crate::spec::{Cell, Spec};
 use cell::CellRun;
 use recorder::Tables;
@@ -67,8 +68,8 @@ impl Run<'_> {
             threads: device::threads(),
             seed: self.spec.seed,
             started: [before.started, vec![now()]].concat(),
-            // A longer chain than before is drawn on; everything else of a cell is made again.
             stop_reason: before.stop_reason.filter(|_| same),
+            // A longer chain than before is drawn on; everything else of a cell is made again.
             cells: if same { before.cells } else { Vec::new() },
             finished: None,
         };
@@ -96,6 +97,7 @@ impl Run<'_> {
         };
         let folder = of_cell(self.dir.checkpoints());
         std::fs::create_dir_all(&folder).map_err(Error::io(&folder, "create the folder"))?;
+        remove_leftovers(&folder)?;
         let bytes = last.map(|record| record.table_bytes.clone()).unwrap_or_default();
         let mut tables = Tables::new(self.dir, cell, bytes);
         let run = CellRun { run: self, cell, folder, ensembles: of_cell(self.dir.ensembles()) };

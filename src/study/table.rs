@@ -12,8 +12,18 @@ pub struct Table<R> {
     path: PathBuf,
     writer: csv::Writer<File>,
     leading: Leading,
-    has_header: bool,
+    header: Header,
     row: PhantomData<R>,
+}
+
+/// The first line of a file.
+enum Header {
+    /// It is still to be written.
+    Missing,
+    /// It was there, and is compared with the first row that comes.
+    Found(Vec<String>),
+    /// It is that of the rows.
+    Fits,
 }
 
 /// Names and values of the leading columns.
@@ -26,7 +36,7 @@ impl<R: Serialize> Table<R> {
     /// [`Error::Io`].
     pub fn create(path: &Path, leading: Leading) -> Result<Self> {
         let file = File::create(path).map_err(Error::io(path, "create"))?;
-        Ok(Self::from_file(path, file, leading, false))
+        Ok(Self::from_file(path, file, leading, Header::Missing))
     }
 
     /// The file as it was when it had `bytes` bytes; rows after that are dropped.
@@ -52,24 +62,33 @@ impl<R: Serialize> Table<R> {
                 hint: "restore the file, or start over with --fresh".into(),
             });
         }
-        Ok(Self::from_file(path, file, leading, true))
+        let mut reader =
+            csv::Reader::from_path(path).map_err(|error| Error::io(path, "read")(error.into()))?;
+        let names = reader.headers().map_err(|error| Error::io(path, "read")(error.into()))?;
+        let found = names.iter().map(str::to_owned).collect();
+        Ok(Self::from_file(path, file, leading, Header::Found(found)))
     }
 
-    fn from_file(path: &Path, file: File, leading: Leading, has_header: bool) -> Self {
+    fn from_file(path: &Path, file: File, leading: Leading, header: Header) -> Self {
         let writer = csv::WriterBuilder::new().has_headers(false).flexible(false).from_writer(file);
-        Self { path: path.to_owned(), writer, leading, has_header, row: PhantomData }
+        Self { path: path.to_owned(), writer, leading, header, row: PhantomData }
     }
 
     /// Appends a row and flushes it.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::Io`], or [`Error::BadFile`] if the file has other columns.
     pub fn append(&mut self, row: &R) -> Result<()> {
-        if !self.has_header {
+        if !matches!(self.header, Header::Fits) {
             let names = self.leading.iter().map(|(name, _)| name.clone());
             let header: Vec<String> = names.chain(columns(row)).collect();
-            self.writer.write_record(header).map_err(|error| self.failed(error.into()))?;
-            self.has_header = true;
+            match std::mem::replace(&mut self.header, Header::Fits) {
+                Header::Found(found) if found != header => return Err(self.other_columns(found)),
+                Header::Missing => {
+                    self.writer.write_record(header).map_err(|error| self.failed(error.into()))?;
+                }
+                Header::Found(_) | Header::Fits => {}
+            }
         }
         let values: Vec<&String> = self.leading.iter().map(|(_, value)| value).collect();
         self.writer.serialize((values, row)).map_err(|error| self.failed(error.into()))?;
@@ -85,6 +104,15 @@ impl<R: Serialize> Table<R> {
         let file = self.writer.get_ref();
         let length = file.sync_data().and_then(|()| file.metadata()).map(|metadata| metadata.len());
         length.map_err(Error::io(&self.path, "write to"))
+    }
+
+    fn other_columns(&mut self, found: Vec<String>) -> Error {
+        self.header = Header::Found(found);
+        Error::BadFile {
+            path: self.path.clone(),
+            rule: "has other columns than this version of flowqcd writes".into(),
+            hint: "continue with the version that manifest.json names, or start over with --fresh".into(),
+        }
     }
 
     fn failed(&self, source: std::io::Error) -> Error {
@@ -125,5 +153,7 @@ mod tests {
         drop(table);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "cell,a,b\n3,1,\n3,2,0.1\n");
         assert!(matches!(Table::<Row>::resume(&path, 1000, leading()), Err(Error::BadFile { .. })));
+        let mut other = Table::resume(&path, bytes, vec![("run".to_owned(), "3".to_owned())]).unwrap();
+        assert!(matches!(other.append(&row(2)), Err(Error::BadFile { .. })));
     }
 }

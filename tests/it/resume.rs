@@ -177,9 +177,12 @@ fn a_run_goes_on_with_another_micro_batch_and_nothing_else_changed() {
     let arguments = ["run", "tiny.toml", "--out", "one"];
     sandbox.flowqcd(&arguments).succeeds();
     std::fs::remove_file(sandbox.path("one/manifest.json")).unwrap();
+    // As a process that is killed while it saves leaves it.
+    let leftover = sandbox.write("one/checkpoints/.tmp-abc", "half a checkpoint");
     let smaller = [&arguments[..], &["--set", "train.batch.micro_batch=7"]].concat();
     let finished = sandbox.flowqcd(&smaller).succeeds();
     assert!(finished.stderr.contains("continuing after step 30"), "{}", finished.stderr);
+    assert!(!leftover.exists());
     assert!(sandbox.read("one/spec.toml").contains("micro_batch = 7"));
     let refused = sandbox.flowqcd(&[&arguments[..], &["--set", "train.batch.size=25"]].concat());
     assert_eq!(refused.code, Some(2));
