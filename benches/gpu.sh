@@ -22,8 +22,11 @@ check)
 steps)
     # One process for each network: pipelines are compiled once.
     for net in fig1 gauge; do
-        timeout 280 "$3" "$net" --seconds 1 --all --device wgpu
+        timeout 250 "$3" "$net" --seconds 1 --all --device wgpu
     done
+    # Small batches wait for launches: more of them between two submissions?
+    echo "CUBECL_WGPU_MAX_TASKS=128"
+    CUBECL_WGPU_MAX_TASKS=128 timeout 30 "$3" fig1 L=10 B=128 --seconds 1 --all --device wgpu
     command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,memory.used,memory.total --format=csv
     ;;
 torch)

@@ -133,7 +133,7 @@ impl Cell {
             observables: None,
         };
         let sample = median_seconds(options.seconds, || {
-            direct::draw(&model, &stream, self.batch as u64, &|_| Ok(()))
+            direct::draw(&model, &stream, self.batch as u64, None, &|_| Ok(()))
                 .expect("nothing interrupts a benchmark");
         });
         let speed = |seconds: f64, flops: f64| speed(self.batch, seconds, flops, peak);

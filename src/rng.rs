@@ -29,6 +29,11 @@ impl Seed {
 }
 
 impl Stream {
+    /// What distinguishes it from all other streams.
+    pub fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
     /// The generator of item `index`.
     pub fn item(&self, index: u64) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::from_seed(self.key);

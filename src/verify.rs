@@ -138,7 +138,7 @@ fn both(spec: &Spec, action: &dyn Action, device: &ComputeDevice) -> Result<Both
         device,
         observables: Some(&*observables),
     };
-    let draws = direct::draw(&model, &seed.stream("verify/draws"), 65_536, &|_| Ok(()))?;
+    let draws = direct::draw(&model, &seed.stream("verify/draws"), 65_536, None, &|_| Ok(()))?;
     let spec = spec.sample.hmc.as_ref().expect("the specification has it");
     let chains = Hmc::new(action, spec, seed, "sample/hmc").run(&*observables, None, &|_| Ok(()))?;
     Ok(Both { flow: draws, hmc: chains.series, exp_minus_delta_h: chains.exp_minus_delta_h })

@@ -2,6 +2,7 @@
 
 mod arrays;
 pub mod direct;
+mod draw_store;
 mod draws;
 pub mod hmc;
 pub mod independence;
@@ -11,6 +12,7 @@ mod spool;
 
 use crate::error::Result;
 pub use direct::Draws;
+pub use draw_store::DrawStore;
 pub use draws::{Batch, Model};
 pub use hmc::{ChainStore, Hmc, HmcChains};
 pub use independence::{Independence, IndependenceChains};

@@ -59,8 +59,8 @@ impl Spool {
             true => Ok(()),
             false => Err(Error::BadFile {
                 path: self.path.clone(),
-                rule: "does not hold the configurations that the saved chains left there".into(),
-                hint: "remove it together with the state of the chains: they are run again".into(),
+                rule: "does not hold what the saved state left there".into(),
+                hint: "remove it together with the state beside it: what it holds is drawn again".into(),
             }),
         }
     }

@@ -125,7 +125,7 @@ impl CellRun<'_> {
         let (state, stop_reason) = self.train(&experiment, tables)?;
         let sampled = self.sample(&experiment, &state)?;
         let summary = self.write(&experiment, &state, stop_reason, &sampled, tables)?;
-        self.forget_chains()?;
+        self.forget_stores()?;
         Ok(summary)
     }
 

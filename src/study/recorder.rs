@@ -155,7 +155,7 @@ impl<'a, 'd> Recorder<'a, 'd> {
         let stream = Seed(spec.seed).stream(&format!("evaluate/{}", state.step));
         let model = self.experiment.model(&state.parameters, self.cell.run.device, None);
         // An interruption waits for the end of an evaluation, so that every row is complete.
-        let draws = direct::draw(&model, &stream, spec.evaluate.samples as u64, &|_| Ok(()))?;
+        let draws = direct::draw(&model, &stream, spec.evaluate.samples as u64, None, &|_| Ok(()))?;
         let on_target = self.experiment.judge(&model)?;
         let action = &*self.experiment.action;
         self.tables.append(&ess_row("train_eval", state, &draws.log_weights, on_target, action)?)

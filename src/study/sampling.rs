@@ -5,7 +5,10 @@ use super::estimates::check_finite;
 use super::experiment::{Experiment, OnTarget};
 use crate::ensemble::{EnsembleWriter, Provenance};
 use crate::error::{Error, Result};
-use crate::sample::{ChainStore, Draws, Hmc, HmcChains, Independence, IndependenceChains, Model, direct};
+use crate::rng::Stream;
+use crate::sample::{
+    ChainStore, DrawStore, Draws, Hmc, HmcChains, Independence, IndependenceChains, Model, direct,
+};
 use crate::spec::HmcSpec;
 use crate::train::TrainState;
 use rayon::prelude::*;
@@ -13,6 +16,9 @@ use std::time::Instant;
 
 /// Configurations of Hybrid Monte Carlo that are sent back through the flow, about, where none are asked for.
 const TARGET_SAMPLES: u64 = 16_384;
+
+/// The name of the files that draws are kept in.
+const DIRECT_STORE: &str = "direct";
 
 /// The name of the files that running chains of Hybrid Monte Carlo are kept in.
 const HMC_STORE: &str = "hmc";
@@ -35,18 +41,23 @@ impl CellRun<'_> {
         let (spec, progress) = (self.spec(), self.run.progress);
         let observables = experiment.action.observables();
         let model = experiment.model(&state.parameters, self.run.device, Some(&*observables));
-        let draw = |stream: &str, count: usize| {
+        let draw = |stream: &Stream, count: usize, store: Option<&mut DrawStore<'_>>| {
             let watch = self.watch(state, count as u64, "configurations");
-            let draws = direct::draw(&model, &self.seed().stream(stream), count as u64, &watch)?;
+            let draws = direct::draw(&model, stream, count as u64, store, &watch)?;
             check_finite(state, &draws.log_weights).map(|()| draws)
         };
         progress.begin(&format!("evaluating on {} fresh configurations", spec.evaluate.samples));
-        let evaluation = draw("evaluate/final", spec.evaluate.samples)?;
+        let evaluation = draw(&self.seed().stream("evaluate/final"), spec.evaluate.samples, None)?;
         let mut on_target = experiment.judge(&model)?;
         let mut direct = None;
         if let Some(asked) = &spec.sample.direct {
             progress.begin(&format!("sampling {} configurations", asked.configurations));
-            direct = Some(draw("sample/direct", asked.configurations)?);
+            let (stream, mut is_due) = (self.seed().stream("sample/direct"), self.save_clock());
+            let mut store = DrawStore::open(&self.folder, DIRECT_STORE, &model, &stream, &mut is_due)?;
+            if store.count() > 0 {
+                progress.note(&format!("continuing after {} configurations", store.count()));
+            }
+            direct = Some(draw(&stream, asked.configurations, Some(&mut store))?);
         }
         let mut hmc = None;
         if let Some(asked) = &spec.sample.hmc {
@@ -112,11 +123,12 @@ impl CellRun<'_> {
         Ok((chains, OnTarget::new(&all_log_q, &all_actions)))
     }
 
-    /// Removes what only running chains of Hybrid Monte Carlo need.
+    /// Removes what only running direct sampling and Hybrid Monte Carlo need.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn forget_chains(&self) -> Result<()> {
+    pub fn forget_stores(&self) -> Result<()> {
+        DrawStore::remove(&self.folder, DIRECT_STORE)?;
         ChainStore::remove(&self.folder, HMC_STORE)
     }
 

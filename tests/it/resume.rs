@@ -188,3 +188,31 @@ fn a_run_goes_on_with_another_micro_batch_and_nothing_else_changed() {
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.contains("train.batch.size: 24 there, 25 now"), "{}", refused.stderr);
 }
+
+/// Draws are kept while they are made, and end as if nothing had happened.
+#[test]
+fn direct_sampling_goes_on_where_it_was_killed() {
+    let sandbox = Sandbox::new();
+    let spec = TINY.replace("steps = 1000", "steps = 30").replace("1500", "400000");
+    sandbox.write("tiny.toml", &spec);
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "whole"]).succeeds();
+    let draws = sandbox.path("killed/checkpoints/direct.safetensors");
+    let mut continued = 0;
+    for _ in 0..3 {
+        let mut child = sandbox.start(&["run", "tiny.toml", "--out", "killed"]);
+        let before = std::fs::metadata(&draws).and_then(|file| file.modified()).ok();
+        let is_saved = || std::fs::metadata(&draws).and_then(|file| file.modified()).ok() != before;
+        while !is_saved() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        let ended = Finished::new(child.wait_with_output().unwrap());
+        continued += usize::from(ended.stderr.contains("configurations\ncontinuing after"));
+    }
+    assert!(continued > 0, "draws were never continued");
+    let finished = sandbox.flowqcd(&["run", "tiny.toml", "--out", "killed"]).succeeds();
+    assert!(!draws.exists(), "{}", finished.stderr);
+    for name in ["observables.csv", "ess.csv"] {
+        assert_eq!(sandbox.read(&format!("whole/{name}")), sandbox.read(&format!("killed/{name}")), "{name}");
+    }
+}
