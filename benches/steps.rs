@@ -131,6 +131,7 @@ impl Cell {
             action: &self.action,
             device,
             observables: None,
+            at_most: None,
         };
         let sample = median_seconds(options.seconds, || {
             direct::draw(&model, &stream, self.batch as u64, None, &|_| Ok(()))

@@ -31,15 +31,18 @@ pub fn temporary(path: &Path) -> Result<NamedTempFile> {
     builder.prefix(TEMPORARY).tempfile_in(folder).map_err(Error::io(path, "write"))
 }
 
-/// Removes temporary files that a killed process left in a folder which nobody else writes to.
+/// Removes temporary files that a killed process left in a folder which nobody else writes to, if there is such a folder.
 ///
 /// # Errors
 /// [`Error::Io`].
 pub fn remove_leftovers(folder: &Path) -> Result<()> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
     let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "read"))?;
     let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
     let leftovers = names.filter(|name| name.to_string_lossy().starts_with(TEMPORARY));
-    for path in leftovers.map(|name| folder.join(name)) {
+    for path in leftovers.map(|name| folder.join(name)).filter(|path| path.is_file()) {
         std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
     }
     Ok(())

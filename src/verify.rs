@@ -137,6 +137,7 @@ fn both(spec: &Spec, action: &dyn Action, device: &ComputeDevice) -> Result<Both
         action,
         device,
         observables: Some(&*observables),
+        at_most: None,
     };
     let draws = direct::draw(&model, &seed.stream("verify/draws"), 65_536, None, &|_| Ok(()))?;
     let spec = spec.sample.hmc.as_ref().expect("the specification has it");

@@ -130,10 +130,10 @@ fn memory(spec: &Spec, flow: &Flow, device: &ComputeDevice) -> f64 {
     4.0 * (activations + 6.0 * flow.layout().len() as f64)
 }
 
-/// Bytes of the weights and measurements of direct sampling, or of the evaluation.
+/// Bytes of the weights and measurements of direct sampling and of the evaluation.
 fn direct_memory(spec: &Spec, width: usize) -> f64 {
     let configurations = spec.sample.direct.as_ref().map_or(0, |direct| direct.configurations);
-    8.0 * (width + 1) as f64 * configurations.max(spec.evaluate.samples) as f64
+    8.0 * (width + 1) as f64 * (configurations + spec.evaluate.samples) as f64
 }
 
 fn text(report: &Report) -> String {

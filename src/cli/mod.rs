@@ -43,7 +43,9 @@ fn shorten_device_panics() {
     let usual = std::panic::take_hook();
     let reported = AtomicBool::new(false);
     std::panic::set_hook(Box::new(move |info| {
-        let of_device = std::thread::current().name().is_some_and(|name| name.starts_with(DEVICE_THREAD));
+        let of_device = std::thread::current()
+            .name()
+            .is_some_and(|name| DEVICE_THREADS.iter().any(|prefix| name.starts_with(prefix)));
         match info.payload_as_str() {
             Some(_) if of_device && reported.swap(true, Ordering::Relaxed) => {}
             Some(reason) if of_device => eprintln!("the device reports: {reason}"),
@@ -53,7 +55,7 @@ fn shorten_device_panics() {
 }
 
 /// How the names of cubecl's device threads begin.
-const DEVICE_THREAD: &str = "DSD-";
+const DEVICE_THREADS: [&str; 2] = ["DSD-", "DSU-"];
 
 /// Prints to stdout; a reader that went away (`| head`) is no error.
 fn print(text: &str) -> Result<()> {

@@ -36,9 +36,9 @@ pub fn summary(summary: &Summary) -> String {
         rows.push(row("ESS, target samples", format!("{target:.4}")));
     }
     let several = summary.methods.len() > 1;
-    // The two-point function has many lines, and is in observables.csv.
-    let shown =
-        summary.observables.iter().filter(|o| o.primary || o.exact.is_some() || !o.observable.contains('_'));
+    // What depends on the time has many lines, and is in observables.csv.
+    let of_times = |name: &str| name.starts_with("two_point_") || name.starts_with("effective_mass_");
+    let shown = summary.observables.iter().filter(|o| !of_times(&o.observable));
     for found in shown {
         let exact = found.exact.map(|exact| format!("  (exact {exact:.8})")).unwrap_or_default();
         let tau =

@@ -125,9 +125,10 @@ impl ComputeDevice {
         (1 << power).clamp(GPU_SAMPLES[0], GPU_SAMPLES[1])
     }
 
-    /// Configurations to sample at once, so many numbers each while a pass goes on.
-    pub fn sample_batch(&self, numbers_per_sample: f64) -> usize {
-        if self.is_cpu() { CPU_SAMPLES } else { self.micro_batch(numbers_per_sample) }
+    /// Configurations to sample at once, so many numbers each while a pass goes on; on a GPU no more than that.
+    pub fn sample_batch(&self, numbers_per_sample: f64, at_most: Option<usize>) -> usize {
+        let suited = self.micro_batch(numbers_per_sample);
+        if self.is_cpu() { CPU_SAMPLES } else { at_most.map_or(suited, |most| most.min(suited)) }
     }
 
     /// Computes the items `0..count` in parts of at most `size` and hands every result to `each`, in order. A part that the
@@ -167,8 +168,8 @@ impl ComputeDevice {
             name: self.name.clone(),
             rule: format!("computing failed on {size} configurations at once: {reason}"),
             hint: format!(
-                "what was written stays: the same command continues, with less memory and --set \
-                 train.batch.micro_batch={}, or elsewhere with --device cpu",
+                "a run goes on from what was written, with less memory by the same command and --set \
+                 train.batch.micro_batch={}; --device cpu needs none of the device's",
                 (size / 2).max(1)
             ),
         }

@@ -48,7 +48,8 @@ pub fn draw(
     if let Some(store) = store.as_deref_mut() {
         before_s = store.wall_s;
         store.draws().read(&mut |kept| {
-            for draw in kept.chunks_exact(width + 1) {
+            let wanted = count as usize - log_weights.len();
+            for draw in kept.chunks_exact(width + 1).take(wanted) {
                 log_weights.push(draw[0]);
                 rows.extend(&draw[1..]);
             }

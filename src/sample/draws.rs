@@ -21,6 +21,8 @@ pub struct Model<'a> {
     pub device: &'a ComputeDevice,
     /// What is measured; nothing if left out.
     pub observables: Option<&'a dyn Observables>,
+    /// Configurations that a GPU takes at once, at most, where its memory is short.
+    pub at_most: Option<usize>,
 }
 
 /// Some configurations.
@@ -103,7 +105,7 @@ impl Model<'_> {
 
     /// Configurations that suit the device at once.
     fn batch(&self) -> usize {
-        self.device.sample_batch(self.flow.working_per_sample())
+        self.device.sample_batch(self.flow.working_per_sample(), self.at_most)
     }
 
     fn measured(&self, fields: Vec<f64>, log_q: Vec<f64>) -> Batch {

@@ -16,6 +16,9 @@ use std::time::Instant;
 /// Proposals whose weights are kept for the exact autocorrelation time.
 const KEPT: usize = 1 << 18;
 
+/// Proposals between two questions whether to save.
+const PART: u64 = 1 << 14;
+
 /// Bins of measurements of all chains together.
 const BINS: usize = 1 << 21;
 
@@ -114,7 +117,7 @@ impl<'a> Independence<'a> {
             let done = state.proposals();
             let until = self.next_trajectory(done).unwrap_or(total).min(total);
             // Parts are kept short, so that the state can be written between them.
-            let count = (until - done).min(KEPT as u64 / chains * chains);
+            let count = (until - done).min(PART);
             let clock = Instant::now();
             let asked = self.model.draw(&bound, &self.proposals, done, count, &mut |batch| {
                 self.judge(&mut state, &batch);

@@ -124,9 +124,7 @@ impl CellRun<'_> {
         self.run.progress.begin(&experiment.action.describe());
         let (state, stop_reason) = self.train(&experiment, tables)?;
         let sampled = self.sample(&experiment, &state)?;
-        let summary = self.write(&experiment, &state, stop_reason, &sampled, tables)?;
-        self.forget_stores()?;
-        Ok(summary)
+        self.write(&experiment, &state, stop_reason, &sampled, tables)
     }
 
     fn train(&self, experiment: &Experiment, tables: &mut Tables<'_>) -> Result<(TrainState, String)> {

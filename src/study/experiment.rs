@@ -21,6 +21,8 @@ pub struct Experiment {
     pub data: Option<TargetSamples>,
     /// What the model is judged on beside its own configurations.
     pub target: Option<TargetSamples>,
+    /// Configurations at once, where memory is short.
+    micro_batch: Option<usize>,
 }
 
 /// How a model does on configurations of the target.
@@ -49,7 +51,7 @@ impl Experiment {
     pub fn without_data(spec: &Spec) -> Self {
         let action = theory::build(&spec.theory);
         let flow = Flow::new(&spec.flow, action.lattice());
-        Self { action, flow, data: None, target: None }
+        Self { action, flow, data: None, target: None, micro_batch: spec.train.batch.micro_batch }
     }
 
     /// Everything, ensembles read.
@@ -90,7 +92,14 @@ impl Experiment {
         device: &'a ComputeDevice,
         observables: Option<&'a dyn Observables>,
     ) -> Model<'a> {
-        Model { flow: &self.flow, parameters, action: &*self.action, device, observables }
+        Model {
+            flow: &self.flow,
+            parameters,
+            action: &*self.action,
+            device,
+            observables,
+            at_most: self.micro_batch,
+        }
     }
 
     /// How a model does on the target's configurations, if there are some.

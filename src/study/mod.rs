@@ -26,6 +26,7 @@ use crate::files::remove_leftovers;
 use crate::spec::{Cell, Spec};
 use cell::CellRun;
 use recorder::Tables;
+use sampling::forget_stores;
 use std::path::PathBuf;
 
 /// One run with everything it needs.
@@ -74,11 +75,16 @@ impl Run<'_> {
             finished: None,
         };
         self.dir.write_manifest(&manifest)?;
+        // A process may have been killed after it had recorded a cell.
+        for cell in &cells[..manifest.cells.len().min(cells.len())] {
+            forget_stores(&of_cell(self.dir.checkpoints(), cell, cells.len()))?;
+        }
         for cell in &cells[manifest.cells.len().min(cells.len())..] {
             let record = self.cell(cell, cells.len(), manifest.cells.last())?;
             manifest.stop_reason = Some(record.summary.stop_reason.clone());
             manifest.cells.push(record);
             self.dir.write_manifest(&manifest)?;
+            forget_stores(&of_cell(self.dir.checkpoints(), cell, cells.len()))?;
         }
         manifest.finished = Some(now());
         self.dir.write_manifest(&manifest)?;
@@ -91,16 +97,13 @@ impl Run<'_> {
                 cell.values.iter().map(|(key, value)| format!("{key} = {value}")).collect();
             self.progress.note(&format!("cell {} of {count}: {}", cell.index + 1, values.join(", ")));
         }
-        let of_cell = |folder: PathBuf| match count {
-            1 => folder,
-            _ => folder.join(format!("cell-{:04}", cell.index)),
-        };
-        let folder = of_cell(self.dir.checkpoints());
+        let folder = of_cell(self.dir.checkpoints(), cell, count);
+        let ensembles = of_cell(self.dir.ensembles(), cell, count);
         std::fs::create_dir_all(&folder).map_err(Error::io(&folder, "create the folder"))?;
-        remove_leftovers(&folder)?;
+        [&folder, &ensembles].into_iter().try_for_each(|folder| remove_leftovers(folder))?;
         let bytes = last.map(|record| record.table_bytes.clone()).unwrap_or_default();
         let mut tables = Tables::new(self.dir, cell, bytes);
-        let run = CellRun { run: self, cell, folder, ensembles: of_cell(self.dir.ensembles()) };
+        let run = CellRun { run: self, cell, folder, ensembles };
         let summary = run.execute(&mut tables)?;
         Ok(CellRecord {
             cell: cell.index,
@@ -116,6 +119,14 @@ impl Run<'_> {
     fn go_on(&self, step: u64) -> Result<()> {
         let Some(signal) = self.interrupt.signal() else { return Ok(()) };
         Err(Error::Interrupted { signal, step, resume: self.resume_command.clone() })
+    }
+}
+
+/// The part of a folder that belongs to one of so many cells.
+fn of_cell(folder: PathBuf, cell: &Cell, count: usize) -> PathBuf {
+    match count {
+        1 => folder,
+        _ => folder.join(format!("cell-{:04}", cell.index)),
     }
 }
 

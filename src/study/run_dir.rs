@@ -79,7 +79,11 @@ impl RunDir {
         }
         let checkpoints = this.checkpoints();
         std::fs::create_dir_all(&checkpoints).map_err(Error::io(&checkpoints, "create the folder"))?;
-        write_atomically(&spec_file, spec.to_toml().as_bytes())?;
+        // What a finished run was made with stays, whatever micro-batch it is asked about with.
+        let manifest = this.manifest();
+        if manifest.finished.is_none() || manifest.spec_digest != spec.digest() {
+            write_atomically(&spec_file, spec.to_toml().as_bytes())?;
+        }
         Ok(this)
     }
 

@@ -12,6 +12,7 @@ use crate::sample::{
 use crate::spec::HmcSpec;
 use crate::train::TrainState;
 use rayon::prelude::*;
+use std::path::Path;
 use std::time::Instant;
 
 /// Configurations of Hybrid Monte Carlo that are sent back through the flow, about, where none are asked for.
@@ -30,6 +31,15 @@ pub struct Sampled {
     pub hmc: Option<HmcChains>,
     pub independence: Option<IndependenceChains>,
     pub on_target: Option<OnTarget>,
+}
+
+/// Removes from a cell's folder what only running direct sampling and Hybrid Monte Carlo need.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn forget_stores(folder: &Path) -> Result<()> {
+    DrawStore::remove(folder, DIRECT_STORE)?;
+    ChainStore::remove(folder, HMC_STORE)
 }
 
 impl CellRun<'_> {
@@ -121,15 +131,6 @@ impl CellRun<'_> {
             self.run.progress.note(&format!("{} configurations in {}", all_log_q.len(), path.display()));
         }
         Ok((chains, OnTarget::new(&all_log_q, &all_actions)))
-    }
-
-    /// Removes what only running direct sampling and Hybrid Monte Carlo need.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn forget_stores(&self) -> Result<()> {
-        DrawStore::remove(&self.folder, DIRECT_STORE)?;
-        ChainStore::remove(&self.folder, HMC_STORE)
     }
 
     /// Shows how far sampling has come, and stops it when a signal has arrived.

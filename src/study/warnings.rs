@@ -89,7 +89,7 @@ pub struct Chains {
 /// Everything a reader has to know before trusting the figures.
 pub fn of(summary: &Summary, evidence: &Evidence) -> Vec<String> {
     let mut found: Vec<String> = evidence.weights.iter().filter_map(of_weights).collect();
-    found.extend(not_linear(summary));
+    found.extend(not_linear(summary, evidence));
     found.extend(mode_collapse(summary, evidence));
     for chains in &evidence.chains {
         found.extend(of_chains(summary, chains));
@@ -124,14 +124,16 @@ fn of_weights(weights: &Weights) -> Option<String> {
     }
 }
 
-fn not_linear(summary: &Summary) -> Option<String> {
+fn not_linear(summary: &Summary, evidence: &Evidence) -> Option<String> {
     let primary = summary.observables.iter().filter(|o| o.primary);
-    let excess = primary.filter_map(|o| Some((o, o.error_bootstrap? / o.error)));
+    let excess = primary.filter(|o| o.error > 0.0).filter_map(|o| Some((o, o.error_bootstrap? / o.error)));
     let (worst, factor) =
         excess.filter(|(_, factor)| *factor > NOT_LINEAR).max_by(|a, b| a.1.total_cmp(&b.1))?;
     Some(format!(
-        "{}: the error of {} is {factor:.1} times larger by bootstrap: too few weights carry the average; draw more",
-        worst.method, worst.observable
+        "{}: the error of {} is {factor:.1} times larger by bootstrap: too few weights carry the average; raise {}",
+        worst.method,
+        worst.observable,
+        evidence.weights.last().map_or("evaluate.samples", |weights| weights.key)
     ))
 }
 
@@ -165,17 +167,19 @@ fn of_chains(summary: &Summary, chains: &Chains) -> Vec<String> {
              some thermalization"
         ));
     }
-    let violation = chains.exp_minus_delta_h.filter(|(mean, error)| (mean - 1.0).abs() > VIOLATION * error);
+    // Where hardly anything is accepted, the mean rests on rare trajectories, and its error is none.
+    let settled = chains.exp_minus_delta_h.filter(|_| chains.acceptance >= LOW_HMC_ACCEPTANCE);
+    let violation = settled.filter(|(mean, error)| (mean - 1.0).abs() > VIOLATION * error);
     found.extend(violation.map(|(mean, error)| {
         format!("{method}: <e^-dH> = {mean:.4} +- {error:.4} is not 1: the chains are not in equilibrium")
     }));
     let of_method = summary.observables.iter().filter(|o| o.method == method);
     let slowest = of_method.filter_map(|o| Some((o, o.tau_int?))).max_by(|a, b| a.1.0.total_cmp(&b.1.0));
-    let Some((observable, (tau, tau_err))) = slowest else { return found };
+    let Some((observable, (tau, _))) = slowest else { return found };
     let name = &observable.observable;
     if (length as f64) < SHORT_CHAIN * tau {
         found.push(format!(
-            "{method}: a chain of {length} steps is shorter than {SHORT_CHAIN} autocorrelation times of {name} ({tau:.0} \
+            "{method}: a chain of {length} steps is shorter than {SHORT_CHAIN} autocorrelation times of {name} ({tau:.1} \
              steps): its errors are unreliable"
         ));
     } else if chains.thermalization.is_none()
@@ -185,25 +189,32 @@ fn of_chains(summary: &Summary, chains: &Chains) -> Vec<String> {
         // A start of τ steps biases the mean by τ/length of its distance, the error is √(2τ/(chains · length)) of the spread.
         found.push(format!(
             "{method}: {} chains of {length} steps all start from the model, and what is left of that is as large as the \
-             statistical error ({name}: {tau:.0} steps); run fewer chains or more proposals",
+             statistical error ({name}: {tau:.1} steps); run fewer chains or more proposals",
             chains.chains
         ));
     }
     if let Some(steps) = chains.thermalization.filter(|steps| (*steps as f64) < THERMALIZED * tau) {
         found.push(format!(
             "{method}: {steps} steps of thermalisation are fewer than {THERMALIZED} autocorrelation times of {name} \
-             ({tau:.0} steps): the start may bias all means"
+             ({tau:.1} steps): the start may bias all means"
         ));
     }
-    let exact = observable.tau_int_exact;
-    let exact = exact.filter(|exact| *exact > HIDDEN_TAU * tau && exact - tau > 3.0 * tau_err);
-    found.extend(exact.map(|exact| {
-        format!(
-            "{method}: the weights of the proposals imply an autocorrelation time of {exact:.1} steps for {name}, the chain \
-             shows {tau:.1}: its errors may be too small; make more proposals"
-        )
-    }));
+    found.extend(hidden_tau(summary, method));
     found
+}
+
+/// The observable whose τ from the weights is the most beyond that of the chain.
+fn hidden_tau(summary: &Summary, method: &str) -> Option<String> {
+    let of_method = summary.observables.iter().filter(|o| o.method == method);
+    let both = of_method.filter_map(|o| Some((o, o.tau_int_exact?, o.tau_int?)));
+    let hidden =
+        both.filter(|(_, exact, (tau, error))| *exact > HIDDEN_TAU * tau && exact - tau > 3.0 * error);
+    let (observable, exact, (tau, _)) = hidden.max_by(|a, b| (a.1 / a.2.0).total_cmp(&(b.1 / b.2.0)))?;
+    Some(format!(
+        "{method}: the weights of the proposals imply an autocorrelation time of {exact:.1} steps for {}, the chain shows \
+         {tau:.1}: its errors may be too small; make more proposals",
+        observable.observable
+    ))
 }
 
 /// Threads that HMC, tiles of chains side by side, left without work make it look dearer than it is.
@@ -213,7 +224,7 @@ fn idle_threads(chains: &Chains, threads: usize) -> Option<String> {
     let used = chains.chains as f64 / room as f64;
     (chains.method == "hmc" && used < 0.75).then(|| {
         format!(
-            "hmc: {} chains keep {:.0}% of {threads} threads busy, so its costs are overstated; use a multiple of {}",
+            "hmc: {} chains keep {:.0}% of {threads} threads busy, so its costs are overstated by what is left; a multiple of {} uses all",
             chains.chains,
             100.0 * used,
             threads * CHAINS
@@ -278,6 +289,13 @@ mod tests {
             observables: vec![
                 observable("direct", None),
                 observable("independence", Some((2.0, 0.1))),
+                // Slower than what the weights tell of, and no plain mean.
+                ObservableSummary {
+                    observable: "binder".into(),
+                    primary: false,
+                    tau_int_exact: None,
+                    ..observable("independence", Some((2.5, 0.1)))
+                },
                 observable("hmc", Some((3.0, 0.1))),
             ],
             methods: Vec::new(),

@@ -13,7 +13,7 @@ const BATCH_CHUNKS: usize = 32;
 const CHUNKS: usize = 128;
 
 /// Partial sums of all chunks, at most, in words: a large network has work enough in each.
-const PARTIAL_WORDS: usize = 1 << 26;
+const PARTIAL_WORDS: usize = 1 << 24;
 
 /// Sites and lane blocks that a unit sums, at least: fewer do not pay for the sum over lanes.
 const SUMMED: usize = 8;
@@ -172,7 +172,7 @@ impl Partials {
     /// Room for a batch; every network's [`Self::add`] fills its part.
     pub fn new(client: &Client, plan: &Plan, batch: usize) -> Self {
         let lane_blocks = batch.div_ceil(LANES);
-        let most = (PARTIAL_WORDS / plan.partials).clamp(1, CHUNKS);
+        let most = (PARTIAL_WORDS / plan.partials.max(1)).clamp(1, CHUNKS);
         let steps = lane_blocks.div_ceil(BATCH_CHUNKS.min(most));
         let batch_chunks = lane_blocks.div_ceil(steps);
         let parts = (steps * plan.sites / SUMMED).clamp(1, plan.sites.max(1)).min(most / batch_chunks);
