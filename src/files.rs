@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 /// How temporary names begin.
@@ -42,10 +42,16 @@ pub fn remove_leftovers(folder: &Path) -> Result<()> {
     let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "read"))?;
     let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
     let leftovers = names.filter(|name| name.to_string_lossy().starts_with(TEMPORARY));
-    for path in leftovers.map(|name| folder.join(name)).filter(|path| path.is_file()) {
-        std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
-    }
-    Ok(())
+    remove_present(leftovers.map(|name| folder.join(name)))
+}
+
+/// Removes those of the files that there are, in this order.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn remove_present(files: impl IntoIterator<Item = PathBuf>) -> Result<()> {
+    let mut present = files.into_iter().filter(|path| path.is_file());
+    present.try_for_each(|path| std::fs::remove_file(&path).map_err(Error::io(&path, "remove")))
 }
 
 /// Flushes a temporary file to the disk and renames it.

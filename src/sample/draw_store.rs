@@ -4,6 +4,7 @@ use super::arrays::{Arrays, identity};
 use super::draws::Model;
 use super::spool::{Mark, Spool};
 use crate::error::{Error, Result};
+use crate::files::remove_present;
 use crate::rng::Stream;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -63,8 +64,7 @@ impl<'a> DrawStore<'a> {
     /// # Errors
     /// [`Error::Io`].
     pub fn remove(folder: &Path, name: &str) -> Result<()> {
-        let mut files = files(folder, name).into_iter().filter(|file| file.exists());
-        files.try_for_each(|file| std::fs::remove_file(&file).map_err(Error::io(&file, "remove")))
+        remove_present(files(folder, name))
     }
 
     /// Draws that are kept.

@@ -2,8 +2,7 @@
 
 use rustfft::{FftPlanner, num_complex::Complex};
 
-/// Lags up to this are summed one by one, longer ones come from one Fourier transform: a sum costs N operations, the transform of a
-/// million values as many as some hundred sums.
+/// Lags below this are summed one by one, N operations each; all others come from one Fourier transform of 2N log 2N.
 const SUMMED: usize = 256;
 
 /// Window parameter S of [`gamma_method`]: the ratio of the exponential to the integrated autocorrelation time that is

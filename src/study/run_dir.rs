@@ -1,7 +1,7 @@
 //! The folder of a run: its files, who may write to it, and what it already holds.
 
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::{remove_present, write_atomically};
 use crate::spec::Spec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -123,10 +123,7 @@ impl RunDir {
                 std::fs::remove_dir_all(&folder).map_err(Error::io(&folder, "remove"))?;
             }
         }
-        for path in FILES.iter().map(|name| self.file(name)).filter(|path| path.exists()) {
-            std::fs::remove_file(&path).map_err(Error::io(&path, "remove"))?;
-        }
-        Ok(())
+        remove_present(FILES.map(|name| self.file(name)))
     }
 
     /// The folder.

@@ -21,8 +21,7 @@ pub struct Quartic {
 }
 
 impl Quartic {
-    /// The action of every configuration: a fused kernel on a GPU, elsewhere the [`Self::reference`], which is a hundredth of a
-    /// training step on a CPU.
+    /// The action of every configuration: a fused kernel on a GPU, where launches count, elsewhere the [`Self::reference`].
     ///
     /// # Shapes
     /// `[batch, 1, T, X]` → `[batch]`

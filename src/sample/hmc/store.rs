@@ -3,6 +3,7 @@
 use super::chains::State;
 use super::{Hmc, Tally};
 use crate::error::{Error, Result};
+use crate::files::remove_present;
 use crate::kernel::quartic::CHAINS;
 use crate::sample::arrays::{Arrays, identity};
 use crate::sample::spool::{Mark, Spool};
@@ -53,8 +54,7 @@ impl<'a> ChainStore<'a> {
     /// # Errors
     /// [`Error::Io`].
     pub fn remove(folder: &Path, name: &str) -> Result<()> {
-        let mut files = files(folder, name).into_iter().filter(|file| file.exists());
-        files.try_for_each(|file| std::fs::remove_file(&file).map_err(Error::io(&file, "remove")))
+        remove_present(files(folder, name))
     }
 
     /// The configurations that were kept, `[time][chain][number]`.
