@@ -2,10 +2,10 @@
 
 use super::{AffineFlow, Direction};
 use crate::kernel::conv_stack::ConvStack;
-use crate::kernel::gpu::convolution::{accumulate, tanh};
-use crate::kernel::gpu::layout::{Extent, copy, from_lanes, to_lanes, zeros};
-use crate::kernel::gpu::plan::GatherShape;
-use crate::kernel::gpu::{Buffer, Net, Packed, flat, grid};
+use crate::kernel::gpu::convolution::{accumulate, block_of_unit, tanh};
+use crate::kernel::gpu::layout::{Beyond, Extent, copy, first_vector, from_lanes, to_lanes, zeros};
+use crate::kernel::gpu::shape::GatherShape;
+use crate::kernel::gpu::{Buffer, LANES, Net, Packed, ROWS, flat, grid, tiles};
 use burn::backend::TensorMetadata;
 use burn::tensor::Shape;
 use burn_cubecl::cubecl;
@@ -14,11 +14,11 @@ use cubecl::prelude::*;
 
 /// `(s, t)` of a block of sites, and the map of the field where they are.
 ///
-/// `saved` is `[slot][s, t, field before][sample]`, a slot for each site of each block.
+/// `saved` is `[tile][slot][s, t, field before][lane]`, a slot for each site of each block.
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments)]
-fn couple<N: Size>(
-    x: &[f32],
+fn couple<N: Size, M: Size>(
+    x: &[Vector<f32, M>],
     weights: &[Vector<f32, N>],
     table: &[u32],
     field: &mut [f32],
@@ -28,35 +28,21 @@ fn couple<N: Size>(
     blocks: u32,
     first_weight: u32,
     bias: u32,
-    batch: u32,
+    volume: u32,
     #[comptime] shape: GatherShape,
     #[comptime] forward: bool,
     #[comptime] keep: bool,
 ) {
-    let sample = ABSOLUTE_POS_X;
-    let block = ABSOLUTE_POS_Y;
-    if sample >= batch || block >= blocks {
-        terminate!();
-    }
-    let header = (headers + block * comptime!(shape.header_words() as u32)) as usize;
-    let (sample, batch) = (sample as usize, batch as usize);
-    let sums = accumulate::<N>(
-        x,
-        weights,
-        table,
-        header,
-        first_weight as usize,
-        bias as usize,
-        sample,
-        batch,
-        0usize,
-        shape,
-    );
+    let (block, writes) = block_of_unit(blocks);
+    let header = headers as usize + block * shape.header_words();
+    let volume = volume as usize;
+    let sums =
+        accumulate::<N, M>(x, weights, table, header, first_weight as usize, bias as usize, volume, shape);
     let used = table[header + 3] as usize;
     #[unroll]
     for i in 0..shape.sites {
-        if i < used {
-            let place = table[header + 4 + i] as usize * batch + sample;
+        if writes && i < used {
+            let place = first_vector(table[header + 4 + i] as usize, volume, 1usize);
             let s = tanh(sums[i].extract(0usize));
             let t = tanh(sums[i].extract(1usize));
             let before = field[place];
@@ -68,10 +54,10 @@ fn couple<N: Size>(
                 log_det[place] -= s;
             }
             if comptime!(keep) {
-                let slot = (block as usize * shape.sites + i) * 3 * batch + sample;
+                let slot = first_vector(block * shape.sites + i, blocks as usize * shape.sites, 3usize);
                 saved[slot] = s;
-                saved[slot + batch] = t;
-                saved[slot + 2 * batch] = before;
+                saved[slot + LANES] = t;
+                saved[slot + 2 * LANES] = before;
             }
         }
     }
@@ -86,29 +72,29 @@ fn uncouple(
     table: &[u32],
     field: &mut [f32],
     field_gradient: &mut [f32],
-    gradient: &mut [f32],
+    gradient: &mut [Vector<f32, Const<2>>],
     headers: u32,
     slots: u32,
     batch: u32,
-    log_det_stride: u32,
+    volume: u32,
     #[comptime] shape: GatherShape,
     #[comptime] forward: bool,
 ) {
-    let sample = ABSOLUTE_POS_X;
-    let slot = ABSOLUTE_POS_Y;
-    if sample >= batch || slot >= slots {
+    let slot = (CUBE_POS_X * ROWS as u32 + UNIT_POS_Y) as usize;
+    if slot >= slots as usize {
         terminate!();
     }
-    let block = slot / comptime!(shape.sites as u32);
-    let within = (slot % comptime!(shape.sites as u32)) as usize;
-    let header = (headers + block * comptime!(shape.header_words() as u32)) as usize;
-    let (sample, batch) = (sample as usize, batch as usize);
+    let within = slot % shape.sites;
+    let header = headers as usize + slot / shape.sites * shape.header_words();
     if within < table[header + 3] as usize {
-        let site = table[header + 4 + within] as usize;
-        let place = site * batch + sample;
-        let first = slot as usize * 3 * batch + sample;
-        let (s, t, before) = (saved[first], saved[first + batch], saved[first + 2 * batch]);
-        let by_log_det = log_det_gradient[(sample + 1) * log_det_stride as usize - 1];
+        let volume = volume as usize;
+        let place = first_vector(table[header + 4 + within] as usize, volume, 1usize);
+        let first = first_vector(slot, slots as usize, 3usize);
+        let (s, t, before) = (saved[first], saved[first + LANES], saved[first + 2 * LANES]);
+        // Lanes beyond the batch have no gradient; theirs by the field is zero already.
+        let sample = CUBE_POS_Y * LANES as u32 + UNIT_POS_X;
+        let last = (min(sample, batch - 1) as usize + 1) * (volume + 1) - 1;
+        let by_log_det = select(sample < batch, log_det_gradient[last], 0.0);
         let g = field_gradient[place];
         let by_x = g * f32::exp(if comptime!(forward) { s } else { -s });
         let by_s =
@@ -116,8 +102,10 @@ fn uncouple(
         let by_t = if comptime!(forward) { g } else { -by_x };
         field_gradient[place] = by_x;
         field[place] = before;
-        gradient[2 * site * batch + sample] = by_s * (1.0 - s * s);
-        gradient[(2 * site + 1) * batch + sample] = by_t * (1.0 - t * t);
+        let mut by_output = Vector::empty();
+        by_output.insert(0usize, by_s * (1.0 - s * s));
+        by_output.insert(1usize, by_t * (1.0 - t * t));
+        gradient[place] = by_output;
     }
 }
 
@@ -128,9 +116,10 @@ fn sum_sites(log_det: &[f32], y: &mut [f32], volume: u32, batch: u32) {
     if sample >= batch as usize {
         terminate!();
     }
+    let first = sample / LANES * volume as usize * LANES + sample % LANES;
     let mut total = f32::new(0.0);
     for site in 0..volume as usize {
-        total += log_det[site * batch as usize + sample];
+        total += log_det[first + site * LANES];
     }
     y[(sample + 1) * (volume as usize + 1) - 1] = total;
 }
@@ -169,8 +158,8 @@ pub fn forward(
     let networks: Vec<&ConvStack> = flow.layers.iter().map(|layer| &**layer).collect();
     let plan = flow.plans.get(&client, &device, batch, &networks);
     let packed = Packed::new(&client, plan, &Buffer::tensor(parameters));
-    let field = to_lanes(&client, &Buffer::tensor(x), extent(flow, batch, volume));
-    let log_det = zeros(&client, volume * batch);
+    let field = to_lanes(&client, &Buffer::tensor(x), extent(flow, batch, volume), Beyond::LastSample);
+    let log_det = zeros(&client, field.words());
     let mut layers = Vec::new();
     for layer in flow.order(direction) {
         let net = packed.network(layer, &flow.layers[layer], batch);
@@ -202,20 +191,21 @@ fn through(
     let (client, gather) = (net.client(), &net.last().forward);
     assert_eq!(gather.shape.depth(), 1, "units over the two output channels of a coupling");
     let slots = gather.blocks * gather.shape.sites;
-    let saved = Buffer::empty(client, if keep { slots * 3 * net.batch() } else { 1 });
+    let saved = Buffer::empty(client, if keep { slots * 3 * tiles(net.batch()) * LANES } else { 1 });
     // Without hidden layers the network reads the field that is changed here.
     let copied = hidden.is_empty().then(|| copy(client, field));
     let input = hidden.last().or(copied.as_ref()).unwrap_or(field);
-    let (count, dim) = grid(net.batch(), gather.blocks, 1);
-    // SAFETY: the plan lists only sites of the lattice; units beyond the batch or the blocks stop.
+    let (count, dim) = grid(tiles(net.batch()), gather.blocks, 1);
+    // SAFETY: the plan lists only sites of the lattice, buffers have whole tiles, and only units of a block write.
     unsafe {
         couple::launch_unchecked(
             client,
             count,
             dim,
-            gather.lanes,
-            input.arg(),
-            net.weights().vectors(gather.lanes),
+            gather.shape.outputs.width,
+            gather.shape.inputs.width,
+            input.vectors(gather.shape.inputs.width),
+            net.weights().vectors(gather.shape.outputs.width),
             net.table().arg(),
             field.arg(),
             log_det.arg(),
@@ -224,7 +214,7 @@ fn through(
             gather.blocks as u32,
             gather.weights as u32,
             gather.bias as u32,
-            net.batch() as u32,
+            net.volume() as u32,
             gather.shape,
             direction == Direction::Forward,
             keep,
@@ -244,7 +234,7 @@ fn back(
     let (client, gather) = (net.client(), &net.last().forward);
     let gradient = net.room(2);
     let slots = gather.blocks * gather.shape.sites;
-    let (count, dim) = grid(net.batch(), slots, 1);
+    let (count, dim) = grid(tiles(net.batch()), slots, 1);
     // SAFETY: as in `through`.
     unsafe {
         uncouple::launch_unchecked(
@@ -256,11 +246,11 @@ fn back(
             net.table().arg(),
             field.arg(),
             field_gradient.arg(),
-            gradient.arg(),
+            gradient.vectors(2),
             gather.headers as u32,
             slots as u32,
             net.batch() as u32,
-            (net.volume() + 1) as u32,
+            net.volume() as u32,
             gather.shape,
             direction == Direction::Forward,
         );
@@ -280,7 +270,7 @@ pub fn backward(
     let (client, device) = (y_gradient.client.clone(), y_gradient.device.clone());
     let (batch, volume) = (*batch, flow.volume());
     let y_gradient = Buffer::tensor(y_gradient);
-    let field_gradient = to_lanes(&client, &y_gradient, extent(flow, batch, volume + 1));
+    let field_gradient = to_lanes(&client, &y_gradient, extent(flow, batch, volume + 1), Beyond::Zero);
     // A second backward pass would start from the same field.
     let field = copy(&client, &saved.field);
     let partials = packed.partials(batch);

@@ -1,7 +1,7 @@
 //! The stack on a GPU: one launch for each convolution forwards, two backwards.
 
 use super::{ConvStack, OutputActivation};
-use crate::kernel::gpu::layout::{Extent, from_lanes, to_lanes, zeros};
+use crate::kernel::gpu::layout::{Beyond, Extent, from_lanes, to_lanes, zeros};
 use crate::kernel::gpu::{Buffer, Packed, flat};
 use burn::backend::TensorMetadata;
 use burn::tensor::Shape;
@@ -39,7 +39,12 @@ pub fn forward(x: CubeTensor, parameters: CubeTensor, stack: &ConvStack) -> (Cub
     let plan = stack.plans.get(&client, &device, batch, &[stack]);
     let packed = Packed::new(&client, plan, &Buffer::tensor(parameters));
     let net = packed.network(0, stack, batch);
-    let x = to_lanes(&client, &Buffer::tensor(x), extent(stack, stack.input_channels(), batch));
+    let x = to_lanes(
+        &client,
+        &Buffer::tensor(x),
+        extent(stack, stack.input_channels(), batch),
+        Beyond::LastSample,
+    );
     let hidden = net.hidden(&x);
     let y = net.output(hidden.last().unwrap_or(&x));
     let channels = stack.output_channels();
@@ -62,7 +67,7 @@ pub fn backward(
     let Saved { packed, x, hidden, y, batch } = saved;
     let net = packed.network(0, stack, *batch);
     let output = extent(stack, stack.output_channels(), *batch);
-    let gradient = to_lanes(&client, &Buffer::tensor(y_gradient), output);
+    let gradient = to_lanes(&client, &Buffer::tensor(y_gradient), output, Beyond::Zero);
     if stack.activation == OutputActivation::Tanh {
         let (count, dim) = flat(gradient.words());
         // SAFETY: units beyond the end stop, and both have the same length.
@@ -75,7 +80,7 @@ pub fn backward(
     let by_parameters = by_parameters.into_tensor(&client, &device, Shape::from([stack.parameter_count()]));
     let by_x = by_x.map(|by_x| {
         let channels = stack.input_channels();
-        let result = Buffer::empty(&client, x.words());
+        let result = Buffer::empty(&client, batch * channels * stack.volume());
         from_lanes(&client, &by_x, None, &result, extent(stack, channels, *batch));
         let [t, s] = stack.extents;
         result.into_tensor(&client, &device, Shape::from([*batch, channels, t, s]))

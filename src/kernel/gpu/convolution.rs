@@ -1,7 +1,9 @@
 //! Gathering convolution: a block of sites × channels per unit, forwards and for gradients by the inputs.
 
-use super::plan::{Gather, GatherShape};
-use super::{Buffer, grid};
+use super::layout::first_vector;
+use super::plan::Gather;
+use super::shape::{GatherShape, UNITS};
+use super::{Buffer, LANES, ROWS, grid, tiles};
 use burn_cubecl::cubecl;
 use cubecl::client::Client;
 use cubecl::prelude::*;
@@ -17,29 +19,51 @@ pub enum Epilogue {
     Tanh,
 }
 
+/// The block of a unit: rows beyond the last repeat it, so that all units meet at the barriers, but do not write.
+#[cube]
+pub fn block_of_unit(blocks: u32) -> (usize, bool) {
+    let row = CUBE_POS_X * ROWS as u32 + UNIT_POS_Y;
+    (min(row, blocks - 1) as usize, row < blocks)
+}
+
 /// Sums of a block: `Σ_taps Σ_inputs weight · x`, starting from the bias, or from zero without one.
 ///
 /// `header` is the place of the block in the table: taps, tap count, neighbours, sites in use, then the sites.
 #[cube]
 #[allow(clippy::too_many_arguments)]
-pub fn accumulate<N: Size>(
-    x: &[f32],
+pub fn accumulate<N: Size, M: Size>(
+    x: &[Vector<f32, M>],
     weights: &[Vector<f32, N>],
     table: &[u32],
     header: usize,
     first_weight: usize,
     bias: usize,
-    sample: usize,
-    batch: usize,
-    vector: usize,
+    volume: usize,
     #[comptime] shape: GatherShape,
 ) -> Array<Vector<f32, N>> {
-    let sites = comptime!(shape.sites);
-    let vectors = comptime!(shape.vectors);
+    let (sites, vectors) = comptime!((shape.sites, shape.vectors));
+    // Weights of this unit's output channels, `[tap][input][vector]`.
+    let part = first_weight + CUBE_POS_Z as usize * shape.weights();
+    let mut near =
+        Shared::<[Vector<f32, N>]>::new_slice(comptime!(if shape.shared { shape.weights() } else { 1 }));
+    if comptime!(shape.shared) {
+        for round in 0..comptime!(shape.weights().div_ceil(UNITS)) {
+            let k = round * UNITS + UNIT_POS as usize;
+            if k < shape.weights() {
+                near[k] = weights[part + k];
+            }
+        }
+        sync_cube();
+    }
+
     let mut sums = Array::<Vector<f32, N>>::new(comptime!(sites * vectors));
     #[unroll]
     for v in 0..vectors {
-        let start = if comptime!(shape.bias) { weights[bias + vector + v] } else { Vector::new(0.0) };
+        let start = if comptime!(shape.bias) {
+            weights[bias + CUBE_POS_Z as usize * vectors + v]
+        } else {
+            Vector::new(0.0)
+        };
         #[unroll]
         for s in 0..sites {
             sums[s * vectors + v] = start;
@@ -49,32 +73,44 @@ pub fn accumulate<N: Size>(
     let tap_count = table[header + 1] as usize;
     let neighbours = table[header + 2] as usize;
     let mut from = Array::<usize>::new(sites);
+    let mut value = Array::<Vector<f32, M>>::new(sites);
     let mut weight = Array::<Vector<f32, N>>::new(vectors);
     for tap in 0..tap_count {
         #[unroll]
         for s in 0..sites {
-            from[s] = table[neighbours + tap * sites + s] as usize * shape.inputs * batch + sample;
+            let site = table[neighbours + tap * sites + s] as usize;
+            from[s] = first_vector(site, volume, shape.inputs.vectors);
         }
-        let mut row =
-            first_weight + table[taps + tap] as usize * comptime!(shape.inputs * shape.width) + vector;
-        for _ in 0..comptime!(shape.inputs / shape.unroll) {
+        let mut row = table[taps + tap] as usize * comptime!(shape.inputs.padded() * vectors);
+        for _ in 0..comptime!(shape.inputs.vectors / shape.unroll) {
             #[unroll]
-            for _ in 0..shape.unroll {
-                #[unroll]
-                for v in 0..vectors {
-                    weight[v] = weights[row + v];
-                }
+            for u in 0..shape.unroll {
                 #[unroll]
                 for s in 0..sites {
-                    let value = Vector::new(x[from[s]]);
+                    value[s] = x[from[s] + u * LANES];
+                }
+                #[unroll]
+                for c in 0..M::value() {
                     #[unroll]
                     for v in 0..vectors {
-                        sums[s * vectors + v] = fma(value, weight[v], sums[s * vectors + v]);
+                        let k = row + comptime!((u * shape.inputs.width + c) * vectors + v);
+                        weight[v] = if comptime!(shape.shared) { near[k] } else { weights[part + k] };
                     }
-                    from[s] += batch;
+                    #[unroll]
+                    for s in 0..sites {
+                        let input = Vector::new(value[s].extract(c));
+                        #[unroll]
+                        for v in 0..vectors {
+                            sums[s * vectors + v] = fma(input, weight[v], sums[s * vectors + v]);
+                        }
+                    }
                 }
-                row += shape.width;
             }
+            #[unroll]
+            for s in 0..sites {
+                from[s] += comptime!(shape.unroll * LANES);
+            }
+            row += comptime!(shape.unroll * shape.inputs.width * vectors);
         }
     }
     sums
@@ -93,63 +129,55 @@ pub fn tanh(x: f32) -> f32 {
     select(x < 0.0, -result, result)
 }
 
+/// Where `sign` is negative times the slope.
+#[cube]
+fn leaky<N: Size>(value: Vector<f32, N>, sign: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
+    select_many(sign.less_than(&Vector::new(0.0)), value * Vector::new(slope), value)
+}
+
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments)]
-fn convolution<N: Size>(
-    x: &[f32],
+fn convolution<N: Size, M: Size>(
+    x: &[Vector<f32, M>],
     weights: &[Vector<f32, N>],
     table: &[u32],
-    y: &mut [f32],
+    y: &mut [Vector<f32, N>],
     headers: u32,
     blocks: u32,
     first_weight: u32,
     bias: u32,
-    batch: u32,
+    volume: u32,
     slope: f32,
     #[comptime] shape: GatherShape,
     #[comptime] epilogue: Epilogue,
 ) {
-    let sample = ABSOLUTE_POS_X;
-    let block = ABSOLUTE_POS_Y;
-    if sample >= batch || block >= blocks {
-        terminate!();
-    }
-    let header = (headers + block * comptime!(shape.header_words() as u32)) as usize;
-    let vector = CUBE_POS_Z as usize * shape.vectors;
-    let (sample, batch) = (sample as usize, batch as usize);
-    let sums = accumulate::<N>(
-        x,
-        weights,
-        table,
-        header,
-        first_weight as usize,
-        bias as usize,
-        sample,
-        batch,
-        vector,
-        shape,
-    );
+    let (block, writes) = block_of_unit(blocks);
+    let header = headers as usize + block * shape.header_words();
+    let volume = volume as usize;
+    let sums =
+        accumulate::<N, M>(x, weights, table, header, first_weight as usize, bias as usize, volume, shape);
     let used = table[header + 3] as usize;
+    let first = CUBE_POS_Z as usize * shape.vectors;
     #[unroll]
     for s in 0..shape.sites {
-        if s < used {
-            let site = table[header + 4 + s] as usize;
+        if writes && s < used {
+            let place = first_vector(table[header + 4 + s] as usize, volume, shape.outputs.vectors);
             #[unroll]
             for v in 0..shape.vectors {
-                #[unroll]
-                for n in 0..N::value() {
-                    let channel = (vector + v) * N::value() + n;
-                    let sum = sums[s * shape.vectors + v].extract(n);
-                    if channel < shape.outputs {
-                        let mut value = sum;
-                        if comptime!(epilogue == Epilogue::LeakyRelu) {
-                            value = select(sum < 0.0, sum * slope, sum);
-                        }
-                        if comptime!(epilogue == Epilogue::Tanh) {
-                            value = tanh(sum);
-                        }
-                        y[(site * shape.outputs + channel) * batch + sample] = value;
+                let sum = sums[s * shape.vectors + v];
+                let mut value = sum;
+                if comptime!(epilogue == Epilogue::LeakyRelu) {
+                    value = leaky::<N>(sum, sum, slope);
+                }
+                if comptime!(epilogue == Epilogue::Tanh) {
+                    #[unroll]
+                    for n in 0..N::value() {
+                        value.insert(n, tanh(sum.extract(n)));
                     }
+                }
+                // The last unit over the output channels may have more than there are.
+                if first + v < shape.outputs.vectors {
+                    y[place + (first + v) * LANES] = value;
                 }
             }
         }
@@ -167,58 +195,40 @@ pub enum Landing {
 
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments)]
-fn convolution_gradient<N: Size>(
-    gradient: &[f32],
+fn convolution_gradient<N: Size, M: Size>(
+    gradient: &[Vector<f32, M>],
     weights: &[Vector<f32, N>],
     table: &[u32],
-    activation: &[f32],
-    y: &mut [f32],
+    activation: &[Vector<f32, N>],
+    y: &mut [Vector<f32, N>],
     headers: u32,
     blocks: u32,
     first_weight: u32,
-    batch: u32,
+    volume: u32,
     slope: f32,
     #[comptime] shape: GatherShape,
     #[comptime] landing: Landing,
 ) {
-    let sample = ABSOLUTE_POS_X;
-    let block = ABSOLUTE_POS_Y;
-    if sample >= batch || block >= blocks {
-        terminate!();
-    }
-    let header = (headers + block * comptime!(shape.header_words() as u32)) as usize;
-    let vector = CUBE_POS_Z as usize * shape.vectors;
-    let (sample, batch) = (sample as usize, batch as usize);
-    let sums = accumulate::<N>(
-        gradient,
-        weights,
-        table,
-        header,
-        first_weight as usize,
-        0usize,
-        sample,
-        batch,
-        vector,
-        shape,
-    );
+    let (block, writes) = block_of_unit(blocks);
+    let header = headers as usize + block * shape.header_words();
+    let volume = volume as usize;
+    let first_weight = first_weight as usize;
+    let sums = accumulate::<N, M>(gradient, weights, table, header, first_weight, 0usize, volume, shape);
     let used = table[header + 3] as usize;
+    let first = CUBE_POS_Z as usize * shape.vectors;
     #[unroll]
     for s in 0..shape.sites {
-        if s < used {
-            let site = table[header + 4 + s] as usize;
+        if writes && s < used {
+            let site = first_vector(table[header + 4 + s] as usize, volume, shape.outputs.vectors);
             #[unroll]
             for v in 0..shape.vectors {
-                #[unroll]
-                for n in 0..N::value() {
-                    let channel = (vector + v) * N::value() + n;
-                    if channel < shape.outputs {
-                        let sum = sums[s * shape.vectors + v].extract(n);
-                        let place = (site * shape.outputs + channel) * batch + sample;
-                        if comptime!(landing == Landing::LeakyRelu) {
-                            y[place] = select(activation[place] < 0.0, sum * slope, sum);
-                        } else {
-                            y[place] += sum;
-                        }
+                if first + v < shape.outputs.vectors {
+                    let sum = sums[s * shape.vectors + v];
+                    let place = site + (first + v) * LANES;
+                    if comptime!(landing == Landing::LeakyRelu) {
+                        y[place] = leaky::<N>(sum, activation[place], slope);
+                    } else {
+                        y[place] += sum;
                     }
                 }
             }
@@ -226,10 +236,7 @@ fn convolution_gradient<N: Size>(
     }
 }
 
-/// The sums of `gather` over `x`, through the epilogue, into `y`.
-///
-/// # Shapes
-/// `x`: `[site][input][sample]`, `y`: `[site][output][sample]`; sites that are not listed stay as they were.
+/// The sums of `gather` over `x`, through the epilogue, into `y`; sites that are not listed stay as they were.
 #[allow(clippy::too_many_arguments)]
 pub fn convolve(
     client: &Client,
@@ -238,28 +245,30 @@ pub fn convolve(
     weights: &Buffer,
     table: &Buffer,
     y: &Buffer,
-    batch: usize,
+    [volume, batch]: [usize; 2],
     slope: f32,
     epilogue: Epilogue,
 ) {
-    let (count, dim) = grid(batch, gather.blocks, gather.shape.depth());
-    // SAFETY: the plan lists only sites of the lattice and rows of the packed weights; units beyond the batch or
-    // the blocks end before they touch memory.
+    let (inputs, outputs) = (gather.shape.inputs.width, gather.shape.outputs.width);
+    let (count, dim) = grid(tiles(batch), gather.blocks, gather.shape.depth());
+    // SAFETY: the plan lists only sites of the lattice and rows of the packed weights, and buffers have whole tiles; units
+    // beyond the blocks do as the last and do not write.
     unsafe {
         convolution::launch_unchecked(
             client,
             count,
             dim,
-            gather.lanes,
-            x.arg(),
-            weights.vectors(gather.lanes),
+            outputs,
+            inputs,
+            x.vectors(inputs),
+            weights.vectors(outputs),
             table.arg(),
-            y.arg(),
+            y.vectors(outputs),
             gather.headers as u32,
             gather.blocks as u32,
             gather.weights as u32,
             gather.bias as u32,
-            batch as u32,
+            volume as u32,
             slope,
             gather.shape,
             epilogue,
@@ -268,9 +277,6 @@ pub fn convolve(
 }
 
 /// Gradient by the inputs of a convolution: times the derivative of LeakyReLU at `activation`, or added to `y` without one.
-///
-/// # Shapes
-/// `gradient`: `[site][output][sample]`, `activation` and `y`: `[site][input][sample]`
 #[allow(clippy::too_many_arguments)]
 pub fn convolve_back(
     client: &Client,
@@ -280,9 +286,10 @@ pub fn convolve_back(
     table: &Buffer,
     activation: Option<(&Buffer, f32)>,
     y: &Buffer,
-    batch: usize,
+    [volume, batch]: [usize; 2],
 ) {
-    let (count, dim) = grid(batch, gather.blocks, gather.shape.depth());
+    let (inputs, outputs) = (gather.shape.inputs.width, gather.shape.outputs.width);
+    let (count, dim) = grid(tiles(batch), gather.blocks, gather.shape.depth());
     let landing = if activation.is_some() { Landing::LeakyRelu } else { Landing::Added };
     let (activation, slope) = activation.unwrap_or((gradient, 0.0));
     // SAFETY: as in `convolve`.
@@ -291,16 +298,17 @@ pub fn convolve_back(
             client,
             count,
             dim,
-            gather.lanes,
-            gradient.arg(),
-            weights.vectors(gather.lanes),
+            outputs,
+            inputs,
+            gradient.vectors(inputs),
+            weights.vectors(outputs),
             table.arg(),
-            activation.arg(),
-            y.arg(),
+            activation.vectors(outputs),
+            y.vectors(outputs),
             gather.headers as u32,
             gather.blocks as u32,
             gather.weights as u32,
-            batch as u32,
+            volume as u32,
             slope,
             gather.shape,
             landing,

@@ -1,25 +1,105 @@
-//! Between tensors `[sample, channel, T, X]` and the kernels' `[site][channel][sample]`.
+//! How the kernels keep numbers of a batch, `[tile][site][channel vector][lane][channel]`, and the way there and back.
 
-use super::{Buffer, flat, tall_grid};
+use super::{Buffer, LANES, flat, tall_grid, tiles};
 use burn_cubecl::cubecl;
 use cubecl::client::Client;
 use cubecl::prelude::*;
 
-/// The row of a unit in a [`tall_grid`].
+/// Channels as vectors of one, two or four; the last vector is filled with zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Channels {
+    /// Channels of a vector.
+    pub width: usize,
+    /// Vectors.
+    pub vectors: usize,
+}
+
+impl Channels {
+    /// So many channels.
+    pub fn of(count: usize) -> Self {
+        let width = if count < 3 { count } else { 4 };
+        Self { width, vectors: count.div_ceil(width) }
+    }
+
+    /// Channels with the padding.
+    pub fn padded(self) -> usize {
+        self.width * self.vectors
+    }
+}
+
+/// Numbers of a batch: sites, channels, samples, and how far apart samples are in the tensor.
+#[derive(Debug, Clone, Copy)]
+pub struct Extent {
+    /// Sites.
+    pub volume: usize,
+    /// Channels.
+    pub channels: usize,
+    /// Numbers from one sample to the next in the tensor.
+    pub stride: usize,
+    /// Samples.
+    pub batch: usize,
+}
+
+impl Extent {
+    /// Length of a buffer of the kernels.
+    pub fn words(self) -> usize {
+        tiles(self.batch) * LANES * self.volume * Channels::of(self.channels).padded()
+    }
+}
+
+/// What lanes beyond the batch hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Beyond {
+    /// The last sample again, which is as good a number as any.
+    LastSample,
+    /// Zero, so that they add nothing to a gradient.
+    Zero,
+}
+
+/// The site of a unit of a [`tall_grid`] that has a row for each site and channel, and its channel.
 #[cube]
-fn row() -> u32 {
-    (CUBE_POS_Z * CUBE_COUNT_Y + CUBE_POS_Y) * CUBE_DIM_Y + UNIT_POS_Y
+fn site_and_channel(#[comptime] channels: usize) -> (usize, usize) {
+    let row = ((CUBE_POS_Z * CUBE_COUNT_X + CUBE_POS_X) * CUBE_DIM_Y + UNIT_POS_Y) as usize;
+    (row / channels, row % channels)
+}
+
+/// The word of this unit's sample.
+#[cube]
+fn word(site: usize, channel: usize, volume: usize, #[comptime] channels: Channels) -> usize {
+    let vector = (CUBE_POS_Y as usize * volume + site) * channels.vectors + channel / channels.width;
+    (vector * LANES + UNIT_POS_X as usize) * channels.width + channel % channels.width
+}
+
+/// The vector of a site of this unit's sample that holds its first channels; the next is [`LANES`] further on.
+#[cube]
+pub fn first_vector(site: usize, volume: usize, #[comptime] vectors: usize) -> usize {
+    (CUBE_POS_Y as usize * volume + site) * (vectors * LANES) + UNIT_POS_X as usize
 }
 
 #[cube(launch_unchecked)]
-fn gather_samples(source: &[f32], target: &mut [f32], volume: u32, channels: u32, stride: u32, batch: u32) {
-    let sample = ABSOLUTE_POS_X;
-    let row = row();
-    if sample >= batch || row >= volume * channels {
+#[allow(clippy::too_many_arguments)]
+fn gather_samples(
+    source: &[f32],
+    target: &mut [f32],
+    volume: u32,
+    channels: u32,
+    stride: u32,
+    batch: u32,
+    #[comptime] held: Channels,
+    #[comptime] beyond: Beyond,
+) {
+    let (site, channel) = site_and_channel(held.padded());
+    let volume = volume as usize;
+    if site >= volume {
         terminate!();
     }
-    let from = sample * stride + (row % channels) * volume + row / channels;
-    target[(row * batch + sample) as usize] = source[from as usize];
+    let lane = CUBE_POS_Y * LANES as u32 + UNIT_POS_X;
+    let sample = min(lane, batch - 1) as usize;
+    // A channel of the padding reads another one and forgets it.
+    let known = channel < channels as usize;
+    let from = sample * stride as usize + select(known, channel, 0) * volume + site;
+    let kept = if comptime!(beyond == Beyond::Zero) { known && lane < batch } else { known };
+    target[word(site, channel, volume, held)] = select(kept, source[from], 0.0);
 }
 
 #[cube(launch_unchecked)]
@@ -33,19 +113,20 @@ fn scatter_samples(
     channels: u32,
     stride: u32,
     batch: u32,
+    #[comptime] held: Channels,
     #[comptime] masked: bool,
 ) {
-    let sample = ABSOLUTE_POS_X;
-    let row = row();
-    if sample >= batch || row >= volume * channels {
+    let (site, channel) = site_and_channel(held.padded());
+    let sample = CUBE_POS_Y * LANES as u32 + UNIT_POS_X;
+    let volume = volume as usize;
+    if site >= volume || channel >= channels as usize || sample >= batch {
         terminate!();
     }
-    let to = sample * stride + (row % channels) * volume + row / channels;
-    let mut value = source[(row * batch + sample) as usize];
+    let mut value = source[word(site, channel, volume, held)];
     if comptime!(masked) {
-        value = select(table[(flags + row / channels) as usize] == 1, value, 0.0);
+        value = select(table[flags as usize + site] == 1, value, 0.0);
     }
-    target[to as usize] = value;
+    target[(sample * stride) as usize + channel * volume + site] = value;
 }
 
 #[cube(launch_unchecked)]
@@ -80,25 +161,13 @@ pub fn copy(client: &Client, source: &Buffer) -> Buffer {
     target
 }
 
-/// Numbers of a batch: sites, channels, samples, and how far apart samples are in the tensor.
-#[derive(Debug, Clone, Copy)]
-pub struct Extent {
-    /// Sites.
-    pub volume: usize,
-    /// Channels.
-    pub channels: usize,
-    /// Numbers from one sample to the next in the tensor.
-    pub stride: usize,
-    /// Samples.
-    pub batch: usize,
-}
-
-/// `[sample][channel][site]` → `[site][channel][sample]`.
-pub fn to_lanes(client: &Client, source: &Buffer, extent: Extent) -> Buffer {
+/// A tensor `[sample][channel][site]` as the kernels keep it.
+pub fn to_lanes(client: &Client, source: &Buffer, extent: Extent, beyond: Beyond) -> Buffer {
     let Extent { volume, channels, stride, batch } = extent;
-    let target = Buffer::empty(client, volume * channels * batch);
-    let (count, dim) = tall_grid(batch, volume * channels);
-    // SAFETY: units beyond the batch or the rows stop.
+    let held = Channels::of(channels);
+    let target = Buffer::empty(client, extent.words());
+    let (count, dim) = tall_grid(tiles(batch), volume * held.padded());
+    // SAFETY: units beyond the sites stop, samples beyond the batch and channels of the padding read others.
     unsafe {
         gather_samples::launch_unchecked(
             client,
@@ -110,12 +179,14 @@ pub fn to_lanes(client: &Client, source: &Buffer, extent: Extent) -> Buffer {
             channels as u32,
             stride as u32,
             batch as u32,
+            held,
+            beyond,
         );
     }
     target
 }
 
-/// `[site][channel][sample]` → `[sample][channel][site]`, zero where the flags in a table (`flags`) are.
+/// Into a tensor `[sample][channel][site]`, zero where the flags in a table (`flags`) are.
 pub fn from_lanes(
     client: &Client,
     source: &Buffer,
@@ -124,10 +195,11 @@ pub fn from_lanes(
     extent: Extent,
 ) {
     let Extent { volume, channels, stride, batch } = extent;
-    let (count, dim) = tall_grid(batch, volume * channels);
+    let held = Channels::of(channels);
+    let (count, dim) = tall_grid(tiles(batch), volume * held.padded());
     // Without flags no table is read, but one has to be named.
     let (table, first) = flags.unwrap_or((source, 0));
-    // SAFETY: as in `to_lanes`.
+    // SAFETY: units beyond the sites, the channels or the batch stop.
     unsafe {
         scatter_samples::launch_unchecked(
             client,
@@ -141,6 +213,7 @@ pub fn from_lanes(
             channels as u32,
             stride as u32,
             batch as u32,
+            held,
             flags.is_some(),
         );
     }

@@ -1,15 +1,17 @@
 //! Convolution stacks on GPUs: CubeCL kernels, compiled for Vulkan, Metal or DX12 when they are first launched.
 //!
-//! Fields are kept as `[site][channel][sample]`, the sample index innermost, so that neighbouring units read neighbouring
-//! words whatever the lattice or the channels are. A unit computes a block of sites × output channels of one sample in
-//! registers: for each tap and input channel it loads one value per site and one weight per channel, which all units
-//! share. Masked-out work is not in the site lists ([`plan`]). Every sum has a fixed order.
+//! Fields are kept as `[tile][site][channel vector][lane][channel]`: tiles of 32 samples side by side, up to four channels
+//! together ([`layout`]). Neighbouring units read neighbouring vectors whatever the lattice or the channels are, and one
+//! address serves four channels, because addresses and not multiply-adds would else be most of the work. A unit computes a
+//! block of sites × output channels of one sample in registers; the weights, which all units share, lie in shared memory
+//! where they fit. Masked-out work is not in the site lists ([`plan`]). Every sum has a fixed order.
 
 pub mod convolution;
 pub mod layout;
 mod network;
 mod peak;
 pub mod plan;
+pub mod shape;
 mod weights;
 
 pub use network::{Net, Packed};
@@ -83,9 +85,15 @@ impl Buffer {
     }
 }
 
-/// One unit for each sample and each of `rows` rows, and workgroups for them.
-pub fn grid(batch: usize, rows: usize, depth: usize) -> (CubeCount, CubeDim) {
-    let count = CubeCount::Static(batch.div_ceil(LANES) as u32, rows.div_ceil(ROWS) as u32, depth as u32);
+/// Tiles of a batch.
+pub fn tiles(batch: usize) -> usize {
+    batch.div_ceil(LANES)
+}
+
+/// One unit for each sample of the tiles and each of `rows` rows, and workgroups for them: those of a tile follow each other,
+/// so that what they read is still in a cache.
+pub fn grid(tiles: usize, rows: usize, depth: usize) -> (CubeCount, CubeDim) {
+    let count = CubeCount::Static(rows.div_ceil(ROWS) as u32, tiles as u32, depth as u32);
     (count, CubeDim::new_2d(LANES as u32, ROWS as u32))
 }
 
@@ -93,10 +101,10 @@ pub fn grid(batch: usize, rows: usize, depth: usize) -> (CubeCount, CubeDim) {
 const GRID: usize = 65_535;
 
 /// As [`grid`], for more rows than one dimension of a grid holds.
-pub fn tall_grid(batch: usize, rows: usize) -> (CubeCount, CubeDim) {
+pub fn tall_grid(tiles: usize, rows: usize) -> (CubeCount, CubeDim) {
     let groups = rows.div_ceil(ROWS);
     let layers = groups.div_ceil(GRID);
-    grid(batch, groups.div_ceil(layers) * ROWS, layers)
+    grid(tiles, groups.div_ceil(layers) * ROWS, layers)
 }
 
 /// So many workgroups at least, in as many rows as one dimension of a grid makes necessary.

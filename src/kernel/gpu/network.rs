@@ -2,6 +2,7 @@
 
 use super::Buffer;
 use super::convolution::{Epilogue, convolve, convolve_back};
+use super::layout::Extent;
 use super::plan::{ConvPlan, Plan};
 use super::weights::{Partials, packed};
 use crate::kernel::conv_stack::{ConvStack, OutputActivation};
@@ -70,9 +71,15 @@ impl Net<'_> {
         self.stack.volume()
     }
 
-    /// A new buffer `[site][channel][sample]`.
+    /// Sites and samples.
+    pub fn size(&self) -> [usize; 2] {
+        [self.volume(), self.batch]
+    }
+
+    /// A new buffer.
     pub fn room(&self, channels: usize) -> Buffer {
-        Buffer::empty(&self.packed.client, self.stack.volume() * channels * self.batch)
+        let extent = Extent { volume: self.volume(), channels, stride: 0, batch: self.batch };
+        Buffer::empty(&self.packed.client, extent.words())
     }
 
     /// The last convolution.
@@ -85,11 +92,11 @@ impl Net<'_> {
         &self.packed.weights
     }
 
-    /// Hidden activations `[site][channel][sample]` of a field.
+    /// Hidden activations of a field.
     pub fn hidden(&self, x: &Buffer) -> Vec<Buffer> {
         let mut hidden: Vec<Buffer> = Vec::new();
         for c in &self.convolutions[..self.convolutions.len() - 1] {
-            let y = self.room(c.forward.shape.outputs);
+            let y = self.room(c.outputs);
             self.convolve(c, hidden.last().unwrap_or(x), &y, Epilogue::LeakyRelu);
             hidden.push(y);
         }
@@ -99,7 +106,7 @@ impl Net<'_> {
     /// Output of the last convolution, on the sites that are written; the others hold anything.
     pub fn output(&self, from: &Buffer) -> Buffer {
         let c = self.last();
-        let y = self.room(c.forward.shape.outputs);
+        let y = self.room(c.outputs);
         let epilogue = match self.stack.activation {
             OutputActivation::Tanh => Epilogue::Tanh,
             OutputActivation::Identity => Epilogue::Plain,
@@ -111,7 +118,7 @@ impl Net<'_> {
     fn convolve(&self, c: &ConvPlan, x: &Buffer, y: &Buffer, epilogue: Epilogue) {
         let Packed { client, plan, weights } = self.packed;
         let slope = self.stack.slope as f32;
-        convolve(client, &c.forward, x, weights, &plan.table, y, self.batch, slope, epilogue);
+        convolve(client, &c.forward, x, weights, &plan.table, y, self.size(), slope, epilogue);
     }
 
     /// Gradients by the parameters into `partials`, and by the field added to `x_gradient`, from the gradient before
@@ -128,13 +135,13 @@ impl Net<'_> {
         let mut g = gradient;
         for (index, c) in self.convolutions.iter().enumerate().rev() {
             let input = if index == 0 { x } else { &hidden[index - 1] };
-            partials.add(client, plan, &c.weights, input, &g, self.batch);
+            partials.add(client, plan, &c.weights, input, &g, self.size());
             let (activation, y) = match (index, x_gradient) {
                 (0, None) => return,
                 (0, Some(x_gradient)) => (None, x_gradient.clone()),
-                _ => (Some((input, self.stack.slope as f32)), self.room(c.backward.shape.outputs)),
+                _ => (Some((input, self.stack.slope as f32)), self.room(c.inputs)),
             };
-            convolve_back(client, &c.backward, &g, weights, &plan.table, activation, &y, self.batch);
+            convolve_back(client, &c.backward, &g, weights, &plan.table, activation, &y, self.size());
             g = y;
         }
     }

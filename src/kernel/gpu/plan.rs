@@ -1,6 +1,7 @@
 //! What the GPU kernels look up: site lists, taps, and where each weight lies in the packed weights.
 
-use super::{Buffer, LANES};
+use super::shape::{GatherShape, WeightShape};
+use super::{Buffer, tiles};
 use crate::kernel::conv_stack::ConvStack;
 use crate::kernel::conv_stack::plan::{Convolution, SiteGroup};
 use burn_cubecl::CubeDevice;
@@ -11,54 +12,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// In place of a parameter: padding, which is zero.
 const NOTHING: u32 = u32::MAX;
 
-/// In place of a site: the input is one, which makes the weight gradient that of the bias.
-pub const ONE: u32 = u32::MAX;
+/// Sites of a unit that are tried, most first: more of them save loads of weights.
+const SITES: [usize; 4] = [8, 4, 2, 1];
 
-/// Rows of units, one for each site, from which on a unit takes four sites. Reckoned, not measured: enough rows to fill a card
-/// of 132 multiprocessors with a few each.
-const ENOUGH_ROWS: usize = 3200;
+/// Rows of units in a launch, at least, before a unit takes more than one site. Reckoned, not measured: eight for each of the
+/// 132 multiprocessors of a large card.
+const ENOUGH_ROWS: usize = 8 * 132;
 
-/// Accumulators of a unit in the weight gradient, at most.
-const GRADIENT_BLOCK: usize = 96;
-
-/// Compile-time shape of a gathering convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct GatherShape {
-    /// Channels read.
-    pub inputs: usize,
-    /// Channels written.
-    pub outputs: usize,
-    /// Sites of a unit.
-    pub sites: usize,
-    /// Weight vectors of a unit.
-    pub vectors: usize,
-    /// Weight vectors of a tap and an input channel.
-    pub width: usize,
-    /// Input channels without a loop.
-    pub unroll: usize,
-    /// Whether the sums start from a bias.
-    pub bias: bool,
-}
-
-impl GatherShape {
-    /// Words of a block's header.
-    pub fn header_words(&self) -> usize {
-        4 + self.sites
-    }
-
-    /// Units over the output channels.
-    pub fn depth(&self) -> usize {
-        self.width / self.vectors
-    }
-}
+/// Bytes of shared memory for weights, at most: several workgroups have to fit a multiprocessor.
+const SHARED_BYTES: usize = 1 << 15;
 
 /// A gathering convolution: its shape, and the places of its blocks and weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gather {
     /// Compile-time shape.
     pub shape: GatherShape,
-    /// Channels in a weight vector.
-    pub lanes: usize,
     /// Place of the first header in the table.
     pub headers: usize,
     /// Blocks of sites.
@@ -69,56 +37,16 @@ pub struct Gather {
     pub bias: usize,
 }
 
-/// Compile-time shape of a weight gradient: a unit holds `taps · ins × outs` accumulators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct WeightShape {
-    /// Channels read by the convolution.
-    pub inputs: usize,
-    /// Channels written by the convolution.
-    pub outputs: usize,
-    /// Taps of a unit.
-    pub taps: usize,
-    /// Input channels of a unit.
-    pub ins: usize,
-    /// Output channels of a unit.
-    pub outs: usize,
-}
-
-impl WeightShape {
-    fn new(inputs: usize, outputs: usize, taps: usize) -> Self {
-        let outs = outputs.div_ceil(outputs.div_ceil(12));
-        let ins = (1..=inputs.min(GRADIENT_BLOCK / outs))
-            .rev()
-            .find(|ins| inputs.is_multiple_of(*ins))
-            .unwrap_or(1);
-        let fit = if ins == inputs { (GRADIENT_BLOCK / (ins * outs)).clamp(1, 8) } else { 1 };
-        Self { inputs, outputs, taps: taps.div_ceil(taps.div_ceil(fit)), ins, outs }
-    }
-
-    /// Blocks of input channels.
-    pub fn in_blocks(&self) -> usize {
-        self.inputs / self.ins
-    }
-
-    /// Blocks of output channels.
-    pub fn out_blocks(&self) -> usize {
-        self.outputs.div_ceil(self.outs)
-    }
-
-    /// Accumulators.
-    pub fn block(&self) -> usize {
-        self.taps * self.ins * self.outs
-    }
-}
-
 /// The weight gradient of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WeightGradient {
     /// Compile-time shape.
     pub shape: WeightShape,
-    /// Place of the first entry (neighbours, sites, site count) in the table.
+    /// Place of the entries (neighbours, sites, site count) in the table; the last is that of the bias, without neighbours.
     pub entries: usize,
-    /// Blocks of accumulators: entries × blocks of input channels × blocks of output channels.
+    /// Entries with taps.
+    pub tapped: usize,
+    /// Blocks of sums.
     pub blocks: usize,
     /// Place of the first block in the partial sums of a chunk.
     pub partial: usize,
@@ -127,6 +55,10 @@ pub struct WeightGradient {
 /// Everything about one convolution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConvPlan {
+    /// Channels read.
+    pub inputs: usize,
+    /// Channels written.
+    pub outputs: usize,
     /// From inputs to outputs.
     pub forward: Gather,
     /// From gradients by outputs to gradients by inputs.
@@ -160,7 +92,12 @@ pub struct Plan {
 
 /// The plans of an operation, by device and sites per unit; made when they are first needed.
 #[derive(Debug, Default)]
-pub struct Plans(Mutex<Vec<(PlanKey, Arc<Plan>)>>);
+pub struct Plans {
+    known: Mutex<Vec<(PlanKey, Arc<Plan>)>>,
+    /// Sites of a unit, whatever the batch.
+    #[cfg(test)]
+    pub sites: Option<usize>,
+}
 
 /// Device and sites per unit.
 type PlanKey = (CubeDevice, usize);
@@ -181,23 +118,32 @@ impl Plans {
         batch: usize,
         networks: &[&ConvStack],
     ) -> Arc<Plan> {
-        // More sites per unit save loads of weights; a small batch on a small lattice needs more units instead.
-        let lane_rows =
-            batch.div_ceil(LANES) * networks.iter().map(|network| network.volume()).max().unwrap_or(0);
-        let sites = if lane_rows >= ENOUGH_ROWS { 4 } else { 1 };
-        let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sites = self.sites(batch, networks);
+        let mut plans = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, plan)) = plans.iter().find(|(key, _)| *key == (device.clone(), sites)) {
             return Arc::clone(plan);
         }
-        let plan = Arc::new(Builder::new(sites).build(client, networks));
+        let shared_bytes = client.properties().hardware.max_shared_memory_size.min(SHARED_BYTES);
+        let plan = Arc::new(Builder::new(sites, shared_bytes).build(client, networks));
         plans.push(((device.clone(), sites), Arc::clone(&plan)));
         plan
+    }
+
+    /// Sites of a unit: many where there are enough units nevertheless.
+    fn sites(&self, batch: usize, networks: &[&ConvStack]) -> usize {
+        #[cfg(test)]
+        if let Some(sites) = self.sites {
+            return sites;
+        }
+        let rows = tiles(batch) * networks.iter().map(|network| network.volume()).max().unwrap_or(0);
+        SITES.into_iter().find(|sites| rows / sites >= ENOUGH_ROWS).unwrap_or(1)
     }
 }
 
 /// Collects tables and packed places.
 struct Builder {
     sites: usize,
+    shared_bytes: usize,
     table: Vec<u32>,
     /// Where equal parts of the table are: layers of the same parity share theirs.
     known: HashMap<Vec<u32>, usize>,
@@ -208,9 +154,10 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(sites: usize) -> Self {
+    fn new(sites: usize, shared_bytes: usize) -> Self {
         Self {
             sites,
+            shared_bytes,
             table: Vec::new(),
             known: HashMap::new(),
             packing: Vec::new(),
@@ -271,10 +218,11 @@ impl Builder {
                 weight(o, i, t)
             });
         let backward = self.gather([c.outputs, c.inputs, c.taps], &c.backward, None, weight);
-        ConvPlan { forward, backward, weights: self.weight_gradient(c, start, weight) }
+        let weights = self.weight_gradient(c, start, weight);
+        ConvPlan { inputs: c.inputs, outputs: c.outputs, forward, backward, weights }
     }
 
-    /// Blocks of sites, and the weights as `[tap][input][output]`, padded to whole vectors.
+    /// Blocks of sites, and the weights as `[unit over outputs][tap][input][output]`, padded to whole vectors.
     fn gather(
         &mut self,
         [inputs, outputs, taps]: [usize; 3],
@@ -282,30 +230,25 @@ impl Builder {
         bias: Option<usize>,
         parameter: impl Fn(usize, usize, usize) -> usize,
     ) -> Gather {
-        let lanes = if outputs < 3 { outputs } else { 4 };
-        let needed = outputs.div_ceil(lanes);
-        let depth = needed.div_ceil(4);
-        let vectors = needed.div_ceil(depth);
-        let width = vectors * depth;
-        let unroll = (1..=inputs.min(8)).rev().find(|n| inputs.is_multiple_of(*n)).unwrap_or(1);
-
-        let padded = |value: &dyn Fn(usize) -> usize| -> Vec<u32> {
-            (0..width * lanes).map(|o| if o < outputs { value(o) as u32 } else { NOTHING }).collect()
-        };
+        let shape = GatherShape::new([inputs, outputs, taps], bias.is_some(), self.sites, self.shared_bytes);
+        let (width, block) = (shape.outputs.width, shape.vectors * shape.outputs.width);
         // Every part starts at a whole vector of the widest kind.
         self.packing.resize(self.packing.len().next_multiple_of(4), NOTHING);
-        let weights = self.packing.len() / lanes;
-        for (tap, input) in (0..taps).flat_map(|tap| (0..inputs).map(move |input| (tap, input))) {
-            self.packing.extend(padded(&|o| parameter(input, o, tap)));
+        let weights = self.packing.len() / width;
+        let all = 0..shape.depth() * block;
+        for first in all.clone().step_by(block) {
+            for (tap, input) in (0..taps).flat_map(|tap| (0..shape.inputs.padded()).map(move |i| (tap, i))) {
+                let known = |output: usize| input < inputs && output < outputs;
+                let place = |o| if known(o) { parameter(input, o, tap) as u32 } else { NOTHING };
+                self.packing.extend((first..first + block).map(place));
+            }
         }
-        let bias_place = self.packing.len() / lanes;
+        let bias_place = self.packing.len() / width;
         if let Some(bias) = bias {
-            self.packing.extend(padded(&|o| bias + o));
+            self.packing.extend(all.map(|o| if o < outputs { (bias + o) as u32 } else { NOTHING }));
         }
-        let shape =
-            GatherShape { inputs, outputs, sites: self.sites, vectors, width, unroll, bias: bias.is_some() };
         let (headers, blocks) = self.site_blocks(groups);
-        Gather { shape, lanes, headers, blocks, weights, bias: bias_place }
+        Gather { shape, headers, blocks, weights, bias: bias_place }
     }
 
     /// Headers of blocks of sites that use the same taps; the last block of a group repeats its last site.
@@ -328,50 +271,64 @@ impl Builder {
         (self.place(headers), blocks)
     }
 
-    /// Entries of taps × sites, and for every parameter the accumulators that belong to it.
+    /// Entries of taps × sites, and for every parameter the sums that belong to it.
     fn weight_gradient(
         &mut self,
         c: &Convolution,
         start: usize,
         weight: impl Fn(usize, usize, usize) -> usize,
     ) -> WeightGradient {
-        let most = c.forward.iter().map(|group| group.taps.len() + 1).max().unwrap_or(1);
-        let shape = WeightShape::new(c.inputs, c.outputs, most);
-        let (ib, ob) = (shape.in_blocks(), shape.out_blocks());
+        let most = |groups: &[SiteGroup]| groups.iter().map(|group| group.taps.len()).max().unwrap_or(1);
+        let inputs_here = WeightShape::new(c.inputs, c.outputs, 1).inputs_here;
+        let groups = if inputs_here { &c.backward } else { &c.forward };
+        let shape = WeightShape::new(c.inputs, c.outputs, most(groups));
         let mut entries = Vec::new();
-        for group in &c.forward {
+        for group in groups {
             let sites = self.place(words(&group.sites));
             self.most_sites = self.most_sites.max(group.sites.len());
-            // The bias is one tap more, whose input is one.
-            for first in (0..=group.taps.len()).step_by(shape.taps) {
-                let taps = first..first + shape.taps;
-                let neighbour = |row: &Vec<usize>, tap: usize| row.get(tap).map_or(ONE, |&site| site as u32);
-                let neighbours = group
-                    .neighbours
-                    .iter()
-                    .flat_map(|row| taps.clone().map(move |tap| neighbour(row, tap)))
-                    .collect();
-                let neighbours = self.place(neighbours);
-                for (t, tap) in taps.enumerate().filter(|(_, tap)| *tap <= group.taps.len()) {
-                    let is_bias = tap == group.taps.len();
-                    for (i, o) in (0..c.inputs).flat_map(|i| (0..c.outputs).map(move |o| (i, o))) {
-                        let block = (entries.len() / 3 * ib + i / shape.ins) * ob + o / shape.outs;
-                        let within = (t * shape.ins + i % shape.ins) * shape.outs + o % shape.outs;
-                        let source = (self.partials + block * shape.block() + within) as u32;
-                        if !is_bias {
-                            self.sources[weight(o, i, group.taps[tap])].push(source);
-                        } else if i == 0 {
-                            self.sources[start + c.bias + o].push(source);
-                        }
-                    }
-                }
+            for (first, taps) in group.taps.chunks(shape.taps).enumerate() {
+                // Beyond the last tap it is repeated, and nobody reads the sums.
+                let tap = |t: usize| (first * shape.taps + t).min(group.taps.len() - 1);
+                let rows = group.neighbours.iter();
+                let neighbours = rows.flat_map(|row| (0..shape.taps).map(move |t| row[tap(t)] as u32));
+                let neighbours = self.place(neighbours.collect());
+                self.weight_sources(c, &shape, entries.len() / 3, taps, &weight);
                 entries.extend([neighbours, sites, group.sites.len()].map(|n| n as u32));
             }
         }
-        let blocks = entries.len() / 3 * ib * ob;
+        let tapped = entries.len() / 3;
+        let products = tapped * shape.here.blocks() * shape.there.blocks();
+        let sites = self.place(words(&c.out_sites));
+        entries.extend([0, sites, c.out_sites.len()].map(|n| n as u32));
+        let bias_block = shape.bias_vectors() * shape.gradient().width;
+        for o in 0..c.outputs {
+            let source = self.partials + (products + o / bias_block) * shape.sums() + o % bias_block;
+            self.sources[start + c.bias + o].push(source as u32);
+        }
+        let blocks = products + shape.bias_blocks();
         let partial = self.partials;
-        self.partials += blocks * shape.block();
-        WeightGradient { shape, entries: self.place(entries), blocks, partial }
+        self.partials += blocks * shape.sums();
+        WeightGradient { shape, entries: self.place(entries), tapped, blocks, partial }
+    }
+
+    /// The sums of an entry that belong to each weight of its taps.
+    fn weight_sources(
+        &mut self,
+        c: &Convolution,
+        shape: &WeightShape,
+        entry: usize,
+        taps: &[usize],
+        weight: &impl Fn(usize, usize, usize) -> usize,
+    ) {
+        let (here, there) = (shape.here, shape.there);
+        for (t, &tap) in taps.iter().enumerate() {
+            for (i, o) in (0..c.inputs).flat_map(|i| (0..c.outputs).map(move |o| (i, o))) {
+                let (h, n) = if shape.inputs_here { (i, o) } else { (o, i) };
+                let block = (entry * there.blocks() + n / there.block()) * here.blocks() + h / here.block();
+                let within = (t * there.block() + n % there.block()) * here.block() + h % here.block();
+                self.sources[weight(o, i, tap)].push((self.partials + block * shape.sums() + within) as u32);
+            }
+        }
     }
 }
 

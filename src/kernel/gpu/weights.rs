@@ -1,21 +1,23 @@
 //! Packing of weights, their gradients over samples and sites, and the ordered sum of the parts.
 
-use super::plan::{ONE, Plan, WeightGradient, WeightShape};
-use super::{Buffer, LANES, ROWS, flat};
+use super::convolution::block_of_unit;
+use super::plan::{Plan, WeightGradient};
+use super::shape::{Factor, WeightShape};
+use super::{Buffer, LANES, ROWS, flat, grid, tiles};
 use burn_cubecl::cubecl;
 use cubecl::client::Client;
 use cubecl::prelude::*;
 
 /// Chunks of the batch that are summed apart, at most.
-const BATCH_CHUNKS: usize = 32;
+const BATCH_CHUNKS: usize = 64;
 
 /// Chunks of the batch and of the sites together, at most.
-const CHUNKS: usize = 128;
+const CHUNKS: usize = 256;
 
 /// Partial sums of all chunks, at most, in words: a large network has work enough in each.
-const PARTIAL_WORDS: usize = 1 << 24;
+const PARTIAL_WORDS: usize = 1 << 25;
 
-/// Sites and lane blocks that a unit sums, at least: fewer do not pay for the sum over lanes.
+/// Sites and tiles that a unit sums, at least: fewer do not pay for the sum over lanes.
 const SUMMED: usize = 8;
 
 #[cube(launch_unchecked)]
@@ -39,74 +41,189 @@ pub fn packed(client: &Client, plan: &Plan, parameters: &Buffer) -> Buffer {
     packed
 }
 
-/// Partial sums `Σ x · g` of one chunk, some samples and some sites: every row of a workgroup has its own block of weights.
-#[cube(launch_unchecked)]
+/// The part of the batch and of the sites that a unit sums over.
+#[derive(CubeType)]
+struct Chunk {
+    first_tile: usize,
+    end_tile: usize,
+    first_site: usize,
+    end_site: usize,
+}
+
+/// The chunk of a unit, some tiles and a part of `sites` sites.
+#[cube]
+fn chunk(sites: usize, tiles: usize, steps: usize, parts: usize) -> Chunk {
+    let (samples, part) = (CUBE_POS_Y as usize / parts, CUBE_POS_Y as usize % parts);
+    Chunk {
+        first_tile: samples * steps,
+        end_tile: min((samples + 1) * steps, tiles),
+        first_site: part * sites / parts,
+        end_site: (part + 1) * sites / parts,
+    }
+}
+
+/// The first vector of a block of channels at a site.
+#[cube]
+fn vector_at(tile: usize, site: usize, first: usize, volume: usize, #[comptime] vectors: usize) -> usize {
+    ((tile * volume + site) * vectors + first) * LANES + UNIT_POS_X as usize
+}
+
+/// How far the `v`-th vector of a block is from the first; beyond the last of the channels the last is repeated.
+#[cube]
+fn further(first: usize, #[comptime] v: usize, #[comptime] factor: Factor) -> usize {
+    let vectors = comptime!(factor.channels.vectors);
+    if comptime!(vectors.is_multiple_of(factor.vectors)) {
+        comptime!(v * LANES).runtime()
+    } else {
+        (min(first + v, vectors - 1) - first) * LANES
+    }
+}
+
+/// Sums of products of one entry (`neighbours`, `sites` in the table), `[tap][there][here vector]`.
+#[cube]
 #[allow(clippy::too_many_arguments)]
-fn weight_gradient(
-    x: &[f32],
-    gradient: &[f32],
+fn products<H: Size, T: Size>(
+    here: &[Vector<f32, H>],
+    there: &[Vector<f32, T>],
     table: &[u32],
-    partials: &mut [f32],
-    entries: u32,
-    blocks: u32,
-    first: u32,
-    stride: u32,
-    batch: u32,
-    steps: u32,
-    parts: u32,
+    neighbours: usize,
+    sites: usize,
+    chunk: &Chunk,
+    first_here: usize,
+    first_there: usize,
+    volume: usize,
+    totals: &mut Array<f32>,
     #[comptime] shape: WeightShape,
 ) {
-    let (taps, ins, outs) = comptime!((shape.taps, shape.ins, shape.outs));
-    let block_size = comptime!(shape.block());
-    let lane = UNIT_POS_X as usize;
-    let batch = batch as usize;
-    let chunk = CUBE_POS_X as usize;
-    let (samples, part, parts) = (chunk / parts as usize, chunk % parts as usize, parts as usize);
-    // Rows beyond the last block repeat it, so that all units meet at the barriers.
-    let row = ABSOLUTE_POS_Y as usize;
-    let last = blocks as usize - 1;
-    let block = min(row, last);
-    let out_block = block % comptime!(shape.out_blocks());
-    let in_block = (block / comptime!(shape.out_blocks())) % comptime!(shape.in_blocks());
-    let entry = entries as usize + block / comptime!(shape.out_blocks() * shape.in_blocks()) * 3;
-    let neighbours = table[entry] as usize;
-    let sites = table[entry + 1] as usize;
-    let count = table[entry + 2] as usize;
-
-    let mut sums = Array::<f32>::new(block_size);
-    let mut g = Array::<f32>::new(outs);
-    for step in 0..steps as usize {
-        let sample = (samples * steps as usize + step) * LANES + lane;
-        if sample < batch {
-            for i in part * count / parts..(part + 1) * count / parts {
-                let to = table[sites + i] as usize * shape.outputs + out_block * outs;
+    let (hs, ts) = comptime!((shape.here.vectors, shape.there.vectors));
+    let mut sums = Array::<Vector<f32, H>>::new(comptime!(shape.taps * shape.there.block() * hs));
+    let mut h = Array::<Vector<f32, H>>::new(hs);
+    for tile in chunk.first_tile..chunk.end_tile {
+        for i in chunk.first_site..chunk.end_site {
+            let site = table[sites + i] as usize;
+            let place = vector_at(tile, site, first_here, volume, shape.here.channels.vectors);
+            #[unroll]
+            for v in 0..hs {
+                h[v] = here[place + further(first_here, v, shape.here)];
+            }
+            #[unroll]
+            for t in 0..shape.taps {
+                let site = table[neighbours + i * shape.taps + t] as usize;
+                let place = vector_at(tile, site, first_there, volume, shape.there.channels.vectors);
                 #[unroll]
-                for o in 0..outs {
-                    // A channel beyond the last is summed twice, and nobody reads it.
-                    let channel = min(to + o, (table[sites + i] as usize + 1) * shape.outputs - 1);
-                    g[o] = gradient[channel * batch + sample];
-                }
-                #[unroll]
-                for t in 0..taps {
-                    let site = table[neighbours + i * taps + t];
-                    let is_one = site == ONE;
-                    let from = select(is_one, 0u32, site) as usize * shape.inputs + in_block * ins;
+                for u in 0..ts {
+                    let value = there[place + further(first_there, u, shape.there)];
                     #[unroll]
-                    for c in 0..ins {
-                        let value = select(is_one, 1.0f32, x[(from + c) * batch + sample]);
+                    for n in 0..T::value() {
+                        let factor = Vector::new(value.extract(n));
                         #[unroll]
-                        for o in 0..outs {
-                            let place = (t * ins + c) * outs + o;
-                            sums[place] = fma(value, g[o], sums[place]);
+                        for v in 0..hs {
+                            let k = comptime!(
+                                (t * shape.there.block() + u * shape.there.channels.width + n) * hs + v
+                            );
+                            sums[k] = fma(factor, h[v], sums[k]);
                         }
                     }
                 }
             }
         }
     }
+    #[unroll]
+    for k in 0..comptime!(shape.taps * shape.there.block() * hs) {
+        #[unroll]
+        for n in 0..H::value() {
+            totals[k * H::value() + n] = sums[k].extract(n);
+        }
+    }
+}
 
-    let place = chunk * stride as usize + first as usize + block * block_size;
-    sum_lanes(&sums, partials, place, row <= last, block_size);
+/// Sums of a gradient from its vector `first` on.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn bias<G: Size>(
+    gradient: &[Vector<f32, G>],
+    table: &[u32],
+    sites: usize,
+    chunk: &Chunk,
+    first: usize,
+    volume: usize,
+    totals: &mut Array<f32>,
+    #[comptime] shape: WeightShape,
+) {
+    let vectors = comptime!(shape.bias_vectors());
+    let factor = comptime!(Factor { channels: shape.gradient(), vectors });
+    let mut sums = Array::<Vector<f32, G>>::new(vectors);
+    for tile in chunk.first_tile..chunk.end_tile {
+        for i in chunk.first_site..chunk.end_site {
+            let place = vector_at(tile, table[sites + i] as usize, first, volume, factor.channels.vectors);
+            #[unroll]
+            for v in 0..vectors {
+                sums[v] += gradient[place + further(first, v, factor)];
+            }
+        }
+    }
+    #[unroll]
+    for v in 0..vectors {
+        #[unroll]
+        for n in 0..G::value() {
+            totals[v * G::value() + n] = sums[v].extract(n);
+        }
+    }
+}
+
+/// Partial sums `Σ x · g` and `Σ g` of one chunk, some tiles and some sites: every row of a workgroup has its own block.
+#[cube(launch_unchecked)]
+#[allow(clippy::too_many_arguments)]
+fn weight_gradient<H: Size, T: Size>(
+    here: &[Vector<f32, H>],
+    there: &[Vector<f32, T>],
+    table: &[u32],
+    partials: &mut [f32],
+    entries: u32,
+    tapped: u32,
+    blocks: u32,
+    first: u32,
+    stride: u32,
+    volume: u32,
+    tiles: u32,
+    steps: u32,
+    parts: u32,
+    #[comptime] shape: WeightShape,
+) {
+    let (block, writes) = block_of_unit(blocks);
+    let (heres, theres) = comptime!((shape.here.blocks(), shape.there.blocks()));
+    let entry = min(block / comptime!(heres * theres), tapped as usize);
+    let volume = volume as usize;
+    let words = entries as usize + entry * 3;
+    let (neighbours, sites) = (table[words] as usize, table[words + 1] as usize);
+    let mine = chunk(table[words + 2] as usize, tiles as usize, steps as usize, parts as usize);
+    let mut totals = Array::<f32>::new(comptime!(shape.sums()));
+    if entry < tapped as usize {
+        let first_here = block % heres * shape.here.vectors;
+        let first_there = block / heres % theres * shape.there.vectors;
+        products::<H, T>(
+            here,
+            there,
+            table,
+            neighbours,
+            sites,
+            &mine,
+            first_here,
+            first_there,
+            volume,
+            &mut totals,
+            shape,
+        );
+    } else {
+        let first = (block - tapped as usize * comptime!(heres * theres)) * shape.bias_vectors();
+        if comptime!(shape.inputs_here) {
+            bias::<T>(there, table, sites, &mine, first, volume, &mut totals, shape);
+        } else {
+            bias::<H>(here, table, sites, &mine, first, volume, &mut totals, shape);
+        }
+    }
+    let place = CUBE_POS_Y as usize * stride as usize + first as usize + block * shape.sums();
+    sum_lanes(&totals, partials, place, writes, shape.sums());
 }
 
 /// Sums accumulators over the lanes of every row in shared memory, as many at a time as there are lanes, into
@@ -160,7 +277,7 @@ fn reduce(partials: &[f32], sources: &[u32], gradient: &mut [f32], chunks: u32, 
 /// Parts of the gradient by all parameters of a plan.
 pub struct Partials {
     buffer: Buffer,
-    /// Lane blocks of the batch that a chunk sums one after the other.
+    /// Tiles of the batch that a chunk sums one after the other.
     steps: usize,
     /// Parts of the sites.
     parts: usize,
@@ -171,19 +288,16 @@ pub struct Partials {
 impl Partials {
     /// Room for a batch; every network's [`Self::add`] fills its part.
     pub fn new(client: &Client, plan: &Plan, batch: usize) -> Self {
-        let lane_blocks = batch.div_ceil(LANES);
+        let tiles = tiles(batch);
         let most = (PARTIAL_WORDS / plan.partials.max(1)).clamp(1, CHUNKS);
-        let steps = lane_blocks.div_ceil(BATCH_CHUNKS.min(most));
-        let batch_chunks = lane_blocks.div_ceil(steps);
+        let steps = tiles.div_ceil(BATCH_CHUNKS.min(most));
+        let batch_chunks = tiles.div_ceil(steps);
         let parts = (steps * plan.sites / SUMMED).clamp(1, plan.sites.max(1)).min(most / batch_chunks);
         let chunks = batch_chunks * parts;
         Self { buffer: Buffer::empty(client, chunks * plan.partials), steps, parts, chunks }
     }
 
-    /// Fills in the gradient by the weights and the bias of one convolution.
-    ///
-    /// # Shapes
-    /// `x`: `[site][input][sample]`, `gradient`: `[site][output][sample]`
+    /// Fills in the gradient by the weights and the bias of one convolution from its input and the gradient by its output.
     pub fn add(
         &self,
         client: &Client,
@@ -191,27 +305,34 @@ impl Partials {
         weights: &WeightGradient,
         x: &Buffer,
         gradient: &Buffer,
-        batch: usize,
+        [volume, batch]: [usize; 2],
     ) {
-        // SAFETY: the plan lists only sites of the lattice; samples beyond the batch are left out, and only rows
-        // that have a block write.
+        let shape = weights.shape;
+        let (here, there) = if shape.inputs_here { (x, gradient) } else { (gradient, x) };
+        let (width, other_width) = (shape.here.channels.width, shape.there.channels.width);
+        let (count, dim) = grid(self.chunks, weights.blocks, 1);
+        // SAFETY: the plan lists only sites of the lattice, chunks end with the tiles, and only rows that have a block write.
         unsafe {
             weight_gradient::launch_unchecked(
                 client,
-                CubeCount::Static(self.chunks as u32, weights.blocks.div_ceil(ROWS) as u32, 1),
-                CubeDim::new_2d(LANES as u32, ROWS as u32),
-                x.arg(),
-                gradient.arg(),
+                count,
+                dim,
+                width,
+                other_width,
+                here.vectors(width),
+                there.vectors(other_width),
                 plan.table.arg(),
                 self.buffer.arg(),
                 weights.entries as u32,
+                weights.tapped as u32,
                 weights.blocks as u32,
                 weights.partial as u32,
                 plan.partials as u32,
-                batch as u32,
+                volume as u32,
+                tiles(batch) as u32,
                 self.steps as u32,
                 self.parts as u32,
-                weights.shape,
+                shape,
             );
         }
     }

@@ -1,0 +1,207 @@
+//! What a unit of a kernel takes on: compile-time shapes, chosen by the work they cost.
+//!
+//! A unit that holds `a × b` sums loads `a + b` numbers for each product of all of them. A multiprocessor multiplies four
+//! times as many numbers as it loads, so that blocks should be large and nearly square; registers limit them.
+
+use super::layout::Channels;
+use super::{LANES, ROWS};
+
+/// Units of a workgroup with lanes and rows.
+pub const UNITS: usize = LANES * ROWS;
+
+/// Sums of a unit in a convolution, at most.
+const CONVOLUTION_SUMS: usize = 112;
+
+/// Sums of a unit in a weight gradient, at most: there are fewer addresses to keep beside them.
+const GRADIENT_SUMS: usize = 144;
+
+/// Multiply-adds without a jump in a convolution, so that a loop stays in the nearest cache of instructions.
+const STRAIGHT: usize = 600;
+
+/// Cost of loading a number, in multiply-adds, as far as it is not hidden behind them.
+const LOAD: usize = 3;
+
+/// Vectors of a bias gradient that a unit sums.
+const BIAS_VECTORS: usize = 8;
+
+/// Multiply-adds, and loads counted as such, of a unit that holds `a × b` sums.
+fn cost(a: usize, b: usize) -> usize {
+    a * b + LOAD * (a + b)
+}
+
+/// Compile-time shape of a gathering convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct GatherShape {
+    /// Channels read.
+    pub inputs: Channels,
+    /// Channels written.
+    pub outputs: Channels,
+    /// Taps of the kernel.
+    pub taps: usize,
+    /// Sites of a unit.
+    pub sites: usize,
+    /// Vectors of output channels of a unit.
+    pub vectors: usize,
+    /// Vectors of input channels without a loop.
+    pub unroll: usize,
+    /// Whether the sums start from a bias.
+    pub bias: bool,
+    /// Whether the weights of a unit are read from shared memory.
+    pub shared: bool,
+}
+
+impl GatherShape {
+    /// The shape for so many sites of a unit on a device with so many bytes of shared memory.
+    pub fn new([inputs, outputs, taps]: [usize; 3], bias: bool, sites: usize, shared_bytes: usize) -> Self {
+        let (inputs, outputs) = (Channels::of(inputs), Channels::of(outputs));
+        let vectors = (1..=outputs.vectors)
+            .filter(|v| *v == 1 || sites * v * outputs.width <= CONVOLUTION_SUMS)
+            .min_by_key(|v| outputs.vectors.div_ceil(*v) * cost(sites, v * outputs.width))
+            .unwrap_or(1);
+        let straight = inputs.width * sites * vectors * outputs.width;
+        let unroll = (1..=(STRAIGHT / straight).clamp(1, inputs.vectors))
+            .rev()
+            .find(|n| inputs.vectors.is_multiple_of(*n))
+            .unwrap_or(1);
+        let shape = Self { inputs, outputs, taps, sites, vectors, unroll, bias, shared: true };
+        Self { shared: shape.weights() * outputs.width * size_of::<f32>() <= shared_bytes, ..shape }
+    }
+
+    /// Words of a block's header.
+    pub fn header_words(&self) -> usize {
+        4 + self.sites
+    }
+
+    /// Units over the output channels.
+    pub fn depth(&self) -> usize {
+        self.outputs.vectors.div_ceil(self.vectors)
+    }
+
+    /// Weight vectors of a unit.
+    pub fn weights(&self) -> usize {
+        self.taps * self.inputs.padded() * self.vectors
+    }
+}
+
+/// Channels of one of the two factors of a weight gradient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Factor {
+    /// All of them.
+    pub channels: Channels,
+    /// Vectors of a unit.
+    pub vectors: usize,
+}
+
+impl Factor {
+    /// Channels of a unit.
+    pub fn block(&self) -> usize {
+        self.vectors * self.channels.width
+    }
+
+    /// Units over the channels.
+    pub fn blocks(&self) -> usize {
+        self.channels.vectors.div_ceil(self.vectors)
+    }
+}
+
+/// Compile-time shape of a weight gradient `Σ x · g`: a unit holds sums for all pairs of a block of channels at a site and
+/// blocks of channels at its neighbours under several taps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WeightShape {
+    /// The factor at the site, loaded once for all taps: the one with more channels.
+    pub here: Factor,
+    /// The factor at the neighbours.
+    pub there: Factor,
+    /// Taps of a unit.
+    pub taps: usize,
+    /// Whether `here` is the input and not the gradient.
+    pub inputs_here: bool,
+}
+
+impl WeightShape {
+    /// The cheapest shape for a convolution of so many taps in use.
+    pub fn new(inputs: usize, outputs: usize, most_taps: usize) -> Self {
+        let inputs_here = inputs > outputs;
+        let (more, fewer) = (Channels::of(inputs.max(outputs)), Channels::of(inputs.min(outputs)));
+        let shapes = (1..=more.vectors).flat_map(|here| {
+            (1..=fewer.vectors).flat_map(move |there| {
+                (1..=most_taps.clamp(1, GRADIENT_SUMS)).map(move |taps| Self {
+                    here: Factor { channels: more, vectors: here },
+                    there: Factor { channels: fewer, vectors: there },
+                    taps,
+                    inputs_here,
+                })
+            })
+        });
+        let work = |shape: &Self| {
+            let units = shape.here.blocks() * shape.there.blocks() * most_taps.div_ceil(shape.taps);
+            units * cost(shape.here.block(), shape.taps * shape.there.block())
+        };
+        shapes
+            .filter(|shape| shape.products() <= GRADIENT_SUMS)
+            .min_by_key(work)
+            .expect("a unit can hold one vector by another")
+    }
+
+    /// Sums of products of a unit.
+    pub fn products(&self) -> usize {
+        self.taps * self.here.block() * self.there.block()
+    }
+
+    /// Channels of the gradient.
+    pub fn gradient(&self) -> Channels {
+        if self.inputs_here { self.there.channels } else { self.here.channels }
+    }
+
+    /// Vectors of the gradient whose sum, the gradient by the bias, a unit makes.
+    pub fn bias_vectors(&self) -> usize {
+        self.gradient().vectors.min(BIAS_VECTORS)
+    }
+
+    /// Units for the gradient by the bias.
+    pub fn bias_blocks(&self) -> usize {
+        self.gradient().vectors.div_ceil(self.bias_vectors())
+    }
+
+    /// Sums of any unit.
+    pub fn sums(&self) -> usize {
+        self.products().max(self.bias_vectors() * self.gradient().width)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_of_the_fig_1_network_are_nearly_square() {
+        let middle = WeightShape::new(12, 12, 25);
+        assert_eq!((middle.here.block(), middle.there.block(), middle.taps), (12, 12, 1));
+        let first = WeightShape::new(1, 12, 13);
+        assert_eq!((first.here.block(), first.there.block(), first.taps), (12, 1, 7));
+        let last = WeightShape::new(12, 2, 13);
+        assert_eq!((last.here.block(), last.there.block(), last.taps, last.inputs_here), (12, 2, 5, true));
+        let forward = GatherShape::new([12, 12, 25], true, 8, 1 << 15);
+        assert_eq!((forward.vectors, forward.depth(), forward.shared), (3, 1, true));
+    }
+
+    #[test]
+    fn every_shape_covers_its_channels_within_the_registers() {
+        for (inputs, outputs) in [(1, 2), (6, 32), (32, 25), (64, 64), (200, 3), (1, 100)] {
+            for taps in [1, 4, 9, 49] {
+                let shape = WeightShape::new(inputs, outputs, taps);
+                assert!(shape.products() <= GRADIENT_SUMS, "{shape:?}");
+                assert!(shape.here.blocks() * shape.here.block() >= inputs.max(outputs), "{shape:?}");
+                assert!(shape.there.blocks() * shape.there.block() >= inputs.min(outputs), "{shape:?}");
+                for sites in [1, 2, 4, 8] {
+                    let shape = GatherShape::new([inputs, outputs, taps], true, sites, 1 << 14);
+                    assert!(shape.depth() * shape.vectors >= shape.outputs.vectors, "{shape:?}");
+                    assert!(
+                        !shape.shared || shape.weights() * shape.outputs.width * 4 <= 1 << 14,
+                        "{shape:?}"
+                    );
+                }
+            }
+        }
+    }
+}
