@@ -15,7 +15,8 @@ pub fn devices(json: bool) -> Result<()> {
 
 fn text(devices: &[DeviceInfo]) -> String {
     let row = |info: &DeviceInfo| {
-        let parts = [&info.kind, &info.model, &info.api, &info.driver];
+        let memory = info.memory.map(|bytes| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)));
+        let parts = [&info.kind, &info.model, &info.api, &info.driver, &memory.unwrap_or_default()];
         let parts: Vec<&str> =
             parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         let auto = if info.auto { "  <- auto" } else { "" };

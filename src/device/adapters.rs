@@ -19,6 +19,8 @@ pub struct Adapter {
     pub api: String,
     /// Driver with its version.
     pub driver: String,
+    /// Bytes of its own memory, where the API tells.
+    pub memory: Option<u64>,
 }
 
 impl Adapter {
@@ -64,10 +66,8 @@ pub fn adapters() -> Vec<Adapter> {
 fn on_api(api: Backend, pinned: WgpuBackend) -> Vec<Adapter> {
     let descriptor =
         InstanceDescriptor { backends: api.into(), ..InstanceDescriptor::new_without_display_handle() };
-    let infos: Vec<AdapterInfo> = block_on(Instance::new(descriptor).enumerate_adapters(api.into()))
-        .iter()
-        .map(WgpuAdapter::get_info)
-        .collect();
+    let found: Vec<WgpuAdapter> = block_on(Instance::new(descriptor).enumerate_adapters(api.into()));
+    let infos: Vec<AdapterInfo> = found.iter().map(WgpuAdapter::get_info).collect();
     let adapter = |(index, info): (usize, &AdapterInfo)| {
         // burn numbers the adapters of each kind apart.
         let number = infos[..index].iter().filter(|before| before.device_type == info.device_type).count();
@@ -84,7 +84,28 @@ fn on_api(api: Backend, pinned: WgpuBackend) -> Vec<Adapter> {
             kind: info.device_type,
             api: format!("{:?}", info.backend),
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            memory: memory(&found[index]),
         }
     };
     infos.iter().enumerate().map(adapter).collect()
+}
+
+/// The largest heap of an adapter's own memory, which wgpu does not tell by itself.
+#[cfg(not(target_os = "macos"))]
+fn memory(adapter: &WgpuAdapter) -> Option<u64> {
+    /// `VK_MEMORY_HEAP_DEVICE_LOCAL_BIT`.
+    const DEVICE_LOCAL: u32 = 1;
+    // SAFETY: the handles are only used for a question, while the adapter that owns them lives.
+    let properties = unsafe {
+        let vulkan = adapter.as_hal::<wgpu::hal::api::Vulkan>()?;
+        let instance = vulkan.shared_instance().raw_instance();
+        instance.get_physical_device_memory_properties(vulkan.raw_physical_device())
+    };
+    let heaps = properties.memory_heaps_as_slice().iter();
+    heaps.filter(|heap| heap.flags.as_raw() & DEVICE_LOCAL != 0).map(|heap| heap.size).max()
+}
+
+#[cfg(target_os = "macos")]
+fn memory(_: &WgpuAdapter) -> Option<u64> {
+    None
 }

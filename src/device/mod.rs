@@ -17,8 +17,14 @@ const CPU_SAMPLES: usize = 1024;
 /// Configurations that a GPU takes at once, at most and at least: enough to keep every unit busy.
 const GPU_SAMPLES: [usize; 2] = [128, 16_384];
 
-/// Memory for the activations of a micro-batch on a GPU.
-const GPU_BYTES: f64 = (1u64 << 30) as f64;
+/// Memory for the activations of a micro-batch on a GPU that does not tell how much it has.
+const GPU_BYTES: u64 = 1 << 30;
+
+/// Memory for the activations of a micro-batch on any GPU, at most: with more, it would not be faster.
+const MOST_GPU_BYTES: u64 = 4 << 30;
+
+/// Part of a GPU's memory for the activations of a micro-batch; gradients, sums and other programs need room too.
+const GPU_PART: u64 = 4;
 
 /// Why a device did not compute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +52,8 @@ pub fn to_host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>, Failure> {
 pub struct ComputeDevice {
     device: Device,
     name: String,
+    /// Bytes for the activations of a micro-batch.
+    room: u64,
 }
 
 /// A line of `flowqcd devices`.
@@ -61,6 +69,9 @@ pub struct DeviceInfo {
     pub api: String,
     /// Driver with its version, if there is one.
     pub driver: String,
+    /// Bytes of a GPU's own memory, where its API tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
     /// Whether `auto` takes it.
     pub auto: bool,
 }
@@ -68,7 +79,7 @@ pub struct DeviceInfo {
 impl ComputeDevice {
     /// The CPU.
     pub fn cpu() -> Self {
-        Self { device: Device::flex(), name: format!("cpu ({})", Isa::active().name()) }
+        Self { device: Device::flex(), name: format!("cpu ({})", Isa::active().name()), room: 0 }
     }
 
     /// The device that `auto`, `cpu`, `wgpu` or `wgpu:ADAPTER` names; ADAPTER is a number or part of a name.
@@ -120,7 +131,7 @@ impl ComputeDevice {
         if self.is_cpu() {
             return CPU_MICRO_BATCH;
         }
-        let fit = (GPU_BYTES / (4.0 * activations_per_sample)) as usize;
+        let fit = (self.room as f64 / (4.0 * activations_per_sample)) as usize;
         let power = fit.max(1).ilog2();
         (1 << power).clamp(GPU_SAMPLES[0], GPU_SAMPLES[1])
     }
@@ -179,7 +190,8 @@ impl ComputeDevice {
 #[cfg(feature = "wgpu")]
 impl ComputeDevice {
     fn adapter(index: usize, adapter: &adapters::Adapter) -> Self {
-        Self { device: adapter.device.clone(), name: format!("wgpu:{index} ({})", adapter.name) }
+        let room = adapter.memory.map_or(GPU_BYTES, |memory| (memory / GPU_PART).min(MOST_GPU_BYTES));
+        Self { device: adapter.device.clone(), name: format!("wgpu:{index} ({})", adapter.name), room }
     }
 
     fn best_gpu() -> Option<Self> {
@@ -255,6 +267,7 @@ pub fn list() -> Vec<DeviceInfo> {
         kind: format!("CPU ({})", isa.join(", ")),
         api: String::new(),
         driver: String::new(),
+        memory: None,
         auto: false,
     };
     let mut all = vec![cpu];
@@ -265,6 +278,7 @@ pub fn list() -> Vec<DeviceInfo> {
         model: adapter.name,
         api: adapter.api,
         driver: adapter.driver,
+        memory: adapter.memory,
         auto: false,
     }));
     let auto = ComputeDevice::best_gpu().unwrap_or_else(ComputeDevice::cpu);

@@ -2,10 +2,10 @@
 
 use super::{AffineFlow, Direction};
 use crate::kernel::conv_stack::ConvStack;
-use crate::kernel::gpu::convolution::{accumulate, block_of_unit, tanh};
-use crate::kernel::gpu::layout::{Beyond, Extent, copy, first_vector, from_lanes, to_lanes, zeros};
+use crate::kernel::gpu::convolution::{accumulate, tanh, work_of_unit};
+use crate::kernel::gpu::layout::{Beyond, Extent, copy, from_lanes, row_of_unit, to_lanes, vector_at, zeros};
 use crate::kernel::gpu::shape::GatherShape;
-use crate::kernel::gpu::{Buffer, LANES, Net, Packed, ROWS, flat, grid, tiles};
+use crate::kernel::gpu::{Buffer, LANES, Net, Packed, flat, grid, tiles};
 use burn::backend::TensorMetadata;
 use burn::tensor::Shape;
 use burn_cubecl::cubecl;
@@ -28,21 +28,31 @@ fn couple<N: Size, M: Size>(
     blocks: u32,
     first_weight: u32,
     bias: u32,
+    tiles: u32,
     volume: u32,
     #[comptime] shape: GatherShape,
     #[comptime] forward: bool,
     #[comptime] keep: bool,
 ) {
-    let (block, writes) = block_of_unit(blocks);
-    let header = headers as usize + block * shape.header_words();
+    let work = work_of_unit(blocks, tiles);
+    let header = headers as usize + work.block * shape.header_words();
     let volume = volume as usize;
-    let sums =
-        accumulate::<N, M>(x, weights, table, header, first_weight as usize, bias as usize, volume, shape);
+    let sums = accumulate::<N, M>(
+        x,
+        weights,
+        table,
+        header,
+        first_weight as usize,
+        bias as usize,
+        work.tile,
+        volume,
+        shape,
+    );
     let used = table[header + 3] as usize;
     #[unroll]
     for i in 0..shape.sites {
-        if writes && i < used {
-            let place = first_vector(table[header + 4 + i] as usize, volume, 1usize);
+        if work.writes && i < used {
+            let place = vector_at(work.tile, table[header + 4 + i] as usize, volume, 1usize);
             let s = tanh(sums[i].extract(0usize));
             let t = tanh(sums[i].extract(1usize));
             let before = field[place];
@@ -54,7 +64,8 @@ fn couple<N: Size, M: Size>(
                 log_det[place] -= s;
             }
             if comptime!(keep) {
-                let slot = first_vector(block * shape.sites + i, blocks as usize * shape.sites, 3usize);
+                let slot = work.block * shape.sites + i;
+                let slot = vector_at(work.tile, slot, blocks as usize * shape.sites, 3usize);
                 saved[slot] = s;
                 saved[slot + LANES] = t;
                 saved[slot + 2 * LANES] = before;
@@ -80,20 +91,21 @@ fn uncouple(
     #[comptime] shape: GatherShape,
     #[comptime] forward: bool,
 ) {
-    let slot = (CUBE_POS_X * ROWS as u32 + UNIT_POS_Y) as usize;
-    if slot >= slots as usize {
+    let (row, slots) = (row_of_unit(), slots as usize);
+    let (tile, slot) = (row / slots, row % slots);
+    if tile * LANES >= batch as usize {
         terminate!();
     }
     let within = slot % shape.sites;
     let header = headers as usize + slot / shape.sites * shape.header_words();
     if within < table[header + 3] as usize {
         let volume = volume as usize;
-        let place = first_vector(table[header + 4 + within] as usize, volume, 1usize);
-        let first = first_vector(slot, slots as usize, 3usize);
+        let place = vector_at(tile, table[header + 4 + within] as usize, volume, 1usize);
+        let first = vector_at(tile, slot, slots, 3usize);
         let (s, t, before) = (saved[first], saved[first + LANES], saved[first + 2 * LANES]);
         // Lanes beyond the batch have no gradient; theirs by the field is zero already.
-        let sample = CUBE_POS_Y * LANES as u32 + UNIT_POS_X;
-        let last = (min(sample, batch - 1) as usize + 1) * (volume + 1) - 1;
+        let (sample, batch) = (tile * LANES + UNIT_POS_X as usize, batch as usize);
+        let last = (min(sample, batch - 1) + 1) * (volume + 1) - 1;
         let by_log_det = select(sample < batch, log_det_gradient[last], 0.0);
         let g = field_gradient[place];
         let by_x = g * f32::exp(if comptime!(forward) { s } else { -s });
@@ -195,7 +207,7 @@ fn through(
     // Without hidden layers the network reads the field that is changed here.
     let copied = hidden.is_empty().then(|| copy(client, field));
     let input = hidden.last().or(copied.as_ref()).unwrap_or(field);
-    let (count, dim) = grid(tiles(net.batch()), gather.blocks, 1);
+    let (count, dim) = grid(gather.blocks * tiles(net.batch()), 1);
     // SAFETY: the plan lists only sites of the lattice, buffers have whole tiles, and only units of a block write.
     unsafe {
         couple::launch_unchecked(
@@ -214,6 +226,7 @@ fn through(
             gather.blocks as u32,
             gather.weights as u32,
             gather.bias as u32,
+            tiles(net.batch()) as u32,
             net.volume() as u32,
             gather.shape,
             direction == Direction::Forward,
@@ -234,7 +247,7 @@ fn back(
     let (client, gather) = (net.client(), &net.last().forward);
     let gradient = net.room(2);
     let slots = gather.blocks * gather.shape.sites;
-    let (count, dim) = grid(tiles(net.batch()), slots, 1);
+    let (count, dim) = grid(slots * tiles(net.batch()), 1);
     // SAFETY: as in `through`.
     unsafe {
         uncouple::launch_unchecked(

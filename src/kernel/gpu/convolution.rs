@@ -1,9 +1,9 @@
 //! Gathering convolution: a block of sites × channels per unit, forwards and for gradients by the inputs.
 
-use super::layout::first_vector;
+use super::layout::{row_of_unit, vector_at};
 use super::plan::Gather;
 use super::shape::{GatherShape, UNITS};
-use super::{Buffer, LANES, ROWS, grid, tiles};
+use super::{Buffer, LANES, grid, tiles};
 use burn_cubecl::cubecl;
 use cubecl::client::Client;
 use cubecl::prelude::*;
@@ -19,11 +19,24 @@ pub enum Epilogue {
     Tanh,
 }
 
-/// The block of a unit: rows beyond the last repeat it, so that all units meet at the barriers, but do not write.
+/// What a unit works on.
+#[derive(CubeType)]
+pub struct Work {
+    /// Tile of samples, or another part of them.
+    pub tile: usize,
+    /// Block of sites or of weights.
+    pub block: usize,
+    /// Whether it stores its results.
+    pub writes: bool,
+}
+
+/// The work of a unit, the blocks of a tile one after the other, so that what they read is still in a cache. Units beyond the
+/// last repeat it, so that all meet at the barriers, but do not write.
 #[cube]
-pub fn block_of_unit(blocks: u32) -> (usize, bool) {
-    let row = CUBE_POS_X * ROWS as u32 + UNIT_POS_Y;
-    (min(row, blocks - 1) as usize, row < blocks)
+pub fn work_of_unit(blocks: u32, tiles: u32) -> Work {
+    let (row, rows) = (row_of_unit(), (blocks * tiles) as usize);
+    let known = min(row, rows - 1);
+    Work { tile: known / blocks as usize, block: known % blocks as usize, writes: row < rows }
 }
 
 /// Sums of a block: `Σ_taps Σ_inputs weight · x`, starting from the bias, or from zero without one.
@@ -38,6 +51,7 @@ pub fn accumulate<N: Size, M: Size>(
     header: usize,
     first_weight: usize,
     bias: usize,
+    tile: usize,
     volume: usize,
     #[comptime] shape: GatherShape,
 ) -> Array<Vector<f32, N>> {
@@ -79,7 +93,7 @@ pub fn accumulate<N: Size, M: Size>(
         #[unroll]
         for s in 0..sites {
             let site = table[neighbours + tap * sites + s] as usize;
-            from[s] = first_vector(site, volume, shape.inputs.vectors);
+            from[s] = vector_at(tile, site, volume, shape.inputs.vectors);
         }
         let mut row = table[taps + tap] as usize * comptime!(shape.inputs.padded() * vectors);
         for _ in 0..comptime!(shape.inputs.vectors / shape.unroll) {
@@ -146,22 +160,32 @@ fn convolution<N: Size, M: Size>(
     blocks: u32,
     first_weight: u32,
     bias: u32,
+    tiles: u32,
     volume: u32,
     slope: f32,
     #[comptime] shape: GatherShape,
     #[comptime] epilogue: Epilogue,
 ) {
-    let (block, writes) = block_of_unit(blocks);
-    let header = headers as usize + block * shape.header_words();
+    let work = work_of_unit(blocks, tiles);
+    let header = headers as usize + work.block * shape.header_words();
     let volume = volume as usize;
-    let sums =
-        accumulate::<N, M>(x, weights, table, header, first_weight as usize, bias as usize, volume, shape);
+    let sums = accumulate::<N, M>(
+        x,
+        weights,
+        table,
+        header,
+        first_weight as usize,
+        bias as usize,
+        work.tile,
+        volume,
+        shape,
+    );
     let used = table[header + 3] as usize;
     let first = CUBE_POS_Z as usize * shape.vectors;
     #[unroll]
     for s in 0..shape.sites {
-        if writes && s < used {
-            let place = first_vector(table[header + 4 + s] as usize, volume, shape.outputs.vectors);
+        if work.writes && s < used {
+            let place = vector_at(work.tile, table[header + 4 + s] as usize, volume, shape.outputs.vectors);
             #[unroll]
             for v in 0..shape.vectors {
                 let sum = sums[s * shape.vectors + v];
@@ -204,22 +228,24 @@ fn convolution_gradient<N: Size, M: Size>(
     headers: u32,
     blocks: u32,
     first_weight: u32,
+    tiles: u32,
     volume: u32,
     slope: f32,
     #[comptime] shape: GatherShape,
     #[comptime] landing: Landing,
 ) {
-    let (block, writes) = block_of_unit(blocks);
-    let header = headers as usize + block * shape.header_words();
+    let work = work_of_unit(blocks, tiles);
+    let header = headers as usize + work.block * shape.header_words();
     let volume = volume as usize;
     let first_weight = first_weight as usize;
-    let sums = accumulate::<N, M>(gradient, weights, table, header, first_weight, 0usize, volume, shape);
+    let sums =
+        accumulate::<N, M>(gradient, weights, table, header, first_weight, 0usize, work.tile, volume, shape);
     let used = table[header + 3] as usize;
     let first = CUBE_POS_Z as usize * shape.vectors;
     #[unroll]
     for s in 0..shape.sites {
-        if writes && s < used {
-            let site = first_vector(table[header + 4 + s] as usize, volume, shape.outputs.vectors);
+        if work.writes && s < used {
+            let site = vector_at(work.tile, table[header + 4 + s] as usize, volume, shape.outputs.vectors);
             #[unroll]
             for v in 0..shape.vectors {
                 if first + v < shape.outputs.vectors {
@@ -250,7 +276,8 @@ pub fn convolve(
     epilogue: Epilogue,
 ) {
     let (inputs, outputs) = (gather.shape.inputs.width, gather.shape.outputs.width);
-    let (count, dim) = grid(tiles(batch), gather.blocks, gather.shape.depth());
+    let tiles = tiles(batch);
+    let (count, dim) = grid(gather.blocks * tiles, gather.shape.depth());
     // SAFETY: the plan lists only sites of the lattice and rows of the packed weights, and buffers have whole tiles; units
     // beyond the blocks do as the last and do not write.
     unsafe {
@@ -268,6 +295,7 @@ pub fn convolve(
             gather.blocks as u32,
             gather.weights as u32,
             gather.bias as u32,
+            tiles as u32,
             volume as u32,
             slope,
             gather.shape,
@@ -289,7 +317,8 @@ pub fn convolve_back(
     [volume, batch]: [usize; 2],
 ) {
     let (inputs, outputs) = (gather.shape.inputs.width, gather.shape.outputs.width);
-    let (count, dim) = grid(tiles(batch), gather.blocks, gather.shape.depth());
+    let tiles = tiles(batch);
+    let (count, dim) = grid(gather.blocks * tiles, gather.shape.depth());
     let landing = if activation.is_some() { Landing::LeakyRelu } else { Landing::Added };
     let (activation, slope) = activation.unwrap_or((gradient, 0.0));
     // SAFETY: as in `convolve`.
@@ -308,6 +337,7 @@ pub fn convolve_back(
             gather.headers as u32,
             gather.blocks as u32,
             gather.weights as u32,
+            tiles as u32,
             volume as u32,
             slope,
             gather.shape,

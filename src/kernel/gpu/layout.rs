@@ -1,6 +1,6 @@
 //! How the kernels keep numbers of a batch, `[tile][site][channel vector][lane][channel]`, and the way there and back.
 
-use super::{Buffer, LANES, flat, tall_grid, tiles};
+use super::{Buffer, LANES, ROWS, flat, grid, tiles};
 use burn_cubecl::cubecl;
 use cubecl::client::Client;
 use cubecl::prelude::*;
@@ -56,24 +56,23 @@ pub enum Beyond {
     Zero,
 }
 
-/// The site of a unit of a [`tall_grid`] that has a row for each site and channel, and its channel.
+/// The row of a unit of a [`grid`].
 #[cube]
-fn site_and_channel(#[comptime] channels: usize) -> (usize, usize) {
-    let row = ((CUBE_POS_Z * CUBE_COUNT_X + CUBE_POS_X) * CUBE_DIM_Y + UNIT_POS_Y) as usize;
-    (row / channels, row % channels)
+pub fn row_of_unit() -> usize {
+    ((CUBE_POS_Y * CUBE_COUNT_X + CUBE_POS_X) * ROWS as u32 + UNIT_POS_Y) as usize
 }
 
-/// The word of this unit's sample.
+/// The vector that holds the first channels of a site of this unit's sample; the next is [`LANES`] further on.
 #[cube]
-fn word(site: usize, channel: usize, volume: usize, #[comptime] channels: Channels) -> usize {
-    let vector = (CUBE_POS_Y as usize * volume + site) * channels.vectors + channel / channels.width;
-    (vector * LANES + UNIT_POS_X as usize) * channels.width + channel % channels.width
+pub fn vector_at(tile: usize, site: usize, volume: usize, #[comptime] vectors: usize) -> usize {
+    (tile * volume + site) * (vectors * LANES) + UNIT_POS_X as usize
 }
 
-/// The vector of a site of this unit's sample that holds its first channels; the next is [`LANES`] further on.
+/// The word of a channel of this unit's sample.
 #[cube]
-pub fn first_vector(site: usize, volume: usize, #[comptime] vectors: usize) -> usize {
-    (CUBE_POS_Y as usize * volume + site) * (vectors * LANES) + UNIT_POS_X as usize
+fn word_at(tile: usize, site: usize, channel: usize, volume: usize, #[comptime] held: Channels) -> usize {
+    let vector = vector_at(tile, site, volume, held.vectors) + channel / held.width * LANES;
+    vector * held.width + channel % held.width
 }
 
 #[cube(launch_unchecked)]
@@ -88,18 +87,19 @@ fn gather_samples(
     #[comptime] held: Channels,
     #[comptime] beyond: Beyond,
 ) {
-    let (site, channel) = site_and_channel(held.padded());
-    let volume = volume as usize;
-    if site >= volume {
+    let (row, volume) = (row_of_unit(), volume as usize);
+    let (place, channel) = (row / held.padded(), row % held.padded());
+    let (tile, site) = (place / volume, place % volume);
+    let (lane, batch) = (tile * LANES + UNIT_POS_X as usize, batch as usize);
+    if tile * LANES >= batch {
         terminate!();
     }
-    let lane = CUBE_POS_Y * LANES as u32 + UNIT_POS_X;
-    let sample = min(lane, batch - 1) as usize;
+    let sample = min(lane, batch - 1);
     // A channel of the padding reads another one and forgets it.
     let known = channel < channels as usize;
     let from = sample * stride as usize + select(known, channel, 0) * volume + site;
     let kept = if comptime!(beyond == Beyond::Zero) { known && lane < batch } else { known };
-    target[word(site, channel, volume, held)] = select(kept, source[from], 0.0);
+    target[word_at(tile, site, channel, volume, held)] = select(kept, source[from], 0.0);
 }
 
 #[cube(launch_unchecked)]
@@ -116,17 +116,18 @@ fn scatter_samples(
     #[comptime] held: Channels,
     #[comptime] masked: bool,
 ) {
-    let (site, channel) = site_and_channel(held.padded());
-    let sample = CUBE_POS_Y * LANES as u32 + UNIT_POS_X;
-    let volume = volume as usize;
-    if site >= volume || channel >= channels as usize || sample >= batch {
+    let (row, volume) = (row_of_unit(), volume as usize);
+    let (place, channel) = (row / held.padded(), row % held.padded());
+    let (tile, site) = (place / volume, place % volume);
+    let sample = tile * LANES + UNIT_POS_X as usize;
+    if channel >= channels as usize || sample >= batch as usize {
         terminate!();
     }
-    let mut value = source[word(site, channel, volume, held)];
+    let mut value = source[word_at(tile, site, channel, volume, held)];
     if comptime!(masked) {
         value = select(table[flags as usize + site] == 1, value, 0.0);
     }
-    target[(sample * stride) as usize + channel * volume + site] = value;
+    target[sample * stride as usize + channel * volume + site] = value;
 }
 
 #[cube(launch_unchecked)]
@@ -166,8 +167,8 @@ pub fn to_lanes(client: &Client, source: &Buffer, extent: Extent, beyond: Beyond
     let Extent { volume, channels, stride, batch } = extent;
     let held = Channels::of(channels);
     let target = Buffer::empty(client, extent.words());
-    let (count, dim) = tall_grid(tiles(batch), volume * held.padded());
-    // SAFETY: units beyond the sites stop, samples beyond the batch and channels of the padding read others.
+    let (count, dim) = grid(tiles(batch) * volume * held.padded(), 1);
+    // SAFETY: units beyond the tiles stop, samples beyond the batch and channels of the padding read others.
     unsafe {
         gather_samples::launch_unchecked(
             client,
@@ -196,10 +197,10 @@ pub fn from_lanes(
 ) {
     let Extent { volume, channels, stride, batch } = extent;
     let held = Channels::of(channels);
-    let (count, dim) = tall_grid(tiles(batch), volume * held.padded());
+    let (count, dim) = grid(tiles(batch) * volume * held.padded(), 1);
     // Without flags no table is read, but one has to be named.
     let (table, first) = flags.unwrap_or((source, 0));
-    // SAFETY: units beyond the sites, the channels or the batch stop.
+    // SAFETY: units beyond the channels or the batch stop.
     unsafe {
         scatter_samples::launch_unchecked(
             client,

@@ -90,21 +90,15 @@ pub fn tiles(batch: usize) -> usize {
     batch.div_ceil(LANES)
 }
 
-/// One unit for each sample of the tiles and each of `rows` rows, and workgroups for them: those of a tile follow each other,
-/// so that what they read is still in a cache.
-pub fn grid(tiles: usize, rows: usize, depth: usize) -> (CubeCount, CubeDim) {
-    let count = CubeCount::Static(rows.div_ceil(ROWS) as u32, tiles as u32, depth as u32);
-    (count, CubeDim::new_2d(LANES as u32, ROWS as u32))
-}
-
 /// Workgroups in one dimension of a grid, at least, on every adapter.
 const GRID: usize = 65_535;
 
-/// As [`grid`], for more rows than one dimension of a grid holds.
-pub fn tall_grid(tiles: usize, rows: usize) -> (CubeCount, CubeDim) {
+/// [`LANES`] units for each of `rows` rows, and workgroups for them; what one kernel does in `depth` parts.
+pub fn grid(rows: usize, depth: usize) -> (CubeCount, CubeDim) {
     let groups = rows.div_ceil(ROWS);
     let layers = groups.div_ceil(GRID);
-    grid(tiles, groups.div_ceil(layers) * ROWS, layers)
+    let count = CubeCount::Static(groups.div_ceil(layers) as u32, layers as u32, depth as u32);
+    (count, CubeDim::new_2d(LANES as u32, ROWS as u32))
 }
 
 /// So many workgroups at least, in as many rows as one dimension of a grid makes necessary.

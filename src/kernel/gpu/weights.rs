@@ -1,6 +1,7 @@
 //! Packing of weights, their gradients over samples and sites, and the ordered sum of the parts.
 
-use super::convolution::block_of_unit;
+use super::convolution::work_of_unit;
+use super::layout::vector_at;
 use super::plan::{Plan, WeightGradient};
 use super::shape::{Factor, WeightShape};
 use super::{Buffer, LANES, ROWS, flat, grid, tiles};
@@ -50,22 +51,16 @@ struct Chunk {
     end_site: usize,
 }
 
-/// The chunk of a unit, some tiles and a part of `sites` sites.
+/// The chunk of so many tiles and a part of `sites` sites.
 #[cube]
-fn chunk(sites: usize, tiles: usize, steps: usize, parts: usize) -> Chunk {
-    let (samples, part) = (CUBE_POS_Y as usize / parts, CUBE_POS_Y as usize % parts);
+fn chunk(index: usize, sites: usize, tiles: usize, steps: usize, parts: usize) -> Chunk {
+    let (samples, part) = (index / parts, index % parts);
     Chunk {
         first_tile: samples * steps,
         end_tile: min((samples + 1) * steps, tiles),
         first_site: part * sites / parts,
         end_site: (part + 1) * sites / parts,
     }
-}
-
-/// The first vector of a block of channels at a site.
-#[cube]
-fn vector_at(tile: usize, site: usize, first: usize, volume: usize, #[comptime] vectors: usize) -> usize {
-    ((tile * volume + site) * vectors + first) * LANES + UNIT_POS_X as usize
 }
 
 /// How far the `v`-th vector of a block is from the first; beyond the last of the channels the last is repeated.
@@ -101,7 +96,7 @@ fn products<H: Size, T: Size>(
     for tile in chunk.first_tile..chunk.end_tile {
         for i in chunk.first_site..chunk.end_site {
             let site = table[sites + i] as usize;
-            let place = vector_at(tile, site, first_here, volume, shape.here.channels.vectors);
+            let place = vector_at(tile, site, volume, shape.here.channels.vectors) + first_here * LANES;
             #[unroll]
             for v in 0..hs {
                 h[v] = here[place + further(first_here, v, shape.here)];
@@ -109,7 +104,7 @@ fn products<H: Size, T: Size>(
             #[unroll]
             for t in 0..shape.taps {
                 let site = table[neighbours + i * shape.taps + t] as usize;
-                let place = vector_at(tile, site, first_there, volume, shape.there.channels.vectors);
+                let place = vector_at(tile, site, volume, shape.there.channels.vectors) + first_there * LANES;
                 #[unroll]
                 for u in 0..ts {
                     let value = there[place + further(first_there, u, shape.there)];
@@ -155,7 +150,8 @@ fn bias<G: Size>(
     let mut sums = Array::<Vector<f32, G>>::new(vectors);
     for tile in chunk.first_tile..chunk.end_tile {
         for i in chunk.first_site..chunk.end_site {
-            let place = vector_at(tile, table[sites + i] as usize, first, volume, factor.channels.vectors);
+            let site = table[sites + i] as usize;
+            let place = vector_at(tile, site, volume, factor.channels.vectors) + first * LANES;
             #[unroll]
             for v in 0..vectors {
                 sums[v] += gradient[place + further(first, v, factor)];
@@ -182,6 +178,7 @@ fn weight_gradient<H: Size, T: Size>(
     entries: u32,
     tapped: u32,
     blocks: u32,
+    chunks: u32,
     first: u32,
     stride: u32,
     volume: u32,
@@ -190,13 +187,14 @@ fn weight_gradient<H: Size, T: Size>(
     parts: u32,
     #[comptime] shape: WeightShape,
 ) {
-    let (block, writes) = block_of_unit(blocks);
+    let work = work_of_unit(blocks, chunks);
+    let block = work.block;
     let (heres, theres) = comptime!((shape.here.blocks(), shape.there.blocks()));
     let entry = min(block / comptime!(heres * theres), tapped as usize);
     let volume = volume as usize;
     let words = entries as usize + entry * 3;
     let (neighbours, sites) = (table[words] as usize, table[words + 1] as usize);
-    let mine = chunk(table[words + 2] as usize, tiles as usize, steps as usize, parts as usize);
+    let mine = chunk(work.tile, table[words + 2] as usize, tiles as usize, steps as usize, parts as usize);
     let mut totals = Array::<f32>::new(comptime!(shape.sums()));
     if entry < tapped as usize {
         let first_here = block % heres * shape.here.vectors;
@@ -222,8 +220,8 @@ fn weight_gradient<H: Size, T: Size>(
             bias::<H>(here, table, sites, &mine, first, volume, &mut totals, shape);
         }
     }
-    let place = CUBE_POS_Y as usize * stride as usize + first as usize + block * shape.sums();
-    sum_lanes(&totals, partials, place, writes, shape.sums());
+    let place = work.tile * stride as usize + first as usize + block * shape.sums();
+    sum_lanes(&totals, partials, place, work.writes, shape.sums());
 }
 
 /// Sums accumulators over the lanes of every row in shared memory, as many at a time as there are lanes, into
@@ -310,7 +308,7 @@ impl Partials {
         let shape = weights.shape;
         let (here, there) = if shape.inputs_here { (x, gradient) } else { (gradient, x) };
         let (width, other_width) = (shape.here.channels.width, shape.there.channels.width);
-        let (count, dim) = grid(self.chunks, weights.blocks, 1);
+        let (count, dim) = grid(weights.blocks * self.chunks, 1);
         // SAFETY: the plan lists only sites of the lattice, chunks end with the tiles, and only rows that have a block write.
         unsafe {
             weight_gradient::launch_unchecked(
@@ -326,6 +324,7 @@ impl Partials {
                 weights.entries as u32,
                 weights.tapped as u32,
                 weights.blocks as u32,
+                self.chunks as u32,
                 weights.partial as u32,
                 plan.partials as u32,
                 volume as u32,
