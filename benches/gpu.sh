@@ -24,6 +24,11 @@ steps)
     for net in fig1 gauge; do
         timeout 250 "$3" "$net" --seconds 1 --all --device wgpu
     done
+    # Sites of a unit: more need more registers, fewer load weights more often.
+    for sites in 4 8; do
+        echo "FLOWQCD_GPU_SITES=$sites"
+        FLOWQCD_GPU_SITES=$sites timeout 30 "$3" fig1 L=10 B=16384 --seconds 1 --all --device wgpu
+    done
     # Small batches wait for launches: more of them between two submissions?
     echo "CUBECL_WGPU_MAX_TASKS=128"
     CUBECL_WGPU_MAX_TASKS=128 timeout 30 "$3" fig1 L=10 B=128 --seconds 1 --all --device wgpu

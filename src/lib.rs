@@ -13,8 +13,8 @@
 //! theory   actions and observables        flow     bijections and base densities
 //! ensemble configurations in files        stats    numbers with errors
 //! train    the training loop, checkpoints sample   configurations with weights
-//! study    run directory and tables       verify   the self-test
-//! cli      arguments, progress, printing
+//! study    run directory and tables       report   figures from tables
+//! verify   the self-test                  cli      arguments, progress, printing
 //! ```
 //!
 //! # Conventions
@@ -39,6 +39,7 @@ pub mod files;
 pub mod flow;
 pub mod kernel;
 pub mod lattice;
+pub mod report;
 pub mod rng;
 pub mod sample;
 pub mod spec;

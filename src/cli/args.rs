@@ -21,6 +21,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Draw configurations from a checkpoint into a NumPy archive, with log q, the action and log w.
     Sample(SampleArgs),
+    /// Draw figures (SVG and PNG) from the tables of run directories; several runs are laid over each other.
+    Plot(PlotArgs),
     /// Test the program on this machine against exact values; exit status 1 if any is off by five standard errors.
     Verify(VerifyArgs),
     /// List what --device can name, and what auto takes.
@@ -113,6 +115,31 @@ pub struct SampleArgs {
     /// No progress and no notes on stderr; warnings and errors stay.
     #[arg(long)]
     pub quiet: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct PlotArgs {
+    /// Run directories.
+    #[arg(required = true, value_name = "RUN_DIR")]
+    pub runs: Vec<PathBuf>,
+    /// Folder for the figures; `figures` in the run directory, or beside several if left out.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// An ESS to mark in the figure of training; what it cost is printed (repeatable).
+    #[arg(long, value_parser = fraction)]
+    pub ess: Vec<f64>,
+    /// Varied key along the axis of studies, e.g. coupling; the first that tells the cells apart if left out.
+    #[arg(long, value_name = "KEY")]
+    pub x: Option<String>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A number above 0, at most 1.
+fn fraction(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0.0 && *number <= 1.0);
+    number.ok_or_else(|| "must be above 0 and at most 1".into())
 }
 
 #[derive(Debug, ClapArgs)]

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod devices;
+mod plot;
 mod progress;
 mod run;
 mod sample;
@@ -26,6 +27,7 @@ pub fn main() -> Result<()> {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Sample(args) => sample::sample(&args),
+        Command::Plot(args) => plot::plot(&args),
         Command::Verify(args) => verify::verify(&args),
         Command::Devices { json } => devices::devices(json),
         Command::Schema => print(&serde_json::to_string_pretty(&spec::json_schema()).expect("plain data")),

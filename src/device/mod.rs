@@ -5,6 +5,8 @@ mod adapters;
 
 use crate::error::{Error, Result};
 use crate::kernel::Isa;
+#[cfg(feature = "wgpu")]
+use crate::kernel::Spread;
 use burn::tensor::{Device, Tensor};
 use std::ops::Range;
 
@@ -203,6 +205,10 @@ impl ComputeDevice {
     }
 
     fn wgpu(asked: &str, adapter: Option<&str>) -> Result<Self> {
+        Spread::requested().map_err(|sites| Error::Usage {
+            message: format!("FLOWQCD_GPU_SITES = {sites}: must be 1, 2, 4 or 8"),
+            hint: "leave FLOWQCD_GPU_SITES unset to take what suits the batch".into(),
+        })?;
         let found = adapters::adapters();
         let wanted = |(index, candidate): &(usize, &adapters::Adapter)| match adapter {
             None => !candidate.is_software(),

@@ -80,6 +80,16 @@ fn an_instruction_set_can_be_forced_and_must_exist() {
 }
 
 #[test]
+fn sites_of_a_gpu_unit_must_be_some_that_are_tried() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    let command = ["run", "tiny.toml", "--device", "wgpu"];
+    let refused = sandbox.flowqcd_with(("FLOWQCD_GPU_SITES", "3"), &command);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("FLOWQCD_GPU_SITES = 3: must be 1, 2, 4 or 8"), "{}", refused.stderr);
+}
+
+#[test]
 fn run_writes_every_file_of_the_contract() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", TINY);

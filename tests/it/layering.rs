@@ -3,9 +3,9 @@
 use super::support::repository;
 use std::path::Path;
 
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "error", "files", "lattice", "rng", "cost", "spec", "kernel", "device", "theory", "flow", "ensemble",
-    "stats", "train", "sample", "study", "verify", "cli",
+    "stats", "train", "sample", "study", "report", "verify", "cli",
 ];
 
 #[test]

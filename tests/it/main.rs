@@ -6,6 +6,7 @@ mod ensembles;
 mod gpu;
 mod layering;
 mod physics;
+mod plotting;
 mod resume;
 mod sampling;
 mod support;

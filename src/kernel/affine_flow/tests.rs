@@ -132,18 +132,19 @@ fn run<T: Scalar>(
 #[cfg(feature = "wgpu")]
 #[test]
 fn a_gpu_agrees_with_double_precision() {
-    let Some(device) = crate::kernel::gpu::test_device() else { return };
-    // Large batches take more sites per unit.
-    for ((batch, flow), sites) in flows().into_iter().zip([8, 1, 4]) {
+    use crate::kernel::gpu::{Spread, test_device};
+    let Some(device) = test_device() else { return };
+    // Large batches take more sites per unit, small ones fewer channels.
+    for ((batch, flow), (sites, parts)) in flows().into_iter().zip([(8, 1), (1, 3), (4, 1)]) {
         let mut flow = AffineFlow::clone(&flow);
-        flow.plans.sites = Some(sites);
+        flow.plans.spread = Some(Spread { sites, parts });
         let flow = Arc::new(flow);
         for direction in [Direction::Forward, Direction::Inverse] {
             let fused = |x, theta| affine_flow(x, theta, &flow, direction);
             let exact = |x, theta| reference(x, theta, &flow, direction);
             let found = by_autodiff(fused, &flow, batch, (device.clone(), DType::F32));
             let expected = by_autodiff(exact, &flow, batch, (Device::flex(), DType::F64));
-            let what = format!("{direction:?} on a GPU, batch {batch}, {sites} sites per unit");
+            let what = format!("{direction:?} on a GPU, batch {batch}, {sites} sites a unit");
             assert_close(&found, &expected, F32_TOLERANCE, &what);
         }
     }

@@ -17,6 +17,7 @@ mod weights;
 pub use network::{Net, Packed};
 pub use peak::fma_peak;
 pub use plan::Plans;
+pub use shape::Spread;
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Device, Shape};

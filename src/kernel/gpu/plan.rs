@@ -1,6 +1,6 @@
 //! What the GPU kernels look up: site lists, taps, and where each weight lies in the packed weights.
 
-use super::shape::{GatherShape, WeightShape};
+use super::shape::{GatherShape, Spread, WeightShape};
 use super::{Buffer, tiles};
 use crate::kernel::conv_stack::ConvStack;
 use crate::kernel::conv_stack::plan::{Convolution, SiteGroup};
@@ -11,13 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// In place of a parameter: padding, which is zero.
 const NOTHING: u32 = u32::MAX;
-
-/// Sites of a unit that are tried, most first: more of them save loads of weights.
-const SITES: [usize; 4] = [8, 4, 2, 1];
-
-/// Rows of units in a launch, at least, before a unit takes more than one site. Reckoned, not measured: eight for each of the
-/// 132 multiprocessors of a large card.
-const ENOUGH_ROWS: usize = 8 * 132;
 
 /// Bytes of shared memory for weights, at most: several workgroups have to fit a multiprocessor.
 const SHARED_BYTES: usize = 1 << 15;
@@ -90,17 +83,16 @@ pub struct Plan {
     pub flags: Vec<[usize; 2]>,
 }
 
-/// The plans of an operation, by device and sites per unit; made when they are first needed.
+/// The plans of an operation, by device and spread; made when they are first needed.
 #[derive(Debug, Default)]
 pub struct Plans {
     known: Mutex<Vec<(PlanKey, Arc<Plan>)>>,
-    /// Sites of a unit, whatever the batch.
+    /// The spread over units, whatever the batch.
     #[cfg(test)]
-    pub sites: Option<usize>,
+    pub spread: Option<Spread>,
 }
 
-/// Device and sites per unit.
-type PlanKey = (CubeDevice, usize);
+type PlanKey = (CubeDevice, Spread);
 
 impl Clone for Plans {
     /// Without the plans: they are made again.
@@ -118,31 +110,30 @@ impl Plans {
         batch: usize,
         networks: &[&ConvStack],
     ) -> Arc<Plan> {
-        let sites = self.sites(batch, networks);
+        let spread = self.spread(batch, networks);
         let mut plans = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, plan)) = plans.iter().find(|(key, _)| *key == (device.clone(), sites)) {
+        if let Some((_, plan)) = plans.iter().find(|(key, _)| *key == (device.clone(), spread)) {
             return Arc::clone(plan);
         }
         let shared_bytes = client.properties().hardware.max_shared_memory_size.min(SHARED_BYTES);
-        let plan = Arc::new(Builder::new(sites, shared_bytes).build(client, networks));
-        plans.push(((device.clone(), sites), Arc::clone(&plan)));
+        let plan = Arc::new(Builder::new(spread, shared_bytes).build(client, networks));
+        plans.push(((device.clone(), spread), Arc::clone(&plan)));
         plan
     }
 
-    /// Sites of a unit: many where there are enough units nevertheless.
-    fn sites(&self, batch: usize, networks: &[&ConvStack]) -> usize {
+    fn spread(&self, batch: usize, networks: &[&ConvStack]) -> Spread {
         #[cfg(test)]
-        if let Some(sites) = self.sites {
-            return sites;
+        if let Some(spread) = self.spread {
+            return spread;
         }
-        let rows = tiles(batch) * networks.iter().map(|network| network.volume()).max().unwrap_or(0);
-        SITES.into_iter().find(|sites| rows / sites >= ENOUGH_ROWS).unwrap_or(1)
+        let volume = networks.iter().map(|network| network.volume()).max().unwrap_or(0);
+        Spread::requested().ok().flatten().unwrap_or_else(|| Spread::over(tiles(batch) * volume))
     }
 }
 
 /// Collects tables and packed places.
 struct Builder {
-    sites: usize,
+    spread: Spread,
     shared_bytes: usize,
     table: Vec<u32>,
     /// Where equal parts of the table are: layers of the same parity share theirs.
@@ -154,9 +145,9 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(sites: usize, shared_bytes: usize) -> Self {
+    fn new(spread: Spread, shared_bytes: usize) -> Self {
         Self {
-            sites,
+            spread,
             shared_bytes,
             table: Vec::new(),
             known: HashMap::new(),
@@ -230,7 +221,7 @@ impl Builder {
         bias: Option<usize>,
         parameter: impl Fn(usize, usize, usize) -> usize,
     ) -> Gather {
-        let shape = GatherShape::new([inputs, outputs, taps], bias.is_some(), self.sites, self.shared_bytes);
+        let shape = GatherShape::new([inputs, outputs, taps], bias.is_some(), self.spread, self.shared_bytes);
         let (width, block) = (shape.outputs.width, shape.vectors * shape.outputs.width);
         // Every part starts at a whole vector of the widest kind.
         self.packing.resize(self.packing.len().next_multiple_of(4), NOTHING);
@@ -257,14 +248,15 @@ impl Builder {
         let mut blocks = 0;
         for group in groups {
             let taps = self.place(words(&group.taps));
-            let sites = group.sites.chunks(self.sites).zip(group.neighbours.chunks(self.sites));
+            let sites = group.sites.chunks(self.spread.sites).zip(group.neighbours.chunks(self.spread.sites));
             for (sites, neighbours) in sites {
                 let of = |s: usize| s.min(sites.len() - 1);
-                let rows = (0..group.taps.len()).flat_map(|tap| (0..self.sites).map(move |s| (tap, s)));
+                let rows =
+                    (0..group.taps.len()).flat_map(|tap| (0..self.spread.sites).map(move |s| (tap, s)));
                 let neighbours = rows.map(|(tap, s)| neighbours[of(s)][tap] as u32).collect();
                 let neighbours = self.place(neighbours);
                 headers.extend([taps, group.taps.len(), neighbours, sites.len()].map(|n| n as u32));
-                headers.extend((0..self.sites).map(|s| sites[of(s)] as u32));
+                headers.extend((0..self.spread.sites).map(|s| sites[of(s)] as u32));
                 blocks += 1;
             }
         }

@@ -6,6 +6,41 @@
 use super::layout::Channels;
 use super::{LANES, ROWS};
 
+/// Sites of a unit that are tried, most first: more of them save loads of weights.
+const SITES: [usize; 4] = [8, 4, 2, 1];
+
+/// Rows of units in a launch, at least, before a unit takes more than one site or all output channels. Reckoned, not measured:
+/// eight for each of the 132 multiprocessors of a large card.
+const ENOUGH_ROWS: usize = 8 * 132;
+
+/// How the work of a convolution is spread over units; results do not depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Spread {
+    /// Sites of a unit.
+    pub sites: usize,
+    /// Units that share the output channels of a site, at least, if there are vectors enough.
+    pub parts: usize,
+}
+
+impl Spread {
+    /// As much as suits a launch with a row of units for each site of each tile.
+    pub fn over(rows: usize) -> Self {
+        let sites = SITES.into_iter().find(|sites| rows / sites >= ENOUGH_ROWS);
+        Self { sites: sites.unwrap_or(1), parts: ENOUGH_ROWS.div_ceil(rows.max(1)) }
+    }
+
+    /// The sites of a unit that the environment variable `FLOWQCD_GPU_SITES` (1, 2, 4, 8) asks for, if it is set: to measure
+    /// what suits a card.
+    ///
+    /// # Errors
+    /// What it holds, if that is none of these.
+    pub fn requested() -> Result<Option<Self>, String> {
+        let Ok(asked) = std::env::var("FLOWQCD_GPU_SITES") else { return Ok(None) };
+        let known = asked.parse().ok().filter(|sites| SITES.contains(sites));
+        known.map(|sites| Some(Self { sites, parts: 1 })).ok_or(asked)
+    }
+}
+
 /// Units of a workgroup with lanes and rows.
 pub const UNITS: usize = LANES * ROWS;
 
@@ -51,10 +86,11 @@ pub struct GatherShape {
 }
 
 impl GatherShape {
-    /// The shape for so many sites of a unit on a device with so many bytes of shared memory.
-    pub fn new([inputs, outputs, taps]: [usize; 3], bias: bool, sites: usize, shared_bytes: usize) -> Self {
+    /// The shape for a spread over units on a device with so many bytes of shared memory.
+    pub fn new([inputs, outputs, taps]: [usize; 3], bias: bool, spread: Spread, shared_bytes: usize) -> Self {
         let (inputs, outputs) = (Channels::of(inputs), Channels::of(outputs));
-        let vectors = (1..=outputs.vectors)
+        let sites = spread.sites;
+        let vectors = (1..=outputs.vectors.div_ceil(spread.parts))
             .filter(|v| *v == 1 || sites * v * outputs.width <= CONVOLUTION_SUMS)
             .min_by_key(|v| outputs.vectors.div_ceil(*v) * cost(sites, v * outputs.width))
             .unwrap_or(1);
@@ -181,8 +217,11 @@ mod tests {
         assert_eq!((first.here.block(), first.there.block(), first.taps), (12, 1, 7));
         let last = WeightShape::new(12, 2, 13);
         assert_eq!((last.here.block(), last.there.block(), last.taps, last.inputs_here), (12, 2, 5, true));
-        let forward = GatherShape::new([12, 12, 25], true, 8, 1 << 15);
+        let forward = GatherShape::new([12, 12, 25], true, Spread { sites: 8, parts: 1 }, 1 << 15);
         assert_eq!((forward.vectors, forward.depth(), forward.shared), (3, 1, true));
+        // A batch of 128 on 10 x 10 leaves most of a card idle unless every vector has its own unit.
+        let small = GatherShape::new([12, 12, 25], true, Spread::over(4 * 100), 1 << 15);
+        assert_eq!((small.sites, small.vectors, small.depth()), (1, 1, 3));
     }
 
     #[test]
@@ -193,8 +232,9 @@ mod tests {
                 assert!(shape.products() <= GRADIENT_SUMS, "{shape:?}");
                 assert!(shape.here.blocks() * shape.here.block() >= inputs.max(outputs), "{shape:?}");
                 assert!(shape.there.blocks() * shape.there.block() >= inputs.min(outputs), "{shape:?}");
-                for sites in [1, 2, 4, 8] {
-                    let shape = GatherShape::new([inputs, outputs, taps], true, sites, 1 << 14);
+                for rows in [1, 400, 2500, 10_000, 100_000] {
+                    let spread = Spread::over(rows);
+                    let shape = GatherShape::new([inputs, outputs, taps], true, spread, 1 << 14);
                     assert!(shape.depth() * shape.vectors >= shape.outputs.vectors, "{shape:?}");
                     assert!(
                         !shape.shared || shape.weights() * shape.outputs.width * 4 <= 1 << 14,

@@ -1,0 +1,59 @@
+//! `flowqcd plot`.
+
+use super::args::PlotArgs;
+use super::print;
+use super::progress::duration;
+use super::table::lines;
+use crate::error::{Error, Result};
+use crate::report::{Drawn, Level, Request, plot as draw};
+use std::path::PathBuf;
+
+/// Draws figures from tables and prints where they are.
+pub fn plot(args: &PlotArgs) -> Result<()> {
+    let folder = folder(args)?;
+    let request = Request { runs: &args.runs, levels: &args.ess, key: args.x.as_deref(), folder: &folder };
+    let drawn = draw(&request)?;
+    match args.json {
+        true => print(&serde_json::to_string_pretty(&drawn).expect("plain data")),
+        false => print(&text(&drawn)),
+    }
+}
+
+/// Where figures go: beside one run's tables, or beside several runs of the same folder.
+fn folder(args: &PlotArgs) -> Result<PathBuf> {
+    if let Some(folder) = &args.out {
+        return Ok(folder.clone());
+    }
+    if let [run] = args.runs.as_slice() {
+        return Ok(run.join("figures"));
+    }
+    let parents: Vec<_> = args.runs.iter().map(|run| run.parent()).collect();
+    match parents[0].filter(|first| parents.iter().all(|parent| *parent == Some(first))) {
+        Some(parent) => Ok(parent.join("figures")),
+        None => Err(Error::Usage {
+            message: "the runs are in different folders".into(),
+            hint: "say where the figures go: --out FOLDER".into(),
+        }),
+    }
+}
+
+fn text(drawn: &Drawn) -> String {
+    let files = drawn.files.iter().map(|file| (String::new(), file.display().to_string()));
+    let levels = drawn.levels.iter().map(|level| (format!("ESS {}, {}", level.ess, level.run), cost(level)));
+    let files = lines(&files.collect::<Vec<_>>()).lines().map(str::trim).collect::<Vec<_>>().join("\n");
+    let levels = lines(&levels.collect::<Vec<_>>());
+    if levels.is_empty() { files } else { format!("{files}\n\n{levels}") }
+}
+
+fn cost(level: &Level) -> String {
+    level.reached.as_ref().map_or("not reached".into(), |reached| {
+        format!(
+            "{} samples, {:.1} times the fewest; {} steps, {}, {:.2e} FLOP",
+            reached.samples,
+            reached.ratio,
+            reached.steps,
+            duration(reached.wall_s),
+            reached.flops
+        )
+    })
+}
