@@ -128,7 +128,7 @@ def operation(instruction):
 
 
 def disassembled(code, arch):
-    """Registers, bytes spilled, and the instructions of every loop without a loop in it."""
+    """Registers, bytes of their spilling stores and loads, and the instructions of every loop without a loop in it."""
     tools = package("triton") / "backends" / "nvidia" / "bin"
     with tempfile.TemporaryDirectory() as folder:
         source, binary = f"{folder}/kernel.ptx", f"{folder}/kernel.cubin"
@@ -159,10 +159,11 @@ def main():
     parser.add_argument("--arch", default="sm_90")
     options = parser.parse_args()
     sources = re.findall(r"```wgsl\n(.*?)```", pathlib.Path(options.log).read_text(), re.S)
-    kernels = dict(map(cuda, sources))
+    names = [re.search(r"\nfn (\w+)\(", source).group(1) for source in sources]
+    kernels = dict(cuda(source) for source, name in zip(sources, names) if re.search(options.names, name))
     print("| kernel | registers | spilled | inner loop | multiply-adds | loads |")
     print("|---|---:|---:|---:|---:|---:|")
-    for name in sorted(name for name in kernels if re.search(options.names, name)):
+    for name in sorted(kernels):
         registers, spilled, loops = disassembled(kernels[name], options.arch)
         loop = max(loops, key=lambda loop: loop["FFMA"], default=collections.Counter())
         total, multiplied = sum(loop.values()), loop["FFMA"]

@@ -161,7 +161,8 @@ fn report_gauge(extent: usize, batch: usize, options: &Options, peak: f64) {
     let stream = Seed(1).stream("gauge");
     let theta = stream.uniforms(0, stack.parameter_count(), 0.1);
     // One micro-batch at a time, as training does.
-    let size = batch.min(device.micro_batch(((32 + 32 + 31) * extent * extent) as f64));
+    let numbers = ((32 + 32 + 31) * extent * extent) as f64;
+    let size = batch.min(device.micro_batch(numbers, numbers));
     let x = stream.normals(1, size, 6 * extent * extent);
     // What travels to the device is none of the network's time.
     let on = |device: &burn::tensor::Device| {

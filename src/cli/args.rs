@@ -125,10 +125,11 @@ pub struct PlotArgs {
     /// Folder for the figures; `figures` in the run directory, or beside several if left out.
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// An ESS to mark in the figure of training; what it cost is printed (repeatable).
+    /// An ESS to mark in the figure of training; printed is what it took until the smoothed ESS of the training batches first
+    /// reached it (repeatable).
     #[arg(long, value_parser = fraction)]
     pub ess: Vec<f64>,
-    /// Varied key along the axis of studies, e.g. coupling; the first that tells the cells apart if left out.
+    /// Varied key along the axis of studies, e.g. coupling; if left out the extents, or another that varies.
     #[arg(long, value_name = "KEY")]
     pub x: Option<String>,
     /// Print JSON instead of a table.

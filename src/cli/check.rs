@@ -120,7 +120,8 @@ fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice) -> f64 
 }
 
 fn micro_batch(spec: &Spec, flow: &Flow, device: &ComputeDevice) -> usize {
-    spec.train.batch.micro_batch.unwrap_or(device.micro_batch(flow.activations_per_sample()))
+    let suited = device.micro_batch(flow.activations_per_sample(), flow.working_per_sample());
+    spec.train.batch.micro_batch.unwrap_or(suited)
 }
 
 /// Bytes of one micro-batch in training and of the parameters with gradient and moments.

@@ -6,7 +6,7 @@ use super::progress::duration;
 use super::table::lines;
 use crate::error::{Error, Result};
 use crate::report::{Drawn, Level, Request, plot as draw};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Draws figures from tables and prints where they are.
 pub fn plot(args: &PlotArgs) -> Result<()> {
@@ -27,8 +27,9 @@ fn folder(args: &PlotArgs) -> Result<PathBuf> {
     if let [run] = args.runs.as_slice() {
         return Ok(run.join("figures"));
     }
-    let parents: Vec<_> = args.runs.iter().map(|run| run.parent()).collect();
-    match parents[0].filter(|first| parents.iter().all(|parent| *parent == Some(first))) {
+    let parent = |run: &PathBuf| run.canonicalize().ok().and_then(|run| run.parent().map(Path::to_owned));
+    let parents: Vec<Option<PathBuf>> = args.runs.iter().map(parent).collect();
+    match args.runs[0].parent().filter(|_| parents.iter().all(|parent| *parent == parents[0])) {
         Some(parent) => Ok(parent.join("figures")),
         None => Err(Error::Usage {
             message: "the runs are in different folders".into(),
@@ -47,10 +48,10 @@ fn text(drawn: &Drawn) -> String {
 
 fn cost(level: &Level) -> String {
     level.reached.as_ref().map_or("not reached".into(), |reached| {
+        let ratio = reached.ratio.map_or(String::new(), |ratio| format!(", {ratio:.1} times the fewest"));
         format!(
-            "{} samples, {:.1} times the fewest; {} steps, {}, {:.2e} FLOP",
+            "{} samples{ratio}; {} steps, {}, {:.2e} FLOP",
             reached.samples,
-            reached.ratio,
             reached.steps,
             duration(reached.wall_s),
             reached.flops

@@ -19,11 +19,15 @@ const CPU_SAMPLES: usize = 1024;
 /// Configurations that a GPU takes at once, at most and at least: enough to keep every unit busy.
 const GPU_SAMPLES: [usize; 2] = [128, 16_384];
 
-/// Memory for the activations of a micro-batch on a GPU that does not tell how much it has.
+/// Memory for the activations of a micro-batch on a GPU that does not tell how much it has, and for one layer's on any: no
+/// buffer is then near the 2³¹ bytes that Vulkan drivers bind at most.
 const GPU_BYTES: u64 = 1 << 30;
 
-/// Memory for the activations of a micro-batch on any GPU, at most: with more, it would not be faster.
+/// Memory for the activations of a micro-batch on any GPU, at most.
 const MOST_GPU_BYTES: u64 = 4 << 30;
+
+/// Configurations of a tile of the GPU kernels: fewer need as much memory.
+const GPU_TILE: usize = 32;
 
 /// Part of a GPU's memory for the activations of a micro-batch; gradients, sums and other programs need room too.
 const GPU_PART: u64 = 4;
@@ -97,6 +101,11 @@ impl ComputeDevice {
             let message = format!("FLOWQCD_ISA = {asked}: this machine has {}", names.join(", "));
             Error::Usage { message, hint: "leave FLOWQCD_ISA unset to take the best".into() }
         })?;
+        #[cfg(feature = "wgpu")]
+        Spread::requested().map_err(|sites| Error::Usage {
+            message: format!("FLOWQCD_GPU_SITES = {sites}: must be 1, 2, 4 or 8"),
+            hint: "leave FLOWQCD_GPU_SITES unset to take what suits the batch".into(),
+        })?;
         match name.split_once(':').map_or((name, None), |(kind, adapter)| (kind, Some(adapter))) {
             ("cpu", None) => Ok(Self::cpu()),
             ("auto", None) => Ok(Self::best_gpu().unwrap_or_else(Self::cpu)),
@@ -128,24 +137,23 @@ impl ComputeDevice {
         self.device.clone().autodiff()
     }
 
-    /// Configurations to train on at once, for a flow that keeps so many numbers of each for its backward pass.
-    pub fn micro_batch(&self, activations_per_sample: f64) -> usize {
+    /// Configurations to train on at once, for a flow that keeps so many numbers of each for its backward pass and works on
+    /// so many at a time.
+    pub fn micro_batch(&self, kept_per_sample: f64, working_per_sample: f64) -> usize {
         if self.is_cpu() {
             return CPU_MICRO_BATCH;
         }
-        let fit = (self.room as f64 / (4.0 * activations_per_sample)) as usize;
-        let power = fit.max(1).ilog2();
-        (1 << power).clamp(GPU_SAMPLES[0], GPU_SAMPLES[1])
+        fitting(self.room, kept_per_sample).min(fitting(GPU_BYTES, working_per_sample))
     }
 
-    /// Configurations to sample at once, so many numbers each while a pass goes on; on a GPU no more than that.
-    pub fn sample_batch(&self, numbers_per_sample: f64, at_most: Option<usize>) -> usize {
-        let suited = self.micro_batch(numbers_per_sample);
+    /// Configurations to sample at once, with so many numbers of each worked on at a time; on a GPU no more than that.
+    pub fn sample_batch(&self, working_per_sample: f64, at_most: Option<usize>) -> usize {
+        let suited = fitting(self.room.min(GPU_BYTES), working_per_sample);
         if self.is_cpu() { CPU_SAMPLES } else { at_most.map_or(suited, |most| most.min(suited)) }
     }
 
     /// Computes the items `0..count` in parts of at most `size` and hands every result to `each`, in order. A part that the
-    /// device has no room for is tried again in halves. Returns the size that had room.
+    /// device has no room for is tried again in halves, as long as these need less. Returns the size that had room.
     ///
     /// # Errors
     /// What `each` returns, or [`Error::Device`] once the device is lost or a single item fails.
@@ -164,7 +172,7 @@ impl ComputeDevice {
                     each(result)?;
                     done = part.end;
                 }
-                Err(failure) if part.len() > 1 && !failure.is_final() => {
+                Err(failure) if part.len() > self.least() && !failure.is_final() => {
                     self.device.memory_cleanup();
                     size = part.len() / 2;
                 }
@@ -174,19 +182,34 @@ impl ComputeDevice {
         Ok(size)
     }
 
+    /// Items that need as much memory as fewer of them.
+    fn least(&self) -> usize {
+        if self.is_cpu() { 1 } else { GPU_TILE }
+    }
+
     /// The error for a device that gave up.
     fn failed(&self, Failure(reason): &Failure, size: usize) -> Error {
         let reason = reason.split_whitespace().collect::<Vec<&str>>().join(" ");
+        let smaller = match size > self.least() {
+            true => format!(
+                "a run goes on from what was written, with less memory by the same command and --set \
+                 train.batch.micro_batch={}; ",
+                size / 2
+            ),
+            false => String::new(),
+        };
         Error::Device {
             name: self.name.clone(),
             rule: format!("computing failed on {size} configurations at once: {reason}"),
-            hint: format!(
-                "a run goes on from what was written, with less memory by the same command and --set \
-                 train.batch.micro_batch={}; --device cpu needs none of the device's",
-                (size / 2).max(1)
-            ),
+            hint: format!("{smaller}--device cpu needs none of the device's memory"),
         }
     }
+}
+
+/// A power of two of configurations with so many numbers each that fits into so many bytes on a GPU.
+fn fitting(bytes: u64, numbers_per_sample: f64) -> usize {
+    let fit = (bytes as f64 / (4.0 * numbers_per_sample)) as usize;
+    (1 << fit.max(1).ilog2()).clamp(GPU_SAMPLES[0], GPU_SAMPLES[1])
 }
 
 #[cfg(feature = "wgpu")]
@@ -205,10 +228,6 @@ impl ComputeDevice {
     }
 
     fn wgpu(asked: &str, adapter: Option<&str>) -> Result<Self> {
-        Spread::requested().map_err(|sites| Error::Usage {
-            message: format!("FLOWQCD_GPU_SITES = {sites}: must be 1, 2, 4 or 8"),
-            hint: "leave FLOWQCD_GPU_SITES unset to take what suits the batch".into(),
-        })?;
         let found = adapters::adapters();
         let wanted = |(index, candidate): &(usize, &adapters::Adapter)| match adapter {
             None => !candidate.is_software(),
@@ -315,6 +334,15 @@ mod tests {
 
     /// A device with room for five items at once, which no machine at hand can be made to have.
     #[test]
+    fn a_gpu_takes_as_much_as_fits_within_bounds() {
+        // The Fig. 1 network keeps 64 800 numbers of a configuration.
+        assert_eq!(fitting(MOST_GPU_BYTES, 64_800.0), 16_384);
+        assert_eq!(fitting(GPU_BYTES, 64_800.0), 4096);
+        assert_eq!(fitting(GPU_BYTES, 1.0), GPU_SAMPLES[1]);
+        assert_eq!(fitting(GPU_BYTES, 1e9), GPU_SAMPLES[0]);
+    }
+
+    #[test]
     fn what_has_no_room_is_taken_in_halves_and_nothing_is_lost_or_repeated() {
         let roomy =
             |part: Range<usize>| if part.len() > 5 { Err(Failure("no room".into())) } else { Ok(part) };
@@ -326,13 +354,14 @@ mod tests {
         let size = ComputeDevice::cpu().in_parts(70, 32, roomy, keep);
         assert_eq!((size.unwrap(), seen), (4, (0..70).collect()));
         let mut attempts = 0;
-        for (reason, expected) in [("no room", 6), ("the device is poisoned", 1)] {
+        let smaller = "--set train.batch.micro_batch=16; --device cpu";
+        for (reason, expected, hint) in [("no room", 6, "--device cpu"), ("it is poisoned", 1, smaller)] {
             let fail = |_| {
                 attempts += 1;
                 Err::<(), _>(Failure(reason.into()))
             };
             let error = ComputeDevice::cpu().in_parts(70, 32, fail, |()| Ok(())).unwrap_err().to_string();
-            assert!(error.contains(reason) && error.contains("--set train.batch.micro_batch="), "{error}");
+            assert!(error.contains(reason) && error.contains(hint), "{error}");
             assert_eq!(std::mem::take(&mut attempts), expected, "{reason}");
         }
     }

@@ -6,72 +6,95 @@ use std::path::{Path, PathBuf};
 /// The leading column of every table.
 const CELL: &str = "cell";
 
-/// A CSV file in memory.
+/// A CSV file in memory: the cell, the keys that vary, and the columns that every table of its kind has.
 pub struct Columns {
     path: PathBuf,
     header: Vec<String>,
+    /// Where the columns after the keys begin.
+    fixed: usize,
     rows: Vec<Vec<String>>,
 }
 
 impl Columns {
-    /// Reads a whole file.
+    /// Reads a whole file, whose keys end before the column `first`; a last line without its end is left out, as the run that
+    /// writes it will when it goes on.
     ///
     /// # Errors
-    /// [`Error::BadFile`] if it is no table with a column `cell` in front, [`Error::Io`].
-    pub fn read(path: &Path) -> Result<Self> {
+    /// [`Error::BadFile`] if it is no such table, [`Error::Io`].
+    pub fn read(path: &Path, first: &str) -> Result<Self> {
         let text = std::fs::read(path).map_err(Error::io(path, "read"))?;
-        let bad = |rule: String| bad(path, rule);
-        let mut reader = csv::Reader::from_reader(text.as_slice());
-        let header = reader.headers().map_err(|error| bad(error.to_string()))?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let mut reader = csv::Reader::from_reader(&text[..whole]);
+        let header = reader.headers().map_err(|error| damaged(path, error.to_string()))?;
         let header: Vec<String> = header.iter().map(str::to_owned).collect();
-        if header.first().is_none_or(|first| first != CELL) {
-            return Err(bad(format!("must begin with a column `{CELL}`")));
+        if whole > 0 && header[0] != CELL {
+            return Err(unknown(path, format!("must begin with a column `{CELL}`")));
         }
+        // A key may be called as a column; keys come first.
+        let fixed = header.iter().rposition(|name| name == first).unwrap_or(header.len());
         let rows: Result<Vec<Vec<String>>, csv::Error> =
             reader.records().map(|row| Ok(row?.iter().map(str::to_owned).collect())).collect();
-        Ok(Self { path: path.to_owned(), header, rows: rows.map_err(|error| bad(error.to_string()))? })
+        let rows = rows.map_err(|error| damaged(path, error.to_string()))?;
+        Ok(Self { path: path.to_owned(), header, fixed, rows })
     }
 
-    /// The columns of varied keys: those between `cell` and a column that every table of this kind has.
-    ///
-    /// # Errors
-    /// [`Error::BadFile`] if there is no such column.
-    pub fn keys(&self, first: &str) -> Result<&[String]> {
-        Ok(&self.header[1..self.place(first)?])
+    /// The keys that vary.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.header[1..self.fixed.max(1)].iter().map(String::as_str)
     }
 
-    /// The texts of a column.
+    /// The texts of a key, if it varies.
+    pub fn key(&self, name: &str) -> Option<Vec<&str>> {
+        let place = 1 + self.keys().position(|key| key == name)?;
+        Some(self.column(place))
+    }
+
+    /// The cell of a row.
+    pub fn cell(&self, row: usize) -> &str {
+        &self.rows[row][0]
+    }
+
+    /// The texts of a column that is no key.
     ///
     /// # Errors
     /// [`Error::BadFile`] if there is no such column.
     pub fn texts(&self, name: &str) -> Result<Vec<&str>> {
-        let place = self.place(name)?;
-        Ok(self.rows.iter().map(|row| row[place].as_str()).collect())
+        let place = self.header[self.fixed..].iter().position(|column| column == name);
+        let place = place.ok_or_else(|| unknown(&self.path, format!("must have a column `{name}`")))?;
+        Ok(self.column(self.fixed + place))
     }
 
-    /// The numbers of a column; an empty field is none.
+    /// The numbers of a column that is no key; an empty field is none.
     ///
     /// # Errors
     /// [`Error::BadFile`] if there is no such column or it has something else in it.
     pub fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>> {
-        let number = |(row, text): (usize, &str)| match text {
-            "" => Ok(None),
-            text => text
-                .parse()
-                .map(Some)
-                .map_err(|_| bad(&self.path, format!("line {}, {name} = {text}: must be a number", row + 2))),
+        let number = |(row, text): (usize, &str)| match (text, text.parse::<f64>()) {
+            ("", _) => Ok(None),
+            (_, Ok(number)) if number.is_finite() => Ok(Some(number)),
+            _ => {
+                let rule = format!("line {}, {name} = {text}: must be a finite number", row + 2);
+                Err(damaged(&self.path, rule))
+            }
         };
         self.texts(name)?.into_iter().enumerate().map(number).collect()
     }
 
-    fn place(&self, name: &str) -> Result<usize> {
-        let place = self.header.iter().position(|column| column == name);
-        place.ok_or_else(|| bad(&self.path, format!("must have a column `{name}`")))
+    fn column(&self, place: usize) -> Vec<&str> {
+        self.rows.iter().map(|row| row[place].as_str()).collect()
     }
 }
 
-fn bad(path: &Path, rule: String) -> Error {
-    let hint = "tables of another version cannot be drawn by this one; run again with --fresh".into();
+/// A table that this version does not know.
+fn unknown(path: &Path, rule: String) -> Error {
+    let hint = "tables of another version cannot be drawn by this one".into();
+    Error::BadFile { path: path.to_owned(), rule, hint }
+}
+
+/// A table with something in it that no run writes.
+fn damaged(path: &Path, rule: String) -> Error {
+    let hint =
+        "a run that is continued cuts its tables back to its last checkpoint; mend or remove the line".into();
     Error::BadFile { path: path.to_owned(), rule, hint }
 }
 
@@ -83,16 +106,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("train.csv");
         std::fs::write(&path, text).unwrap();
-        Columns::read(&path)
+        Columns::read(&path, "step")
     }
 
     #[test]
     fn columns_are_found_by_name_and_varied_keys_by_place() {
         let table =
             read("cell,extents,coupling,step,ess\n0,\"[6, 6]\",1.5,10,\n1,\"[8, 8]\",1.2,10,0.5\n").unwrap();
-        assert_eq!(table.keys("step").unwrap(), ["extents", "coupling"]);
-        assert_eq!(table.texts("extents").unwrap(), ["[6, 6]", "[8, 8]"]);
+        assert_eq!(table.keys().collect::<Vec<&str>>(), ["extents", "coupling"]);
+        assert_eq!(table.key("extents").unwrap(), ["[6, 6]", "[8, 8]"]);
         assert_eq!(table.numbers("ess").unwrap(), [None, Some(0.5)]);
+    }
+
+    #[test]
+    fn a_key_called_as_a_column_is_not_that_column() {
+        let table = read("cell,samples,step,samples\n0,7,1,100\n").unwrap();
+        assert_eq!(table.key("samples").unwrap(), ["7"]);
+        assert_eq!(table.numbers("samples").unwrap(), [Some(100.0)]);
+    }
+
+    #[test]
+    fn a_line_that_was_not_finished_is_left_out() {
+        let table = read("cell,step,ess\n0,1,0.5\n0,2,0.").unwrap();
+        assert_eq!(table.numbers("ess").unwrap(), [Some(0.5)]);
+        assert!(read("cell,st").unwrap().rows.is_empty());
     }
 
     #[test]
@@ -101,9 +138,12 @@ mod tests {
             Err(error) => error.to_string(),
             Ok(found) => panic!("{found:?}"),
         };
-        assert!(message("cell,ess\n0,1\n0,x\n").contains("line 3, ess = x: must be a number"));
+        assert!(
+            message("cell,step,ess\n0,1,1\n0,2,x\n").contains("line 3, ess = x: must be a finite number")
+        );
+        assert!(message("cell,step,ess\n0,1,NaN\n").contains("line 2, ess = NaN: must be a finite number"));
         assert!(message("cell,step\n0,1\n").contains("must have a column `ess`"));
         assert!(message("step,ess\n0,1\n").contains("must begin with a column `cell`"));
-        assert!(message("cell,ess\n0\n").contains("found record with 1 fields"));
+        assert!(message("cell,step,ess\n0\n").contains("found record with 1 fields"));
     }
 }

@@ -1,7 +1,6 @@
 //! One figure: axes, lines or points with errors, a legend; as SVG and as PNG.
 
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
@@ -10,8 +9,11 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 use std::path::{Path, PathBuf};
 
-/// Width and height of an SVG.
-const SIZE: (u32, u32) = (800, 500);
+/// Width of an SVG.
+const WIDTH: u32 = 800;
+
+/// Height of an SVG with one row of legend.
+const HEIGHT: u32 = 500;
 
 /// Dots of a PNG for one unit of the SVG, in each direction.
 const DOTS: u32 = 2;
@@ -105,6 +107,11 @@ impl Axis {
         Self { label: label.into(), log, from_zero: !log }
     }
 
+    /// The same without zero at its beginning.
+    pub fn without_zero(self) -> Self {
+        Self { from_zero: false, ..self }
+    }
+
     /// The coordinate of a value.
     fn place(&self, value: f64) -> f64 {
         if self.log { value.log10() } else { value }
@@ -130,6 +137,9 @@ impl Axis {
             // A mark at a whole decade may be a rounding below it.
             let decade = (place + 1e-9).floor();
             return scientific(decade as i32, 10f64.powf(place - decade));
+        }
+        if place != 0.0 && !(1e-4..1e6).contains(&place.abs()) {
+            return format!("{place:.3e}").replace(".000e", "e");
         }
         let text = format!("{place:.6}");
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -182,20 +192,29 @@ impl Figure {
         self.series.iter().any(|series| !series.points.is_empty())
     }
 
-    /// Writes `NAME.svg` and `NAME.png`.
+    /// `NAME.svg` and `NAME.png` in a folder, and what they are to hold.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::BadFile`] for data that cannot be drawn.
-    pub fn save(&self, folder: &Path) -> Result<[PathBuf; 2]> {
+    /// [`Error::BadFile`] for data that cannot be drawn.
+    pub fn files(&self, folder: &Path) -> Result<[(PathBuf, Vec<u8>); 2]> {
         let [svg, png] = ["svg", "png"].map(|kind| folder.join(format!("{}.{kind}", self.name)));
-        write_atomically(&svg, self.svg().map_err(|rule| undrawn(&svg, rule))?.as_bytes())?;
-        write_atomically(&png, &self.png().map_err(|rule| undrawn(&png, rule))?)?;
-        Ok([svg, png])
+        let (x, y) = self.scales();
+        if [x, y].iter().any(|scale| !(scale.range.end - scale.range.start).is_finite()) {
+            return Err(undrawn(&svg, "its numbers are too large".into()));
+        }
+        let text = self.svg().map_err(|rule| undrawn(&svg, rule))?;
+        let dots = self.png().map_err(|rule| undrawn(&png, rule))?;
+        Ok([(svg, text.into_bytes()), (png, dots)])
+    }
+
+    /// Width and height of the SVG: long legends make it higher.
+    fn size(&self) -> (u32, u32) {
+        (WIDTH, HEIGHT + ROW * self.legend().last().map_or(0, |(_, row)| *row))
     }
 
     fn svg(&self) -> Result<String, String> {
         let mut text = String::new();
-        let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+        let area = SVGBackend::with_string(&mut text, self.size()).into_drawing_area();
         self.draw(&area, 1).and_then(|()| area.present()).map_err(|error| error.to_string())?;
         drop(area);
         Ok(text)
@@ -203,7 +222,8 @@ impl Figure {
 
     fn png(&self) -> Result<Vec<u8>, String> {
         let fine = DOTS * FINER;
-        let (width, height) = (SIZE.0 * fine, SIZE.1 * fine);
+        let size = self.size();
+        let (width, height) = (size.0 * fine, size.1 * fine);
         let mut dots = vec![0; (3 * width * height) as usize];
         {
             let area = BitMapBackend::with_buffer(&mut dots, (width, height)).into_drawing_area();
@@ -211,7 +231,7 @@ impl Figure {
         }
         let dots = smoothed(&dots, width as usize, height as usize);
         let mut file = Vec::new();
-        let mut encoder = png::Encoder::new(&mut file, SIZE.0 * DOTS, SIZE.1 * DOTS);
+        let mut encoder = png::Encoder::new(&mut file, size.0 * DOTS, size.1 * DOTS);
         encoder.set_color(png::ColorType::Rgb);
         let mut writer = encoder.write_header().map_err(|error| error.to_string())?;
         writer.write_image_data(&dots).map_err(|error| error.to_string())?;
@@ -259,8 +279,8 @@ impl Figure {
         for (series, colour) in self.series.iter().zip(COLOURS.iter().cycle()) {
             let places = series.points.iter().map(|p| (self.x.place(p.x), self.y.place(p.y)));
             let style = colour.stroke_width(2 * unit);
-            if series.line {
-                let column = (x.range.end - x.range.start) / f64::from(SIZE.0);
+            if series.line && series.points.len() > 1 {
+                let column = (x.range.end - x.range.start) / f64::from(WIDTH);
                 chart.draw_series(LineSeries::new(column_means(places, column), style))?;
             } else {
                 chart.draw_series(self.bars(series, style))?;
@@ -287,7 +307,7 @@ impl Figure {
         let (mut x, mut row) = (LEGEND_START, 0);
         let place = |series: &Series| {
             let width = LEGEND_MARK + LETTER * series.label.chars().count() as u32 + LEGEND_GAP;
-            if x > LEGEND_START && x + width > SIZE.0 {
+            if x > LEGEND_START && x + width > WIDTH {
                 (x, row) = (LEGEND_START, row + 1);
             }
             x += width;
@@ -338,16 +358,19 @@ fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// The mean of the points of every column of so wide a part of the axis: more of them would only blur a line.
+/// The mean of the points of every column of so wide a part of the axis, because more of them would only blur a line; then the
+/// last point, at which a run ended.
 fn column_means(places: impl Iterator<Item = (f64, f64)>, column: f64) -> Vec<(f64, f64)> {
     let mut means: Vec<(f64, (f64, f64), f64)> = Vec::new();
+    let mut last = None;
     for (x, y) in places {
+        last = Some((x, y));
         match means.last_mut().filter(|(start, ..)| x - *start < column) {
             Some((_, sum, count)) => (*sum, *count) = ((sum.0 + x, sum.1 + y), *count + 1.0),
             None => means.push((x, (x, y), 1.0)),
         }
     }
-    means.into_iter().map(|(_, sum, count)| (sum.0 / count, sum.1 / count)).collect()
+    means.into_iter().map(|(_, sum, count)| (sum.0 / count, sum.1 / count)).chain(last).collect()
 }
 
 /// Means of squares of dots.
@@ -375,6 +398,7 @@ mod tests {
     fn marks_are_short() {
         let linear = Axis::plain("");
         assert_eq!([0.0, 0.25, -24.0, 1e4].map(|v| linear.mark(v)), ["0", "0.25", "-24", "10000"]);
+        assert_eq!([2e-7, 3e8].map(|v| linear.mark(v)), ["2e-7", "3e8"]);
         let log = Axis::wide("", [1.0, 1000.0].into_iter());
         assert_eq!([2.0, 5f64.log10(), 3f64, -1.0].map(|v| log.mark(v)), ["10²", "5·10⁰", "10³", "10⁻¹"]);
     }
@@ -389,7 +413,7 @@ mod tests {
     #[test]
     fn points_of_a_column_are_one() {
         let points = [(0.0, 1.0), (0.5, 3.0), (1.0, 5.0), (7.0, 7.0)];
-        assert_eq!(column_means(points.into_iter(), 1.0), [(0.25, 2.0), (1.0, 5.0), (7.0, 7.0)]);
+        assert_eq!(column_means(points.into_iter(), 1.0), [(0.25, 2.0), (1.0, 5.0), (7.0, 7.0), (7.0, 7.0)]);
     }
 
     #[test]
@@ -401,10 +425,8 @@ mod tests {
             let series = vec![Series { label: "run".into(), points, line: false }];
             let figure =
                 Figure { name: "figure".into(), x, y: Axis::from_zero("y"), series, levels: vec![0.2] };
-            let folder = tempfile::tempdir().unwrap();
-            let [svg, png] = figure.save(folder.path()).unwrap();
-            assert!(std::fs::read_to_string(svg).unwrap().contains("<svg"));
-            assert!(std::fs::read(png).unwrap().starts_with(b"\x89PNG"));
+            let [(_, svg), (_, png)] = figure.files(Path::new("")).unwrap();
+            assert!(svg.starts_with(b"<svg") && png.starts_with(b"\x89PNG"));
         }
     }
 }

@@ -8,6 +8,7 @@ mod training;
 pub use training::Level;
 
 use crate::error::{Error, Result};
+use crate::files::write_atomically;
 use columns::Columns;
 use figure::Figure;
 use serde::Serialize;
@@ -20,7 +21,7 @@ pub struct Request<'a> {
     pub runs: &'a [PathBuf],
     /// Values of the ESS to mark, and to look up the cost of.
     pub levels: &'a [f64],
-    /// The varied key along the axis of studies, by the name of its column; the first that tells cells apart if left out.
+    /// The varied key along the axis of studies, by the name of its column; if left out the extents, or another that varies.
     pub key: Option<&'a str>,
     /// Where figures go.
     pub folder: &'a Path,
@@ -42,11 +43,11 @@ struct Run {
 }
 
 impl Run {
-    /// A table of the run; none if there is no such file, or no row in it yet.
-    fn table(&self, name: &str) -> Result<Option<Columns>> {
+    /// A table of the run, whose keys end before the column `first`; none if there is no such file, or nothing in it yet.
+    fn table(&self, name: &str, first: &str) -> Result<Option<Columns>> {
         let path = self.folder.join(name);
         let there = std::fs::metadata(&path).is_ok_and(|file| file.len() > 0);
-        there.then(|| Columns::read(&path)).transpose()
+        there.then(|| Columns::read(&path, first)).transpose()
     }
 }
 
@@ -62,16 +63,20 @@ pub fn plot(request: &Request<'_>) -> Result<Drawn> {
     figures.retain(Figure::has_data);
     if figures.is_empty() {
         return Err(Error::Usage {
-            message: format!("{}: no table has a row yet", request.runs[0].display()),
-            hint: "let the run write its first rows".into(),
+            message:
+                "nothing to draw: no run has a row in train.csv, or finished cells that differ in a number"
+                    .into(),
+            hint: "let a run write its first rows".into(),
         });
     }
-    std::fs::create_dir_all(request.folder).map_err(Error::io(request.folder, "create"))?;
-    let mut files = Vec::new();
+    let levels = training::levels(&runs, request.levels)?;
+    let mut drawn = Vec::new();
     for figure in &figures {
-        files.extend(figure.save(request.folder)?);
+        drawn.extend(figure.files(request.folder)?);
     }
-    Ok(Drawn { files, levels: training::levels(&runs, request.levels)? })
+    std::fs::create_dir_all(request.folder).map_err(Error::io(request.folder, "create"))?;
+    drawn.iter().try_for_each(|(path, bytes)| write_atomically(path, bytes))?;
+    Ok(Drawn { files: drawn.into_iter().map(|(path, _)| path).collect(), levels })
 }
 
 /// The runs, called by their folders' names where these differ.
@@ -82,11 +87,20 @@ fn labelled(folders: &[PathBuf]) -> Result<Vec<Run>> {
             hint: "name the folder that `flowqcd run` wrote, e.g. runs/smoke".into(),
         });
     }
+    let whole = |folder: &PathBuf| folder.canonicalize().unwrap_or_else(|_| folder.clone());
+    let named: Vec<PathBuf> = folders.iter().map(whole).collect();
+    if let Some(twice) = (1..named.len()).find(|index| named[..*index].contains(&named[*index])) {
+        return Err(Error::Usage {
+            message: format!("{}: is named twice", folders[twice].display()),
+            hint: "name every run directory once".into(),
+        });
+    }
     let name = |folder: &Path| folder.file_name().map(|name| name.to_string_lossy().into_owned());
-    let unique = |folder: &Path| folders.iter().filter(|other| name(other) == name(folder)).count() == 1;
-    let label = |folder: &PathBuf| match name(folder) {
-        Some(name) if unique(folder) => name,
+    let unique = |folder: &Path| named.iter().filter(|other| name(other) == name(folder)).count() == 1;
+    let label = |(folder, named): (&PathBuf, &PathBuf)| match name(named) {
+        Some(name) if unique(named) => name,
         _ => folder.display().to_string(),
     };
-    Ok(folders.iter().map(|folder| Run { label: label(folder), folder: folder.clone() }).collect())
+    let labels = folders.iter().zip(&named).map(label);
+    Ok(labels.zip(folders).map(|(label, folder)| Run { label, folder: folder.clone() }).collect())
 }

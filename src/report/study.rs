@@ -1,82 +1,157 @@
-//! Results of studies against the key that varies.
+//! Results of studies against a key that varies.
 
 use super::Run;
 use super::columns::Columns;
 use super::figure::{Axis, Figure, Point, Series};
 use crate::error::{Error, Result};
 
-/// A row of a table as a point.
-struct Value<'a> {
-    series: String,
-    cell: &'a str,
-    x: f64,
-    y: f64,
-    error: Option<f64>,
+/// The key of repeats, which tells nothing apart.
+const SEED: &str = "seed";
+
+/// The key along the axis if there is a choice: other keys usually follow the volume.
+const EXTENTS: &str = "extents";
+
+/// A table of a run with what its series are called.
+struct Source<'a> {
+    run: &'a Run,
+    label: String,
+    table: Columns,
 }
 
 /// ESS and effective samples per second of finished cells, for runs with several.
 ///
 /// # Errors
-/// [`Error::BadFile`] for a table that is not one, [`Error::Usage`] for a key that does not vary in any run.
-pub fn figures(runs: &[Run], key: Option<&str>) -> Result<Vec<Figure>> {
-    let (mut ess, mut cost, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-    for run in runs {
-        let prefix = if runs.len() > 1 { format!("{}, ", run.label) } else { String::new() };
-        if let Some(table) = run.table("ess.csv")?
-            && let Some((name, x)) = along(&table, "stage", key)?
-        {
-            keys.push(name);
-            ess.extend(final_ess(&run.label, &table, &x)?);
+/// [`Error::BadFile`] for a table that is not one, [`Error::Usage`] for a key that does not vary over numbers.
+pub fn figures(runs: &[Run], asked: Option<&str>) -> Result<Vec<Figure>> {
+    let sources = |file: &str, first: &str| -> Result<Vec<Source<'_>>> {
+        let mut found = Vec::new();
+        for run in runs {
+            let label = if runs.len() > 1 { run.label.clone() } else { String::new() };
+            found.extend(run.table(file, first)?.map(|table| Source { run, label, table }));
         }
-        if let Some(table) = run.table("cost.csv")?
-            && let Some((_, x)) = along(&table, "method", key)?
-        {
-            cost.extend(effective_samples(&prefix, &table, &x)?);
+        Ok(found)
+    };
+    let (ess, cost) = (sources("ess.csv", "stage")?, sources("cost.csv", "method")?);
+    let Some(key) = chosen(&ess, asked)? else { return Ok(Vec::new()) };
+    let figure =
+        |name: &str, y: fn(&[Series]) -> Axis, sources: &[Source<'_>], of: Values| -> Result<Figure> {
+            let mut series = Vec::new();
+            for source in sources {
+                for value in of(&source.table)? {
+                    add(&mut series, source, &key, value)?;
+                }
+            }
+            series.iter_mut().for_each(|s: &mut Series| s.points.sort_by(|a, b| a.x.total_cmp(&b.x)));
+            let places = series.iter().flat_map(|series| series.points.iter().map(|p| p.x));
+            let x = Axis::wide(&with_followers(sources, &key), places).without_zero();
+            Ok(Figure { name: name.into(), x, y: y(&series), series, levels: vec![] })
+        };
+    let rate = |series: &[Series]| {
+        let rates = series.iter().flat_map(|series| series.points.iter().map(|p| p.y));
+        Axis::wide("effective samples per second of sampling", rates)
+    };
+    Ok(vec![
+        figure("ess", |_| Axis::from_zero("ESS"), &ess, final_ess)?,
+        figure("effective_samples", rate, &cost, effective_samples)?,
+    ])
+}
+
+/// A result in a row of a table.
+struct Value {
+    row: usize,
+    /// Part of the name of its series.
+    name: String,
+    y: f64,
+    error: Option<f64>,
+}
+
+type Values = fn(&Columns) -> Result<Vec<Value>>;
+
+fn final_ess(table: &Columns) -> Result<Vec<Value>> {
+    let (stages, ess, errors) = (table.texts("stage")?, table.numbers("ess")?, table.numbers("ess_err")?);
+    let rows = (0..stages.len()).filter(|row| stages[*row] == "final");
+    let value = |row: usize| Some(Value { row, name: String::new(), y: ess[row]?, error: errors[row] });
+    Ok(rows.filter_map(value).collect())
+}
+
+/// Of a chain the observable that has the fewest effective samples.
+fn effective_samples(table: &Columns) -> Result<Vec<Value>> {
+    let (methods, rates) = (table.texts("method")?, table.numbers("effective_samples_per_s")?);
+    let mut least: Vec<Value> = Vec::new();
+    for (row, method) in methods.into_iter().enumerate() {
+        let Some(y) = rates[row] else { continue };
+        let same = |value: &&mut Value| value.name == method && table.cell(value.row) == table.cell(row);
+        match least.iter_mut().find(same) {
+            Some(value) => value.y = value.y.min(y),
+            None => least.push(Value { row, name: method.to_owned(), y, error: None }),
         }
     }
-    match (keys.first(), key) {
-        (Some(name), _) => {
-            let figure = |file: &str, y: Axis, series: Vec<Series>| Figure {
-                name: file.into(),
-                x: Axis::plain(name),
-                y,
-                series,
-                levels: vec![],
-            };
-            let rates: Vec<f64> = cost.iter().flat_map(|s: &Series| s.points.iter().map(|p| p.y)).collect();
-            Ok(vec![
-                figure("ess", Axis::from_zero("ESS"), ess),
-                figure(
-                    "effective_samples",
-                    Axis::wide("effective samples per second", rates.into_iter()),
-                    cost,
-                ),
-            ])
-        }
-        (None, Some(key)) => Err(Error::Usage {
-            message: format!("--x = {key}: does not vary over numbers in the finished cells of any run"),
-            hint: "name a column between `cell` and `stage` of ess.csv".into(),
+    Ok(least)
+}
+
+/// The key along the axis: the one asked for, or the first that has several numbers.
+fn chosen(sources: &[Source<'_>], asked: Option<&str>) -> Result<Option<String>> {
+    let mut names: Vec<&str> = sources.iter().flat_map(|source| source.table.keys()).collect();
+    names.sort_by_key(|name| (*name == SEED, *name != EXTENTS));
+    names.dedup();
+    let varies = |name: &&str| {
+        let values = sources.iter().filter_map(|source| source.table.key(name)).flatten();
+        let numbers: Option<Vec<f64>> = values.map(number).collect();
+        numbers.is_some_and(|numbers| numbers.iter().any(|n| *n != numbers[0]))
+    };
+    let fitting: Vec<&str> = names.into_iter().filter(varies).collect();
+    match asked {
+        None => Ok(fitting.first().map(|name| (*name).to_owned())),
+        Some(asked) if fitting.contains(&asked) => Ok(Some(asked.to_owned())),
+        Some(asked) => Err(Error::Usage {
+            message: format!("--x = {asked}: must vary over numbers in the finished cells"),
+            hint: match fitting.is_empty() {
+                true => "no key does in these runs: leave --x out".into(),
+                false => format!("these do: {}", fitting.join(", ")),
+            },
         }),
-        (None, None) => Ok(Vec::new()),
     }
 }
 
-/// The key along the axis and its value in every row: the one asked for, or the first with different numbers in all cells.
-fn along(table: &Columns, first: &str, asked: Option<&str>) -> Result<Option<(String, Vec<f64>)>> {
-    let cells = table.texts("cell")?;
-    for key in table.keys(first)?.iter().filter(|key| asked.is_none_or(|asked| asked == key.as_str())) {
-        let values: Option<Vec<f64>> = table.texts(key)?.into_iter().map(number).collect();
-        let Some(values) = values else { continue };
-        let mut points: Vec<(&str, f64)> = cells.iter().copied().zip(values.iter().copied()).collect();
-        points.dedup();
-        points.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(b.0)));
-        points.dedup();
-        let distinct = points.windows(2).all(|pair| pair[0].1 != pair[1].1);
-        if points.len() > 1 && (distinct || asked.is_some()) {
-            return Ok(Some((key.clone(), values)));
-        }
+/// Adds a result to its series: that of its run, its method, and the keys that vary at the same place of the axis.
+fn add(all: &mut Vec<Series>, source: &Source<'_>, key: &str, value: Value) -> Result<()> {
+    let table = &source.table;
+    let x = table.key(key).and_then(|texts| number(texts[value.row])).ok_or_else(|| Error::Usage {
+        message: format!("{}: has no numbers for the key `{key}`", source.run.folder.display()),
+        hint: "choose a key that varies in all the runs with --x, or draw them apart".into(),
+    })?;
+    let others = table.keys().filter(|name| *name != key && *name != SEED && !follows(table, name, key));
+    let others = others.map(|name| format!("{name} = {}", table.key(name).unwrap_or_default()[value.row]));
+    let parts = [source.label.clone(), value.name].into_iter().chain(others).filter(|part| !part.is_empty());
+    let label = parts.collect::<Vec<String>>().join(", ");
+    let label = if label.is_empty() { source.run.label.clone() } else { label };
+    let point = Point { x, y: value.y, error: value.error };
+    match all.iter_mut().find(|series| series.label == label) {
+        Some(series) => series.points.push(point),
+        None => all.push(Series { label, points: vec![point], line: false }),
     }
-    Ok(None)
+    Ok(())
+}
+
+/// Whether a key has one value for each of another.
+fn follows(table: &Columns, name: &str, key: &str) -> bool {
+    let (Some(values), Some(keys)) = (table.key(name), table.key(key)) else { return false };
+    let first = |row: usize| keys.iter().position(|text| *text == keys[row]).unwrap_or(row);
+    (0..keys.len()).all(|row| values[row] == values[first(row)])
+}
+
+/// The name of the axis: the key, and those that follow it.
+fn with_followers(sources: &[Source<'_>], key: &str) -> String {
+    let Some(Source { table, .. }) = sources.first() else { return key.to_owned() };
+    let varies =
+        |name: &&str| table.key(name).is_some_and(|texts| texts.iter().any(|text| *text != texts[0]));
+    let followers = table.keys().filter(|name| *name != key && *name != SEED && follows(table, name, key));
+    let followers: Vec<&str> = followers.filter(varies).collect();
+    if followers.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{key} (and with it {})", followers.join(", "))
+    }
 }
 
 /// A number, or a list of equal numbers such as `[8, 8]`.
@@ -85,52 +160,6 @@ fn number(text: &str) -> Option<f64> {
     let numbers: Option<Vec<f64>> = list.map(|part| part.trim().parse().ok()).collect();
     let numbers = numbers?;
     numbers.iter().all(|n| *n == numbers[0] && n.is_finite()).then(|| numbers[0])
-}
-
-fn final_ess(label: &str, table: &Columns, x: &[f64]) -> Result<Vec<Series>> {
-    let (stages, cells) = (table.texts("stage")?, table.texts("cell")?);
-    let (ess, errors) = (table.numbers("ess")?, table.numbers("ess_err")?);
-    let rows = (0..x.len()).filter(|row| stages[*row] == "final");
-    let values = rows.filter_map(|row| {
-        Some(Value {
-            series: label.to_owned(),
-            cell: cells[row],
-            x: x[row],
-            y: ess[row]?,
-            error: errors[row],
-        })
-    });
-    Ok(grouped(values))
-}
-
-/// Of a chain the observable that has the fewest effective samples.
-fn effective_samples(prefix: &str, table: &Columns, x: &[f64]) -> Result<Vec<Series>> {
-    let (methods, cells) = (table.texts("method")?, table.texts("cell")?);
-    let rates = table.numbers("effective_samples_per_s")?;
-    let mut least: Vec<Value<'_>> = Vec::new();
-    for row in 0..x.len() {
-        let Some(y) = rates[row] else { continue };
-        let series = format!("{prefix}{}", methods[row]);
-        match least.iter_mut().find(|value| value.series == series && value.cell == cells[row]) {
-            Some(value) => value.y = value.y.min(y),
-            None => least.push(Value { series, cell: cells[row], x: x[row], y, error: None }),
-        }
-    }
-    Ok(grouped(least.into_iter()))
-}
-
-/// The values by series, along the axis.
-fn grouped<'a>(values: impl Iterator<Item = Value<'a>>) -> Vec<Series> {
-    let mut all: Vec<Series> = Vec::new();
-    for Value { series: label, x, y, error, .. } in values {
-        let point = Point { x, y, error };
-        match all.iter_mut().find(|series| series.label == label) {
-            Some(series) => series.points.push(point),
-            None => all.push(Series { label, points: vec![point], line: false }),
-        }
-    }
-    all.iter_mut().for_each(|series| series.points.sort_by(|a, b| a.x.total_cmp(&b.x)));
-    all
 }
 
 #[cfg(test)]

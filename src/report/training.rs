@@ -31,13 +31,15 @@ pub struct Reached {
     pub flops: f64,
     /// Seconds.
     pub wall_s: f64,
-    /// Samples in units of those of the cheapest run.
-    pub ratio: f64,
+    /// Samples in units of those of the cheapest run with the same varied keys; none if there is no other.
+    pub ratio: Option<f64>,
 }
 
 /// The rows of one cell.
 struct Curve {
     label: String,
+    /// The varied keys with their values.
+    varied: String,
     /// Steps, samples, FLOPs, seconds.
     cost: Vec<[f64; 4]>,
     ess: Vec<f64>,
@@ -68,7 +70,7 @@ pub fn figures(runs: &[Run], levels: &[f64]) -> Result<Vec<Figure>> {
         let x = Axis::wide("training samples", samples);
         Figure { name: name.into(), x, y, series, levels: levels.to_vec() }
     };
-    let ess = Axis::from_zero("ESS, smoothed over 250 steps");
+    let ess = Axis::from_zero("ESS of training batches, smoothed");
     Ok(vec![
         figure("training_ess", ess, levels, &|curve| {
             curve.samples().zip(curve.ess.iter().copied()).collect()
@@ -89,19 +91,20 @@ pub fn levels(runs: &[Run], levels: &[f64]) -> Result<Vec<Level>> {
     let curves = curves(runs)?;
     let mut found = Vec::new();
     for &ess in levels {
-        let first =
-            |curve: &Curve| curve.ess.iter().position(|value| *value >= ess).map(|row| curve.cost[row]);
-        let cheapest = curves.iter().filter_map(first).map(|cost| cost[1]).fold(f64::INFINITY, f64::min);
-        found.extend(curves.iter().map(|curve| {
-            let reached = |[steps, samples, flops, wall_s]: [f64; 4]| Reached {
-                steps,
-                samples,
-                flops,
-                wall_s,
-                ratio: samples / cheapest,
-            };
-            Level { ess, run: curve.label.clone(), reached: first(curve).map(reached) }
-        }));
+        let first = |curve: &Curve| {
+            let row = curve.ess.iter().position(|value| *value >= ess)?;
+            Some(curve.cost[row])
+        };
+        for curve in &curves {
+            let alike: Vec<&Curve> = curves.iter().filter(|other| other.varied == curve.varied).collect();
+            let cheapest =
+                alike.iter().filter_map(|c| first(c)).map(|cost| cost[1]).fold(f64::INFINITY, f64::min);
+            let reached = first(curve).map(|[steps, samples, flops, wall_s]| {
+                let ratio = (alike.len() > 1).then_some(samples / cheapest);
+                Reached { steps, samples, flops, wall_s, ratio }
+            });
+            found.push(Level { ess, run: curve.label.clone(), reached });
+        }
     }
     Ok(found)
 }
@@ -109,7 +112,7 @@ pub fn levels(runs: &[Run], levels: &[f64]) -> Result<Vec<Level>> {
 fn curves(runs: &[Run]) -> Result<Vec<Curve>> {
     let mut curves = Vec::new();
     for run in runs {
-        if let Some(table) = run.table("train.csv")? {
+        if let Some(table) = run.table("train.csv", "step")? {
             curves.extend(of_table(run, &table, runs.len() > 1)?);
         }
     }
@@ -118,22 +121,24 @@ fn curves(runs: &[Run]) -> Result<Vec<Curve>> {
 
 /// A curve for each cell; a row counts where its ESS is known.
 fn of_table(run: &Run, table: &Columns, several: bool) -> Result<Vec<Curve>> {
-    let keys = table.keys("step")?;
-    let values: Result<Vec<Vec<&str>>> = keys.iter().map(|key| table.texts(key)).collect();
-    let (values, cells) = (values?, table.texts("cell")?);
+    let keys: Vec<(&str, Vec<&str>)> =
+        table.keys().map(|key| (key, table.key(key).unwrap_or_default())).collect();
     let names = ["step", "samples", "flops", "wall_s", "ess_smoothed", "loss"];
     let numbers: Result<Vec<Vec<Option<f64>>>> = names.iter().map(|name| table.numbers(name)).collect();
     let numbers = numbers?;
     let mut curves: Vec<(&str, Curve)> = Vec::new();
-    for row in 0..cells.len() {
+    for row in 0..numbers[0].len() {
         let found: Option<Vec<f64>> = numbers.iter().map(|column| column[row]).collect();
         let Some(found) = found else { continue };
-        if curves.last().is_none_or(|(cell, _)| *cell != cells[row]) {
-            let varied = keys.iter().zip(&values).map(|(key, values)| format!("{key} = {}", values[row]));
-            let parts = several.then(|| run.label.clone()).into_iter().chain(varied);
-            let label = parts.collect::<Vec<String>>().join(", ");
-            let label = if label.is_empty() { run.label.clone() } else { label };
-            curves.push((cells[row], Curve { label, cost: vec![], ess: vec![], loss: vec![] }));
+        if curves.last().is_none_or(|(cell, _)| *cell != table.cell(row)) {
+            let varied = keys.iter().map(|(key, values)| format!("{key} = {}", values[row]));
+            let varied = varied.collect::<Vec<String>>().join(", ");
+            let label = match (several, varied.is_empty()) {
+                (_, true) => run.label.clone(),
+                (true, false) => format!("{}, {varied}", run.label),
+                (false, false) => varied.clone(),
+            };
+            curves.push((table.cell(row), Curve { label, varied, cost: vec![], ess: vec![], loss: vec![] }));
         }
         let (_, curve) = curves.last_mut().expect("one was just made");
         curve.cost.push([found[0], found[1], found[2], found[3]]);

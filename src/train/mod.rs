@@ -101,7 +101,7 @@ impl<'a> Trainer<'a> {
         device: &'a ComputeDevice,
         seed: Seed,
     ) -> Self {
-        let suited = device.micro_batch(flow.activations_per_sample());
+        let suited = device.micro_batch(flow.activations_per_sample(), flow.working_per_sample());
         let micro_batch = Cell::new(spec.batch.micro_batch.unwrap_or(suited));
         Self { flow, action, spec, device, base: seed.stream("train/base"), data: None, micro_batch }
     }

@@ -70,9 +70,21 @@ fn plot_draws_a_study_along_a_key_that_tells_its_cells_apart() {
     let svg = sandbox.read("study/figures/effective_samples.svg");
     assert!(["extents", "direct", "hmc", "10³"].iter().all(|text| svg.contains(text)));
 
+    // Repeats are points of one series; a key that varies at the same place makes series of its own.
+    let grid = "cell,coupling,mass_squared,seed,stage,ess,ess_err\n\
+                0,1,-4,1,final,0.6,\n1,1,-4,2,final,0.5,\n2,2,-4,1,final,0.4,\n3,2,-3,1,final,0.3,\n";
+    std::fs::create_dir_all(sandbox.path("grid")).unwrap();
+    sandbox.write("grid/spec.toml", "");
+    sandbox.write("grid/ess.csv", grid);
+    sandbox.flowqcd(&["plot", "grid"]).succeeds();
+    let svg = sandbox.read("grid/figures/ess.svg");
+    assert!(["coupling", "mass_squared = -4", "mass_squared = -3"].iter().all(|text| svg.contains(text)));
+    assert!(!svg.contains("seed"), "{svg}");
+
     let refused = sandbox.flowqcd(&["plot", "study", "--x", "abacus"]);
     assert_eq!(refused.code, Some(2));
-    assert!(refused.stderr.contains("--x = abacus: does not vary"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--x = abacus: must vary over numbers"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: these do: extents"), "{}", refused.stderr);
 }
 
 #[test]
@@ -87,9 +99,10 @@ fn plot_says_what_it_cannot_draw() {
     };
     refused(&["plot", "nowhere"], 2, "error: nowhere: is no run directory, it has no spec.toml");
     refused(&["plot", "a/run", "b/run"], 2, "hint: say where the figures go: --out FOLDER");
-    refused(&["plot", "b/run"], 2, "b/run: no table has a row yet");
+    refused(&["plot", "b/run"], 2, "nothing to draw: no run has a row in train.csv");
     refused(&["plot", "a/run", "--ess", "1.5"], 2, "must be above 0 and at most 1");
     refused(&["plot"], 2, "RUN_DIR");
+    refused(&["plot", "a/run", "./a/run/"], 2, "./a/run/: is named twice");
     sandbox.write("a/run/train.csv", "cell,step\n0,1\n");
     refused(&["plot", "a/run"], 1, "a/run/train.csv: must have a column `samples`");
     assert!(!sandbox.path("a/run/figures").exists(), "nothing is half written");

@@ -49,7 +49,7 @@ pub fn forward(x: CubeTensor, parameters: CubeTensor, stack: &ConvStack) -> (Cub
     let y = net.output(hidden.last().unwrap_or(&x));
     let channels = stack.output_channels();
     let result = Buffer::empty(&client, batch * channels * stack.volume());
-    let written = Some((net.table(), packed.plan.flags[0][1]));
+    let written = Some((net.table(), packed.plan.written[0]));
     from_lanes(&client, &y, written, &result, extent(stack, channels, batch));
     let [t, s] = stack.extents;
     let result = result.into_tensor(&client, &device, Shape::from([batch, channels, t, s]));

@@ -187,7 +187,7 @@ pub fn to_lanes(client: &Client, source: &Buffer, extent: Extent, beyond: Beyond
     target
 }
 
-/// Into a tensor `[sample][channel][site]`, zero where the flags in a table (`flags`) are.
+/// Into a tensor `[sample][channel][site]`, zero where the flag of a site in a table (`flags`) is zero.
 pub fn from_lanes(
     client: &Client,
     source: &Buffer,

@@ -97,7 +97,7 @@ const GRID: usize = 65_535;
 /// [`LANES`] units for each of `rows` rows, and workgroups for them; what one kernel does in `depth` parts.
 pub fn grid(rows: usize, depth: usize) -> (CubeCount, CubeDim) {
     let groups = rows.div_ceil(ROWS);
-    let layers = groups.div_ceil(GRID);
+    let layers = groups.div_ceil(GRID).max(1);
     let count = CubeCount::Static(groups.div_ceil(layers) as u32, layers as u32, depth as u32);
     (count, CubeDim::new_2d(LANES as u32, ROWS as u32))
 }

@@ -76,7 +76,7 @@ impl Net<'_> {
         [self.volume(), self.batch]
     }
 
-    /// A new buffer.
+    /// A new buffer of numbers of any value.
     pub fn room(&self, channels: usize) -> Buffer {
         let extent = Extent { volume: self.volume(), channels, stride: 0, batch: self.batch };
         Buffer::empty(&self.packed.client, extent.words())

@@ -71,7 +71,7 @@ pub struct Plan {
     pub packing: Buffer,
     /// Numbers of packed weights.
     pub packed: usize,
-    /// Per sum: where the list of its sources starts (one more at the end), then the sources in the partial sums.
+    /// Per parameter: where the list of its sources starts (one more at the end), then the sources in the partial sums.
     pub sources: Buffer,
     /// Partial sums of a chunk.
     pub partials: usize,
@@ -79,8 +79,8 @@ pub struct Plan {
     pub sites: usize,
     /// Number of parameters.
     pub parameters: usize,
-    /// Per network: where the flags `site is read`, then `site is written`, are in the table.
-    pub flags: Vec<[usize; 2]>,
+    /// Per network: where the flags `site is written` are in the table.
+    pub written: Vec<usize>,
 }
 
 /// The plans of an operation, by device and spread; made when they are first needed.
@@ -162,11 +162,10 @@ impl Builder {
         let parameters = networks.iter().map(|network| network.parameter_count()).sum();
         self.sources = vec![Vec::new(); parameters];
         let mut start = 0;
-        let mut flags = Vec::new();
+        let mut written = Vec::new();
         let mut plans = Vec::new();
         for network in networks {
-            let flag = |mask: &[bool]| mask.iter().map(|&on| u32::from(on)).collect::<Vec<u32>>();
-            flags.push([self.place(flag(&network.inputs)), self.place(flag(&network.outputs))]);
+            written.push(self.place(network.outputs.iter().map(|&on| u32::from(on)).collect()));
             plans.push(network.convolutions().iter().map(|c| self.convolution(c, start)).collect());
             start += network.parameter_count();
         }
@@ -187,7 +186,7 @@ impl Builder {
             partials: self.partials,
             sites: self.most_sites,
             parameters,
-            flags,
+            written,
         }
     }
 

@@ -26,11 +26,12 @@ impl Spread {
     /// As much as suits a launch with a row of units for each site of each tile.
     pub fn over(rows: usize) -> Self {
         let sites = SITES.into_iter().find(|sites| rows / sites >= ENOUGH_ROWS);
-        Self { sites: sites.unwrap_or(1), parts: ENOUGH_ROWS.div_ceil(rows.max(1)) }
+        // Powers of two, so that a run with batches of many sizes has few plans.
+        Self { sites: sites.unwrap_or(1), parts: ENOUGH_ROWS.div_ceil(rows.max(1)).next_power_of_two() }
     }
 
-    /// The sites of a unit that the environment variable `FLOWQCD_GPU_SITES` (1, 2, 4, 8) asks for, if it is set: to measure
-    /// what suits a card.
+    /// The sites of a unit that the environment variable `FLOWQCD_GPU_SITES` (1, 2, 4, 8) asks for, if it is set, with all
+    /// its output channels: to measure what suits a card.
     ///
     /// # Errors
     /// What it holds, if that is none of these.

@@ -93,6 +93,10 @@ fn products<H: Size, T: Size>(
     let (hs, ts) = comptime!((shape.here.vectors, shape.there.vectors));
     let mut sums = Array::<Vector<f32, H>>::new(comptime!(shape.taps * shape.there.block() * hs));
     let mut h = Array::<Vector<f32, H>>::new(hs);
+    #[unroll]
+    for k in 0..comptime!(shape.taps * shape.there.block() * hs) {
+        sums[k] = Vector::new(0.0);
+    }
     for tile in chunk.first_tile..chunk.end_tile {
         for i in chunk.first_site..chunk.end_site {
             let site = table[sites + i] as usize;
@@ -148,6 +152,10 @@ fn bias<G: Size>(
     let vectors = comptime!(shape.bias_vectors());
     let factor = comptime!(Factor { channels: shape.gradient(), vectors });
     let mut sums = Array::<Vector<f32, G>>::new(vectors);
+    #[unroll]
+    for v in 0..vectors {
+        sums[v] = Vector::new(0.0);
+    }
     for tile in chunk.first_tile..chunk.end_tile {
         for i in chunk.first_site..chunk.end_site {
             let site = table[sites + i] as usize;
