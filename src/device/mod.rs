@@ -24,12 +24,14 @@ const GPU_SAMPLES: [usize; 2] = [128, 16_384];
 const GPU_BYTES: u64 = 1 << 30;
 
 /// Memory for the activations of a micro-batch on any GPU, at most.
+#[cfg(any(feature = "wgpu", test))]
 const MOST_GPU_BYTES: u64 = 4 << 30;
 
 /// Configurations of a tile of the GPU kernels: fewer need as much memory.
 const GPU_TILE: usize = 32;
 
 /// Part of a GPU's memory for the activations of a micro-batch; gradients, sums and other programs need room too.
+#[cfg(feature = "wgpu")]
 const GPU_PART: u64 = 4;
 
 /// Why a device did not compute.
