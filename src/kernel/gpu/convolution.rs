@@ -39,6 +39,50 @@ pub fn work_of_unit(blocks: u32, tiles: u32) -> Work {
     Work { tile: known / blocks as usize, block: known % blocks as usize, writes: row < rows }
 }
 
+/// The weights from `part` on in shared memory, if they are to be there.
+#[cube]
+fn nearby<N: Size>(
+    weights: &[Vector<f32, N>],
+    part: usize,
+    #[comptime] shape: GatherShape,
+) -> Shared<[Vector<f32, N>]> {
+    let length = comptime!(if shape.shared { shape.weights() } else { 1 });
+    let mut near = Shared::<[Vector<f32, N>]>::new_slice(length);
+    if comptime!(shape.shared) {
+        for round in 0..comptime!(length.div_ceil(UNITS)) {
+            let k = round * UNITS + UNIT_POS as usize;
+            if k < length {
+                near[k] = weights[part + k];
+            }
+        }
+        sync_cube();
+    }
+    near
+}
+
+/// What the sums of a unit start from: the bias, or zero without one.
+#[cube]
+fn starts<N: Size>(
+    weights: &[Vector<f32, N>],
+    bias: usize,
+    #[comptime] shape: GatherShape,
+) -> Array<Vector<f32, N>> {
+    let mut sums = Array::<Vector<f32, N>>::new(comptime!(shape.sites * shape.vectors));
+    #[unroll]
+    for v in 0..shape.vectors {
+        let start = if comptime!(shape.bias) {
+            weights[bias + CUBE_POS_Z as usize * shape.vectors + v]
+        } else {
+            Vector::new(0.0)
+        };
+        #[unroll]
+        for s in 0..shape.sites {
+            sums[s * shape.vectors + v] = start;
+        }
+    }
+    sums
+}
+
 /// Sums of a block: `Σ_taps Σ_inputs weight · x`, starting from the bias, or from zero without one.
 ///
 /// `header` is the place of the block in the table: taps, tap count, neighbours, sites in use, then the sites.
@@ -58,31 +102,8 @@ pub fn accumulate<N: Size, M: Size>(
     let (sites, vectors) = comptime!((shape.sites, shape.vectors));
     // Weights of this unit's output channels, `[tap][input][vector]`.
     let part = first_weight + CUBE_POS_Z as usize * shape.weights();
-    let mut near =
-        Shared::<[Vector<f32, N>]>::new_slice(comptime!(if shape.shared { shape.weights() } else { 1 }));
-    if comptime!(shape.shared) {
-        for round in 0..comptime!(shape.weights().div_ceil(UNITS)) {
-            let k = round * UNITS + UNIT_POS as usize;
-            if k < shape.weights() {
-                near[k] = weights[part + k];
-            }
-        }
-        sync_cube();
-    }
-
-    let mut sums = Array::<Vector<f32, N>>::new(comptime!(sites * vectors));
-    #[unroll]
-    for v in 0..vectors {
-        let start = if comptime!(shape.bias) {
-            weights[bias + CUBE_POS_Z as usize * vectors + v]
-        } else {
-            Vector::new(0.0)
-        };
-        #[unroll]
-        for s in 0..sites {
-            sums[s * vectors + v] = start;
-        }
-    }
+    let near = nearby::<N>(weights, part, shape);
+    let mut sums = starts::<N>(weights, bias, shape);
     let taps = table[header] as usize;
     let tap_count = table[header + 1] as usize;
     let neighbours = table[header + 2] as usize;
