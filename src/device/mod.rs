@@ -9,6 +9,8 @@ use crate::kernel::Isa;
 use crate::kernel::Spread;
 use burn::tensor::{Device, Tensor};
 use std::ops::Range;
+#[cfg(feature = "wgpu")]
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Configurations that the CPU kernels train on at once: enough for its threads, and small enough for the cache.
 const CPU_MICRO_BATCH: usize = 128;
@@ -254,15 +256,23 @@ impl ComputeDevice {
 
     /// Opens the device, which a driver may refuse.
     fn opened(self) -> Result<Self> {
-        // The runtime panics where it cannot open an adapter: that is turned into an error here, without its message.
+        // The runtime panics where it cannot open an adapter, in a thread of its own: the first message is the reason.
+        let messages = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&messages);
         let hook = std::panic::take_hook();
-        std::panic::set_hook(Box::new(|_| {}));
+        std::panic::set_hook(Box::new(move |info| {
+            let message = info.payload_as_str().unwrap_or("no reason given").to_owned();
+            heard.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        }));
         let answer = std::panic::catch_unwind(|| self.device.sync());
         std::panic::set_hook(hook);
         let refused = match answer {
             Ok(Ok(())) => return Ok(self),
             Ok(Err(error)) => error.to_string(),
-            Err(panic) => panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "no reason given".into()),
+            Err(_) => {
+                let messages = messages.lock().unwrap_or_else(PoisonError::into_inner);
+                messages.first().map_or("no reason given", |first| first.trim()).to_owned()
+            }
         };
         Err(Error::Device {
             name: self.name,

@@ -46,7 +46,7 @@ pub fn reverse_kl(
 ) -> Result<LossAndGradient, Failure> {
     let (phi, log_q) = flow.sample_and_log_prob(flow.field(z));
     let loss = log_q + action.action(phi);
-    let gradients = (loss.clone().sum() / batch_size as f64).backward();
+    let gradients = (loss.clone() / batch_size as f64).backward();
     let losses = to_host(loss)?;
     let log_weights = losses.iter().map(|loss| -loss).collect();
     Ok(LossAndGradient { losses, log_weights, gradient: flow.gradient(&gradients)? })
@@ -68,7 +68,7 @@ pub fn forward_kl(
     batch_size: usize,
 ) -> Result<LossAndGradient, Failure> {
     let log_q = flow.log_prob(flow.field(fields));
-    let gradients = (-log_q.clone().sum() / batch_size as f64).backward();
+    let gradients = (-log_q.clone() / batch_size as f64).backward();
     let losses: Vec<f64> = to_host(log_q)?.into_iter().map(|log_q| -log_q).collect();
     let log_weights = actions.iter().zip(&losses).map(|(action, minus_log_q)| minus_log_q - action).collect();
     Ok(LossAndGradient { losses, log_weights, gradient: flow.gradient(&gradients)? })
