@@ -3,9 +3,31 @@
 # usage: benches/gpu.sh check FLOWQCD [TESTS]      adapters, kernels against double precision (TESTS: the library's test program), self-test
 #        benches/gpu.sh steps FLOWQCD BENCH        step times and the share of the card's peak (BENCH: the compiled benchmark `steps`)
 #        benches/gpu.sh torch FLOWQCD BENCH PYTHON PyTorch beside it, eager and compiled, in turn (PYTHON: one with torch and CUDA)
+#        benches/gpu.sh launches FLOWQCD SPEC [DEVICE]    kernels of one training step, of which a software rasteriser has as many
 set -u
 part=$1 program=$2
 here=$(dirname "$0") out=${OUT:-.}
+
+# The kernels that a training of so many steps launches, from cubecl's log.
+launched() {
+    log=$(mktemp)
+    CUBECL_DEBUG_LOG=$log CUBECL_DEBUG_OPTION=profile "$program" run "$3" --out "$log.run" --quiet --device "$4" \
+        --set train.stop.steps="$1" --set train.batch.size="$2" --set evaluate.samples=32 \
+        --set sample.direct.configurations=32 2>&1 >/dev/null |
+        grep -v '^warning' >&2
+    sed -n 's/^| [^|]*| \([A-Za-z]*\).*/\1/p' "$log" | sort
+    rm -r "$log" "$log.run"
+}
+
+if [ "$part" = launches ]; then
+    # What is launched once, and by the evaluation, is in both.
+    few=$(mktemp) many=$(mktemp)
+    launched 3 32 "$3" "${4:-wgpu}" >"$few"
+    launched 13 32 "$3" "${4:-wgpu}" >"$many"
+    comm -13 "$few" "$many" | uniq -c | awk '{ all += $1; printf "%6.1f  %s\n", $1 / 10, $2 } END { printf "%6.1f  in all\n", all / 10 }'
+    rm "$few" "$many"
+    exit
+fi
 
 if ! "$program" devices | grep -q '^wgpu.*<- auto'; then
     "$program" devices

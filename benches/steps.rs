@@ -1,4 +1,5 @@
-//! Training steps and sampling over lattices, batches and networks: samples/s, GFLOP/s and share of the FMA peak.
+//! Training steps and sampling over lattices, batches and networks: samples/s, GFLOP/s, share of the FMA peak, and the
+//! memory of a GPU that was held.
 //!
 //! usage: cargo bench --bench steps [-- [NET] [L=EXTENT] [B=BATCH] [--seconds S] [--device D] [--all]]
 //!
@@ -70,7 +71,7 @@ fn main() {
     println!("{}, {} threads, FMA peak {:.0} GFLOP/s", options.device.name(), device::threads(), peak / 1e9);
     println!("{:8} {:>3} {:>6}  {:^33}  {:^33}", "net", "L", "batch", "training step", "sampling");
     let unit = format!("{:>11} {:>10} {:>10}", "samples/s", "GFLOP/s", "of peak");
-    println!("{:8} {:>3} {:>6}  {unit}  {unit}", "", "", "");
+    println!("{:8} {:>3} {:>6}  {unit}  {unit}  {:>7}", "", "", "", "held MB");
     for (net, layers, kernel, hidden) in NETS {
         for extent in EXTENTS {
             for batch in BATCHES.into_iter().filter(|&batch| options.wants(net, extent, batch)) {
@@ -139,11 +140,12 @@ impl Cell {
         });
         let speed = |seconds: f64, flops: f64| speed(self.batch, seconds, flops, peak);
         println!(
-            "{net:8} {:>3} {:>6}  {}  {}",
+            "{net:8} {:>3} {:>6}  {}  {}  {:>7}",
             self.extent,
             self.batch,
             speed(train, 3.0 * flops),
-            speed(sample, flops)
+            speed(sample, flops),
+            held(device)
         );
     }
 }
@@ -187,11 +189,19 @@ fn report_gauge(extent: usize, batch: usize, options: &Options, peak: f64) {
     });
     let flops = 2.0 * stack.multiply_adds() as f64;
     println!(
-        "{:8} {extent:>3} {batch:>6}  {}  {}",
+        "{:8} {extent:>3} {batch:>6}  {}  {}  {:>7}",
         "gauge",
         speed(batch, both, 3.0 * flops, peak),
-        speed(batch, forward, flops, peak)
+        speed(batch, forward, flops, peak),
+        held(device)
     );
+}
+
+/// Megabytes of a GPU that are held now; what no longer serves is given back, so that the next cell starts from nothing.
+fn held(device: &ComputeDevice) -> String {
+    let bytes = device.memory_held();
+    device.plain().memory_cleanup();
+    bytes.map_or("-".into(), |bytes| format!("{:.0}", bytes as f64 / 1e6))
 }
 
 fn speed(batch: usize, seconds: f64, flops: f64, peak: f64) -> String {

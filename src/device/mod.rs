@@ -6,7 +6,7 @@ mod adapters;
 use crate::error::{Error, Result};
 use crate::kernel::Isa;
 #[cfg(feature = "wgpu")]
-use crate::kernel::Spread;
+use crate::kernel::{Spread, memory_held};
 use burn::tensor::{Device, Tensor};
 use std::ops::Range;
 #[cfg(feature = "wgpu")]
@@ -254,6 +254,11 @@ impl ComputeDevice {
         Err(Error::Device { name: asked.into(), rule, hint })
     }
 
+    /// Bytes of a GPU's memory that this program holds, buffers kept for their next use included; none for the CPU.
+    pub fn memory_held(&self) -> Option<u64> {
+        memory_held(&self.device)
+    }
+
     /// Opens the device, which a driver may refuse.
     fn opened(self) -> Result<Self> {
         // The runtime panics where it cannot open an adapter, in a thread of its own: the first message is the reason.
@@ -285,6 +290,11 @@ impl ComputeDevice {
 #[cfg(not(feature = "wgpu"))]
 impl ComputeDevice {
     fn best_gpu() -> Option<Self> {
+        None
+    }
+
+    /// Bytes of a GPU's memory that this program holds: there is none.
+    pub fn memory_held(&self) -> Option<u64> {
         None
     }
 

@@ -15,7 +15,7 @@ mod vector;
 pub use affine_flow::{AffineFlow, Direction, affine_flow};
 pub use conv_stack::{ConvStack, OutputActivation, conv_stack};
 #[cfg(feature = "wgpu")]
-pub use gpu::Spread;
+pub use gpu::{Spread, memory_held};
 pub use peak::fma_peak;
 pub use vector::Isa;
 

@@ -21,6 +21,7 @@ pub use shape::Spread;
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Device, Shape};
+use burn_cubecl::cubecl::MemoryScope;
 use burn_cubecl::cubecl::client::Client;
 use burn_cubecl::cubecl::prelude::{BufferArg, CubeCount, CubeDim};
 use burn_cubecl::cubecl::server::Handle;
@@ -125,6 +126,12 @@ pub fn runs_on(device: &Device, dtype: DType) -> bool {
         && limits.max_shared_memory_size >= ROWS * LANES * LANES * size_of::<f32>()
         && limits.max_units_per_cube as usize >= FLAT
         && limits.max_bindings >= BINDINGS
+}
+
+/// Bytes of a GPU's memory that this program holds, buffers kept for their next use included.
+pub fn memory_held(device: &Device) -> Option<u64> {
+    let DispatchDevice::Cube(device) = device.as_dispatch() else { return None };
+    Some(device.client().memory_report(MemoryScope::Device).usage().bytes_reserved)
 }
 
 /// The first adapter, a software rasteriser if need be; none is a failure where `FLOWQCD_REQUIRE_GPU` is set.
