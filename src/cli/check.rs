@@ -9,7 +9,7 @@ use crate::flow::Flow;
 use crate::rng::Seed;
 use crate::spec::{Cell, Spec};
 use crate::study::Experiment;
-use crate::train::{Trainer, samples_until};
+use crate::train::{Failure, Trainer, samples_until};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -78,7 +78,7 @@ fn report(spec: Spec, device: &ComputeDevice) -> Result<Report> {
 fn cell_report(cell: &Cell, device: &ComputeDevice) -> Result<CellReport> {
     let spec = &cell.spec;
     let experiment = Experiment::load(spec)?;
-    let samples_per_s = measure(spec, &experiment, device);
+    let samples_per_s = measure(spec, &experiment, device)?;
     let Experiment { action, flow, .. } = experiment;
     let train_samples = samples_until(&spec.train.batch, &spec.train.stop);
     let flops = flow.flops_per_sample();
@@ -98,8 +98,9 @@ fn cell_report(cell: &Cell, device: &ComputeDevice) -> Result<CellReport> {
     })
 }
 
-/// Training samples per second, from half a second of steps with one micro-batch each.
-fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice) -> f64 {
+/// Training samples per second, from half a second of steps with one micro-batch each, after one that a GPU compiles its
+/// kernels in.
+fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice) -> Result<f64> {
     let Experiment { action, flow, data, .. } = experiment;
     let mut train = spec.train.clone();
     let largest = train.batch.double.as_ref().map_or(train.batch.size, |d| d.maximum);
@@ -108,15 +109,21 @@ fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice) -> f64 
     let seed = Seed(spec.seed);
     let trainer = Trainer::new(flow, &**action, &train, device, seed).learning_from(data.as_ref(), seed);
     let mut state = trainer.initial_state(seed);
-    let mut best = 0f64;
-    let start = Instant::now();
-    while best == 0.0 || start.elapsed().as_secs_f64() < 0.5 {
+    let mut seconds = || {
         let step = Instant::now();
-        // A step that is not finite takes as long as one that is.
-        let _ = trainer.step(&mut state);
-        best = best.max(train.batch.size as f64 / step.elapsed().as_secs_f64());
+        match trainer.step(&mut state) {
+            // A step that is not finite takes as long as one that is.
+            Ok(_) | Err(Failure::NotFinite(..)) => Ok(step.elapsed().as_secs_f64()),
+            Err(Failure::Device(error)) => Err(error),
+        }
+    };
+    let first = seconds()?;
+    let mut best = if device.is_cpu() { first } else { f64::INFINITY };
+    let start = Instant::now();
+    while best.is_infinite() || start.elapsed().as_secs_f64() < 0.5 {
+        best = best.min(seconds()?);
     }
-    best
+    Ok(train.batch.size as f64 / best)
 }
 
 fn micro_batch(spec: &Spec, flow: &Flow, device: &ComputeDevice) -> usize {

@@ -9,8 +9,10 @@ use crate::kernel::Isa;
 use crate::kernel::{Spread, memory_held};
 use burn::tensor::{Device, Tensor};
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(feature = "wgpu")]
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Configurations that the CPU kernels train on at once: enough for its threads, and small enough for the cache.
 const CPU_MICRO_BATCH: usize = 128;
@@ -19,7 +21,7 @@ const CPU_MICRO_BATCH: usize = 128;
 const CPU_SAMPLES: usize = 1024;
 
 /// Configurations that a GPU takes at once, at most and at least: enough to keep every unit busy.
-const GPU_SAMPLES: [usize; 2] = [128, 16_384];
+const GPU_SAMPLES: [usize; 2] = [GPU_TILE, 16_384];
 
 /// Memory for the activations of a micro-batch on a GPU that does not tell how much it has, and for one layer's on any: no
 /// buffer is then near the 2³¹ bytes that Vulkan drivers bind at most.
@@ -64,6 +66,8 @@ pub struct ComputeDevice {
     name: String,
     /// Bytes for the activations of a micro-batch.
     room: u64,
+    /// Configurations that there was room for when more had none.
+    sampled: Arc<AtomicUsize>,
 }
 
 /// A line of `flowqcd devices`.
@@ -89,7 +93,12 @@ pub struct DeviceInfo {
 impl ComputeDevice {
     /// The CPU.
     pub fn cpu() -> Self {
-        Self { device: Device::flex(), name: format!("cpu ({})", Isa::active().name()), room: 0 }
+        Self {
+            device: Device::flex(),
+            name: format!("cpu ({})", Isa::active().name()),
+            room: 0,
+            sampled: no_limit(),
+        }
     }
 
     /// The device that `auto`, `cpu`, `wgpu` or `wgpu:ADAPTER` names; ADAPTER is a number or part of a name.
@@ -152,8 +161,16 @@ impl ComputeDevice {
 
     /// Configurations to sample at once, with so many numbers of each worked on at a time; on a GPU no more than that.
     pub fn sample_batch(&self, working_per_sample: f64, at_most: Option<usize>) -> usize {
+        if self.is_cpu() {
+            return CPU_SAMPLES;
+        }
         let suited = fitting(self.room.min(GPU_BYTES), working_per_sample);
-        if self.is_cpu() { CPU_SAMPLES } else { at_most.map_or(suited, |most| most.min(suited)) }
+        suited.min(at_most.unwrap_or(usize::MAX)).min(self.sampled.load(Ordering::Relaxed))
+    }
+
+    /// Samples no more at once from now on.
+    pub fn sample_at_most(&self, had_room: usize) {
+        self.sampled.fetch_min(had_room, Ordering::Relaxed);
     }
 
     /// Computes the items `0..count` in parts of at most `size` and hands every result to `each`, in order. A part that the
@@ -210,38 +227,50 @@ impl ComputeDevice {
     }
 }
 
+fn no_limit() -> Arc<AtomicUsize> {
+    Arc::new(AtomicUsize::new(usize::MAX))
+}
+
 /// A power of two of configurations with so many numbers each that fits into so many bytes on a GPU.
 fn fitting(bytes: u64, numbers_per_sample: f64) -> usize {
     let fit = (bytes as f64 / (4.0 * numbers_per_sample)) as usize;
     (1 << fit.max(1).ilog2()).clamp(GPU_SAMPLES[0], GPU_SAMPLES[1])
 }
 
+/// Whether `wgpu:ASKED` names an adapter of a list of names, some of them software: by its number or by a part of its name,
+/// and `wgpu` alone every real one.
+#[cfg(feature = "wgpu")]
+fn names_adapter(asked: Option<&str>, index: usize, names: &[(&str, bool)]) -> bool {
+    let (name, software) = names[index];
+    match asked.map(|asked| (asked, asked.parse::<usize>())) {
+        None => !software,
+        Some((_, Ok(number))) => number == index,
+        Some((part, Err(_))) => !part.is_empty() && name.to_lowercase().contains(&part.to_lowercase()),
+    }
+}
+
 #[cfg(feature = "wgpu")]
 impl ComputeDevice {
     fn adapter(index: usize, adapter: &adapters::Adapter) -> Self {
         let room = adapter.memory.map_or(GPU_BYTES, |memory| (memory / GPU_PART).min(MOST_GPU_BYTES));
-        Self { device: adapter.device.clone(), name: format!("wgpu:{index} ({})", adapter.name), room }
+        let name = format!("wgpu:{index} ({})", adapter.name);
+        Self { device: adapter.device.clone(), name, room, sampled: no_limit() }
     }
 
     fn best_gpu() -> Option<Self> {
         let found = adapters::adapters();
-        let real = found.iter().enumerate().filter(|(_, adapter)| !adapter.is_software());
-        let best = real.min_by_key(|(_, adapter)| adapter.rank());
+        let mut real: Vec<_> =
+            found.iter().enumerate().filter(|(_, adapter)| !adapter.is_software()).collect();
+        real.sort_by_key(|(_, adapter)| adapter.rank());
         // A driver that cannot be opened is passed over: `auto` means whatever works.
-        best.and_then(|(index, adapter)| Self::adapter(index, adapter).opened().ok())
+        real.into_iter().find_map(|(index, adapter)| Self::adapter(index, adapter).opened().ok())
     }
 
     fn wgpu(asked: &str, adapter: Option<&str>) -> Result<Self> {
         let found = adapters::adapters();
-        let wanted = |(index, candidate): &(usize, &adapters::Adapter)| match adapter {
-            None => !candidate.is_software(),
-            Some(adapter) => {
-                let name = candidate.name.to_lowercase();
-                adapter.parse() == Ok(*index) || name.contains(&adapter.to_lowercase())
-            }
-        };
-        let candidates = found.iter().enumerate().filter(wanted);
-        if let Some((index, adapter)) = candidates.min_by_key(|(_, adapter)| adapter.rank()) {
+        let names: Vec<(&str, bool)> = found.iter().map(|a| (a.name.as_str(), a.is_software())).collect();
+        let wanted = found.iter().enumerate().filter(|(index, _)| names_adapter(adapter, *index, &names));
+        if let Some((index, adapter)) = wanted.min_by_key(|(_, adapter)| adapter.rank()) {
             return Self::adapter(index, adapter).opened();
         }
         let list: Vec<String> =
@@ -354,7 +383,6 @@ pub fn set_threads(threads: usize) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// A device with room for five items at once, which no machine at hand can be made to have.
     #[test]
     fn a_gpu_takes_as_much_as_fits_within_bounds() {
         // The Fig. 1 network keeps 64 800 numbers of a configuration.
@@ -364,6 +392,30 @@ mod tests {
         assert_eq!(fitting(GPU_BYTES, 1e9), GPU_SAMPLES[0]);
     }
 
+    #[cfg(feature = "wgpu")]
+    #[test]
+    fn an_adapter_is_named_by_its_number_or_a_part_of_its_name() {
+        let names = [
+            ("NVIDIA H100 80GB HBM3", false),
+            ("NVIDIA H100 80GB HBM3", false),
+            ("llvmpipe (LLVM 15.0.6, 256 bits)", true),
+        ];
+        let named =
+            |asked| (0..3).filter(|&index| names_adapter(asked, index, &names)).collect::<Vec<usize>>();
+        // Digits of a name are not its number.
+        for (asked, expected) in
+            [("0", vec![0]), ("1", vec![1]), ("2", vec![2]), ("3", vec![]), ("256", vec![])]
+        {
+            assert_eq!(named(Some(asked)), expected, "{asked}");
+        }
+        assert_eq!(named(None), [0, 1], "software has to be named");
+        assert_eq!(
+            (named(Some("")), named(Some("h100")), named(Some("LLVMpipe"))),
+            (vec![], vec![0, 1], vec![2])
+        );
+    }
+
+    /// A device with room for five items at once, which no machine at hand can be made to have.
     #[test]
     fn what_has_no_room_is_taken_in_halves_and_nothing_is_lost_or_repeated() {
         let roomy =

@@ -1,5 +1,6 @@
 //! The model distribution q: a base density and a list of bijections, with their parameters apart.
 
+mod ahead;
 mod base;
 mod bijection;
 mod coupling;
@@ -10,6 +11,7 @@ mod parameters;
 #[cfg(test)]
 mod tests;
 
+pub use ahead::Ahead;
 pub use base::{Base, UnitNormal};
 pub use bijection::Bijection;
 pub use coupling::AffineCouplings;
@@ -20,6 +22,7 @@ use crate::lattice::Lattice;
 use crate::rng::Seed;
 use crate::spec::FlowSpec;
 use burn::tensor::{DType, Device, Element, Gradients, Tensor, TensorData};
+use std::sync::Arc;
 
 /// A normalizing flow `φ = f(z)`, `z ~ r`, so that `log q(φ) = log r(z) - log|det ∂f/∂z|`. Source: A22, eq. (3).
 ///
@@ -27,7 +30,7 @@ use burn::tensor::{DType, Device, Element, Gradients, Tensor, TensorData};
 #[derive(Debug)]
 pub struct Flow {
     lattice: Lattice,
-    base: Box<dyn Base>,
+    base: Arc<dyn Base>,
     bijections: Vec<Box<dyn Bijection>>,
     layout: Layout,
 }
@@ -36,18 +39,18 @@ impl Flow {
     /// The flow that a specification names, for fields with one component per site.
     pub fn new(spec: &FlowSpec, lattice: Lattice) -> Self {
         let couplings = Box::new(AffineCouplings::new(&spec.affine, lattice));
-        Self::from_parts(lattice, Box::new(UnitNormal::new(lattice, 1)), vec![couplings])
+        Self::from_parts(lattice, Arc::new(UnitNormal::new(lattice, 1)), vec![couplings])
     }
 
     /// A flow from its parts.
-    pub fn from_parts(lattice: Lattice, base: Box<dyn Base>, bijections: Vec<Box<dyn Bijection>>) -> Self {
+    pub fn from_parts(lattice: Lattice, base: Arc<dyn Base>, bijections: Vec<Box<dyn Bijection>>) -> Self {
         let layout = Layout::new(&bijections);
         Self { lattice, base, bijections, layout }
     }
 
     /// The base density r.
-    pub fn base(&self) -> &dyn Base {
-        &*self.base
+    pub fn base(&self) -> &Arc<dyn Base> {
+        &self.base
     }
 
     /// Names, shapes and places of the parameters.

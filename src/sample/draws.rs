@@ -2,12 +2,13 @@
 
 use crate::device::{ComputeDevice, Failure, to_host};
 use crate::error::Result;
-use crate::flow::{BoundFlow, Flow};
+use crate::flow::{Ahead, BoundFlow, Flow};
 use crate::rng::Stream;
 use crate::theory::{Action, observable::Observables};
 use burn::tensor::Element;
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A trained model and what it is measured with.
 pub struct Model<'a> {
@@ -73,13 +74,19 @@ impl Model<'_> {
         count: u64,
         each: &mut dyn FnMut(Batch) -> Result<()>,
     ) -> Result<()> {
+        let (size, last) = (self.batch() as u64, first + count);
+        let base = Ahead::new(Arc::clone(self.flow.base()), stream.clone());
         let draw = |part: Range<usize>| {
-            let z = self.flow.base().draw(stream, first + part.start as u64, part.len());
+            let [start, end] = [part.start, part.end].map(|place| first + place as u64);
+            let more = end < last && !self.device.is_cpu();
+            let z = base.draw(start..end, more.then(|| end..last.min(end + size)));
             let (fields, log_q) = bound.sample_and_log_prob(bound.field(z));
             Ok::<_, Failure>((to_host(fields)?, to_host(log_q)?))
         };
         let measure = |(fields, log_q)| each(self.measured(fields, log_q));
-        self.device.in_parts(count as usize, self.batch(), draw, measure).map(|_| ())
+        let had_room = self.device.in_parts(count as usize, self.batch(), draw, measure)?;
+        self.device.sample_at_most(had_room);
+        Ok(())
     }
 
     /// `log q` of given configurations, through the inverse flow.
@@ -99,7 +106,8 @@ impl Model<'_> {
             all.extend(log_q);
             Ok(())
         };
-        self.device.in_parts(fields.len() / numbers, self.batch(), compute, keep)?;
+        let had_room = self.device.in_parts(fields.len() / numbers, self.batch(), compute, keep)?;
+        self.device.sample_at_most(had_room);
         Ok(all)
     }
 

@@ -149,11 +149,11 @@ impl CellRun<'_> {
         if let Some(reason) = stop_reason {
             return Ok((state, reason));
         }
-        let mut recorder = Recorder::new(self, experiment, tables, last);
+        let mut recorder = Recorder::new(self, experiment, tables, last, trainer.micro_batch(), state.step);
         let outcome = trainer.run(&mut state, &mut recorder);
         if let Err(Error::Device { .. }) = &outcome {
             // The state is on the host, and whole.
-            recorder.save(&state, None)?;
+            recorder.save_after_failure(&state)?;
         }
         let reason = outcome?.to_string();
         recorder.save(&state, Some(reason.clone()))?;

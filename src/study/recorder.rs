@@ -116,7 +116,10 @@ pub struct Recorder<'a, 'd> {
     experiment: &'a Experiment,
     tables: &'a mut Tables<'d>,
     last_checkpoint: Option<PathBuf>,
-    micro_batch: Option<usize>,
+    /// Configurations that were on the device at once last, or are meant to be.
+    micro_batch: usize,
+    /// The last step whose rows are written.
+    recorded: u64,
     saved: Instant,
 }
 
@@ -126,8 +129,15 @@ impl<'a, 'd> Recorder<'a, 'd> {
         experiment: &'a Experiment,
         tables: &'a mut Tables<'d>,
         last_checkpoint: Option<PathBuf>,
+        micro_batch: usize,
+        recorded: u64,
     ) -> Self {
-        Self { cell, experiment, tables, last_checkpoint, micro_batch: None, saved: Instant::now() }
+        Self { cell, experiment, tables, last_checkpoint, micro_batch, recorded, saved: Instant::now() }
+    }
+
+    /// Saves where the device failed, unless it did so in an evaluation: its row would be missing from then on.
+    pub fn save_after_failure(&mut self, state: &TrainState) -> Result<()> {
+        if self.recorded == state.step { self.save(state, None) } else { Ok(()) }
     }
 
     pub fn save(&mut self, state: &TrainState, stop_reason: Option<String>) -> Result<()> {
@@ -165,17 +175,18 @@ impl<'a, 'd> Recorder<'a, 'd> {
 impl Observer for Recorder<'_, '_> {
     fn after_step(&mut self, state: &TrainState, info: &StepInfo) -> Result<()> {
         let (spec, run) = (self.cell.spec(), self.cell.run);
-        if self.micro_batch.is_some_and(|before| info.micro_batch < before.min(info.batch_size)) {
+        if info.micro_batch < self.micro_batch.min(info.batch_size) {
             run.progress
                 .note(&format!("the device had no room: {} configurations at once now", info.micro_batch));
+            self.micro_batch = info.micro_batch;
         }
-        self.micro_batch = Some(info.micro_batch);
         if state.step.is_multiple_of(spec.train.log_every) {
             self.tables.append(&train_row(state, info))?;
         }
         if spec.evaluate.every.is_some_and(|every| state.step.is_multiple_of(every)) {
             self.evaluate(state)?;
         }
+        self.recorded = state.step;
         run.progress.step(&spec.train.stop, state, info);
         if let Err(interrupted) = run.go_on(state.step) {
             self.save(state, None)?;

@@ -15,7 +15,7 @@ use crate::cost::Cost;
 use crate::device::ComputeDevice;
 use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
-use crate::flow::Flow;
+use crate::flow::{Ahead, Flow};
 use crate::rng::{Seed, Stream};
 use crate::spec::TrainSpec;
 use crate::stats::{RollingMean, effective_sample_size, target_sample_ess};
@@ -23,6 +23,7 @@ use crate::theory::Action;
 use rand::RngExt;
 use std::cell::Cell;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Everything that changes during training; a checkpoint holds exactly this.
@@ -86,7 +87,7 @@ pub struct Trainer<'a> {
     action: &'a dyn Action,
     spec: &'a TrainSpec,
     device: &'a ComputeDevice,
-    base: Stream,
+    base: Ahead,
     /// Configurations to learn from, with the stream that picks them.
     data: Option<(&'a TargetSamples, Stream)>,
     micro_batch: Cell<usize>,
@@ -103,7 +104,8 @@ impl<'a> Trainer<'a> {
     ) -> Self {
         let suited = device.micro_batch(flow.activations_per_sample(), flow.working_per_sample());
         let micro_batch = Cell::new(spec.batch.micro_batch.unwrap_or(suited));
-        Self { flow, action, spec, device, base: seed.stream("train/base"), data: None, micro_batch }
+        let base = Ahead::new(Arc::clone(flow.base()), seed.stream("train/base"));
+        Self { flow, action, spec, device, base, data: None, micro_batch }
     }
 
     /// Learns from configurations of the target instead, picked by the stream `train/data` with replacement: D_KL(p‖q).
@@ -122,6 +124,11 @@ impl<'a> Trainer<'a> {
             parameters,
             ess: RollingMean::new(self.spec.smoothing_window, []),
         }
+    }
+
+    /// Configurations that are meant to be on the device at once.
+    pub fn micro_batch(&self) -> usize {
+        self.micro_batch.get()
     }
 
     /// Steps until a stop rule speaks.
@@ -191,6 +198,17 @@ impl<'a> Trainer<'a> {
         Ok(StepInfo { batch_size, learning_rate, loss, ess, ess_smoothed, gradient_norm, micro_batch })
     }
 
+    /// The base samples after a part of this step's batch: of its next part or of the next step's first, if no part has to
+    /// be made smaller.
+    fn next_part(&self, state: &TrainState, batch_size: usize, part: &Range<usize>) -> Range<u64> {
+        let left = match batch_size - part.end {
+            0 => schedule::batch_size(&self.spec.batch, state.step + 1),
+            left => left,
+        };
+        let start = state.cost.samples + part.end as u64;
+        start..start + left.min(self.micro_batch.get()) as u64
+    }
+
     /// The whole batch, a micro-batch at a time, so that memory does not grow with the batch.
     fn loss_and_gradient(&self, state: &TrainState, batch_size: usize) -> Result<LossAndGradient> {
         let bound = self.flow.bind(&state.parameters, &self.device.autodiff());
@@ -201,7 +219,8 @@ impl<'a> Trainer<'a> {
                 let (fields, actions) = pick(samples, stream, first, part.len());
                 return forward_kl(&bound, fields, &actions, batch_size);
             }
-            let z = self.flow.base().draw(&self.base, first, part.len());
+            let then = (!self.device.is_cpu()).then(|| self.next_part(state, batch_size, &part));
+            let z = self.base.draw(first..first + part.len() as u64, then);
             reverse_kl(&bound, self.action, z, batch_size)
         };
         let add = |part| {

@@ -4,7 +4,7 @@ use super::support::{Sandbox, TINY, column, wait_until};
 use std::path::Path;
 
 /// Chains beside a short training.
-const CHAINS: &str = r#"
+pub const CHAINS: &str = r#"
 [sample.hmc]
 chains = 12
 thermalization = 300
@@ -13,7 +13,7 @@ save_every = 5
 "#;
 
 /// The numbers of an array, read by the rules of the format alone: a header that ends in a newline, then `f8`.
-fn array(path: &Path, name: &str) -> (String, Vec<f64>) {
+pub fn array(path: &Path, name: &str) -> (String, Vec<f64>) {
     let mut archive = zip::ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap();
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut archive.by_name(&format!("{name}.npy")).unwrap(), &mut bytes).unwrap();

@@ -1,6 +1,8 @@
 //! The wgpu device gives the CPU's numbers.
 
+use super::ensembles::{CHAINS, array};
 use super::support::{Finished, Sandbox, TINY, column};
+use std::io::Write;
 use std::time::Duration;
 
 /// Sums of a few dozen terms in another order, carried through a handful of steps.
@@ -48,12 +50,85 @@ fn a_checkpoint_moves_from_a_gpu_to_the_cpu() {
     compare(&sandbox, "moved");
 }
 
+/// Learning from an ensemble, judging on it, studies and Metropolis: all of it computes on a GPU too.
+#[test]
+fn what_is_learned_from_an_ensemble_agrees_with_the_cpu() {
+    let sandbox = Sandbox::new();
+    sandbox.write("chains.toml", &(TINY.replace("steps = 1000", "steps = 2") + CHAINS));
+    sandbox.flowqcd(&["run", "chains.toml", "--out", "chains", "--device", "cpu"]).succeeds();
+    let study = "[study.vary]\n\"train.optimizer.adam.learning_rate\" = [2e-3, 5e-3]\n";
+    let spec = TINY.replace("steps = 1000", "steps = 2").replace("2000", "40").replace("1500", "40");
+    sandbox.write("tiny.toml", &(spec + study));
+    let sets = [
+        "train.loss.forward_kl.ensemble=chains/ensembles/hmc.npz",
+        "evaluate.target=chains/ensembles/hmc.npz",
+        "sample.independence.proposals=40",
+    ];
+    let options: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+    let run = |device: &str| {
+        let command = ["run", "tiny.toml", "--out", &device[..3], "--device", device];
+        sandbox.flowqcd(&[&command[..], &options[..]].concat())
+    };
+    let gpu = run("wgpu:0");
+    if left_out(&gpu) {
+        return;
+    }
+    gpu.succeeds();
+    run("cpu").succeeds();
+    let columns = [
+        ("train.csv", &["loss", "ess", "grad_norm"][..]),
+        ("ess.csv", &["ess", "ess_target", "nll_target", "acceptance"]),
+        ("observables.csv", &["value"]),
+    ];
+    for (file, names) in columns {
+        for name in names {
+            let read = |out: &str| column(&sandbox.read(&format!("{out}/{file}")), name);
+            let (found, expected) = (read("wgp"), read("cpu"));
+            assert!(found.len() >= 2, "rows of {file}: one for each cell or more");
+            for (found, expected) in found.iter().zip(&expected) {
+                let close = (found - expected).abs() <= TOLERANCE * expected.abs().max(1e-2);
+                assert!(
+                    close || found.is_nan() && expected.is_nan(),
+                    "{name}: {found}, {expected} on the CPU"
+                );
+            }
+            assert_eq!(found.len(), expected.len(), "rows of {file}");
+        }
+    }
+}
+
+/// What the CPU has trained draws the same configurations on a GPU.
+#[test]
+fn a_checkpoint_of_the_cpu_samples_on_a_gpu() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 100"));
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "run", "--device", "cpu"]).succeeds();
+    let draw =
+        |device, file| sandbox.flowqcd(&["sample", "run", "-n", "70", "--device", device, "--out", file]);
+    let gpu = draw("wgpu:0", "gpu.npz");
+    if left_out(&gpu) {
+        return;
+    }
+    gpu.succeeds();
+    draw("cpu", "cpu.npz").succeeds();
+    for name in ["phi", "log_q", "action", "log_w"] {
+        let [found, expected] = ["gpu.npz", "cpu.npz"].map(|file| array(&sandbox.path(file), name).1);
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((found - expected).abs() <= 1e-4 * (1.0 + expected.abs()), "{name}: {found}, {expected}");
+        }
+    }
+}
+
 /// Whether there is no adapter, which is a failure where `FLOWQCD_REQUIRE_GPU` is set.
 fn left_out(finished: &Finished) -> bool {
     let none = finished.stderr.contains("no Vulkan, Metal or DX12 adapter");
     if none {
         assert!(std::env::var_os("FLOWQCD_REQUIRE_GPU").is_none(), "no adapter, but one is required here");
-        eprintln!("left out: no Vulkan, Metal or DX12 adapter on this machine");
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        // Not by `eprintln!`, which a test that passes keeps to itself.
+        writeln!(std::io::stderr(), "{test}: left out, no Vulkan, Metal or DX12 adapter on this machine")
+            .unwrap();
     }
     none
 }

@@ -1,7 +1,8 @@
-//! The affine flow on a GPU: three launches for a layer of two hidden convolutions forwards, seven backwards.
+//! The affine flow on a GPU: [`resident`] for small batches, else three launches for a layer of two hidden convolutions
+//! forwards, seven backwards.
 
+use super::resident::{self, Resident};
 use super::{AffineFlow, Direction};
-use crate::kernel::conv_stack::ConvStack;
 use crate::kernel::gpu::convolution::{accumulate, tanh, work_of_unit};
 use crate::kernel::gpu::layout::{Beyond, Extent, copy, from_lanes, row_of_unit, to_lanes, vector_at, zeros};
 use crate::kernel::gpu::shape::GatherShape;
@@ -11,6 +12,55 @@ use burn::tensor::Shape;
 use burn_cubecl::cubecl;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
+
+/// What an affine map makes of a site.
+#[derive(CubeType)]
+pub struct Coupled {
+    pub s: f32,
+    pub t: f32,
+    pub field: f32,
+    /// What it adds to the log det.
+    pub log_det: f32,
+}
+
+/// The map `e^s x + t`, or its inverse, from `(s, t)` before the tanh.
+#[cube]
+pub fn coupled(s: f32, t: f32, before: f32, #[comptime] forward: bool) -> Coupled {
+    let (s, t) = (tanh(s), tanh(t));
+    if comptime!(forward) {
+        Coupled { s, t, field: fma(before, f32::exp(s), t), log_det: s }
+    } else {
+        Coupled { s, t, field: (before - t) * f32::exp(-s), log_det: -s }
+    }
+}
+
+/// Gradients by what an affine map reads at a site.
+#[derive(CubeType)]
+pub struct Uncoupled {
+    /// By the field before it.
+    pub field: f32,
+    /// By `s` before the tanh.
+    pub s: f32,
+    /// By `t` before the tanh.
+    pub t: f32,
+}
+
+/// The gradients from `g` by the field after the map, and by the log det.
+#[cube]
+pub fn uncoupled(
+    s: f32,
+    t: f32,
+    before: f32,
+    g: f32,
+    by_log_det: f32,
+    #[comptime] forward: bool,
+) -> Uncoupled {
+    let field = g * f32::exp(if comptime!(forward) { s } else { -s });
+    let by_s =
+        if comptime!(forward) { field * before + by_log_det } else { -field * (before - t) - by_log_det };
+    let by_t = if comptime!(forward) { g } else { -field };
+    Uncoupled { field, s: by_s * (1.0 - s * s), t: by_t * (1.0 - t * t) }
+}
 
 /// `(s, t)` of a block of sites, and the map of the field where they are.
 ///
@@ -53,21 +103,15 @@ fn couple<N: Size, M: Size>(
     for i in 0..shape.sites {
         if work.writes && i < used {
             let place = vector_at(work.tile, table[header + 4 + i] as usize, volume, 1usize);
-            let s = tanh(sums[i].extract(0usize));
-            let t = tanh(sums[i].extract(1usize));
             let before = field[place];
-            if comptime!(forward) {
-                field[place] = fma(before, f32::exp(s), t);
-                log_det[place] += s;
-            } else {
-                field[place] = (before - t) * f32::exp(-s);
-                log_det[place] -= s;
-            }
+            let after = coupled(sums[i].extract(0usize), sums[i].extract(1usize), before, forward);
+            field[place] = after.field;
+            log_det[place] += after.log_det;
             if comptime!(keep) {
                 let slot = work.block * shape.sites + i;
                 let slot = vector_at(work.tile, slot, blocks as usize * shape.sites, 3usize);
-                saved[slot] = s;
-                saved[slot + LANES] = t;
+                saved[slot] = after.s;
+                saved[slot + LANES] = after.t;
                 saved[slot + 2 * LANES] = before;
             }
         }
@@ -107,16 +151,12 @@ fn uncouple(
         let (sample, batch) = (tile * LANES + UNIT_POS_X as usize, batch as usize);
         let last = (min(sample, batch - 1) + 1) * (volume + 1) - 1;
         let by_log_det = select(sample < batch, log_det_gradient[last], 0.0);
-        let g = field_gradient[place];
-        let by_x = g * f32::exp(if comptime!(forward) { s } else { -s });
-        let by_s =
-            if comptime!(forward) { by_x * before + by_log_det } else { -by_x * (before - t) - by_log_det };
-        let by_t = if comptime!(forward) { g } else { -by_x };
-        field_gradient[place] = by_x;
+        let by = uncoupled(s, t, before, field_gradient[place], by_log_det, forward);
+        field_gradient[place] = by.field;
         field[place] = before;
         let mut by_output = Vector::empty();
-        by_output.insert(0usize, by_s * (1.0 - s * s));
-        by_output.insert(1usize, by_t * (1.0 - t * t));
+        by_output.insert(0usize, by.s);
+        by_output.insert(1usize, by.t);
         gradient[place] = by_output;
     }
 }
@@ -143,9 +183,18 @@ struct Layer {
     saved: Buffer,
 }
 
-/// A pass through the flow, and what its backward pass needs.
+/// What the backward pass needs of a pass through the flow.
 #[derive(Debug)]
-pub struct Saved {
+pub enum Saved {
+    /// Of one with a launch for each convolution.
+    Tiled(Tiled),
+    /// Of one in a single launch.
+    Resident(resident::Saved),
+}
+
+/// What the backward pass needs of a pass through the flow in tiles.
+#[derive(Debug)]
+pub struct Tiled {
     packed: Packed,
     /// The field after the last layer.
     field: Buffer,
@@ -167,8 +216,11 @@ pub fn forward(
 ) -> (CubeTensor, Saved) {
     let (client, device) = (x.client.clone(), x.device.clone());
     let (batch, volume) = (x.shape()[0], flow.volume());
-    let networks: Vec<&ConvStack> = flow.layers.iter().map(|layer| &**layer).collect();
-    let plan = flow.plans.get(&client, &device, batch, &networks);
+    if let Some(shape) = Resident::of(flow, batch, &client) {
+        let (y, saved) = resident::forward(x, parameters, flow, shape, direction, keep);
+        return (y, Saved::Resident(saved));
+    }
+    let plan = flow.plans.get(&client, &device, flow.plans.tiled(batch, volume), &flow.networks());
     let packed = Packed::new(&client, plan, &Buffer::tensor(parameters));
     let field = to_lanes(&client, &Buffer::tensor(x), extent(flow, batch, volume), Beyond::LastSample);
     let log_det = zeros(&client, field.words());
@@ -189,7 +241,7 @@ pub fn forward(
         sum_sites::launch_unchecked(&client, count, dim, log_det.arg(), y.arg(), volume as u32, batch as u32);
     }
     let y = y.into_tensor(&client, &device, Shape::from([batch, volume + 1]));
-    (y, Saved { packed, field, layers, batch })
+    (y, Saved::Tiled(Tiled { packed, field, layers, batch }))
 }
 
 /// One layer, in place; returns what [`back`] needs, or an empty buffer.
@@ -279,7 +331,11 @@ pub fn backward(
     direction: Direction,
     want_x: bool,
 ) -> (Option<CubeTensor>, CubeTensor) {
-    let Saved { packed, layers, batch, .. } = saved;
+    let saved = match saved {
+        Saved::Tiled(saved) => saved,
+        Saved::Resident(saved) => return resident::backward(saved, y_gradient, flow, direction, want_x),
+    };
+    let Tiled { packed, layers, batch, .. } = saved;
     let (client, device) = (y_gradient.client.clone(), y_gradient.device.clone());
     let (batch, volume) = (*batch, flow.volume());
     let y_gradient = Buffer::tensor(y_gradient);

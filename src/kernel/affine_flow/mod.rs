@@ -4,6 +4,8 @@ pub(super) mod backward;
 mod cpu;
 #[cfg(feature = "wgpu")]
 pub(super) mod gpu;
+#[cfg(feature = "wgpu")]
+mod resident;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +16,8 @@ use super::gpu::Plans;
 use burn::tensor::Tensor;
 use std::ops::Range;
 use std::sync::Arc;
+#[cfg(feature = "wgpu")]
+use std::sync::OnceLock;
 
 /// Affine couplings one after the other, each with a network `x_frozen → (s, t)` ending in tanh.
 ///
@@ -25,6 +29,9 @@ pub struct AffineFlow {
     parameters: Vec<Range<usize>>,
     #[cfg(feature = "wgpu")]
     plans: Plans,
+    /// Whether the networks differ only in the sites of their lists.
+    #[cfg(feature = "wgpu")]
+    alike: OnceLock<bool>,
 }
 
 /// Which way to go through the layers.
@@ -63,6 +70,8 @@ impl AffineFlow {
             parameters,
             #[cfg(feature = "wgpu")]
             plans: Plans::default(),
+            #[cfg(feature = "wgpu")]
+            alike: OnceLock::new(),
         }
     }
 
@@ -83,6 +92,11 @@ impl AffineFlow {
 
     fn volume(&self) -> usize {
         self.layers[0].volume()
+    }
+
+    #[cfg(feature = "wgpu")]
+    fn networks(&self) -> Vec<&ConvStack> {
+        self.layers.iter().map(|layer| &**layer).collect()
     }
 
     /// Layers in the order in which a direction applies them.

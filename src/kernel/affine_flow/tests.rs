@@ -11,21 +11,28 @@ use burn::tensor::{DType, Device, TensorData};
 const F32_TOLERANCE: f64 = 3e-4;
 const F64_TOLERANCE: f64 = 1e-11;
 
+/// Layers that change every `period`-th diagonal in turn.
+fn flow(
+    extents: [usize; 2],
+    channels: &[usize],
+    kernel: usize,
+    count: usize,
+    period: usize,
+) -> Arc<AffineFlow> {
+    let lattice = Lattice::new(extents);
+    let layer = |index: usize| {
+        let mut stack = ConvStack::new(extents, channels.to_vec(), kernel);
+        let active = |site: usize| lattice.coordinates(site).iter().sum::<usize>() % period == index % period;
+        stack.outputs = (0..lattice.volume()).map(active).collect();
+        stack.inputs = stack.outputs.iter().map(|on| !on).collect();
+        stack.activation = OutputActivation::Tanh;
+        Arc::new(stack)
+    };
+    Arc::new(AffineFlow::new((0..count).map(layer).collect()))
+}
+
 /// Checkerboard flows on even lattices, and flows with other patterns on odd ones.
 fn flows() -> Vec<(usize, Arc<AffineFlow>)> {
-    let flow = |extents: [usize; 2], channels: &[usize], kernel, count: usize, period: usize| {
-        let lattice = Lattice::new(extents);
-        let layer = |index: usize| {
-            let mut stack = ConvStack::new(extents, channels.to_vec(), kernel);
-            let active =
-                |site: usize| lattice.coordinates(site).iter().sum::<usize>() % period == index % period;
-            stack.outputs = (0..lattice.volume()).map(active).collect();
-            stack.inputs = stack.outputs.iter().map(|on| !on).collect();
-            stack.activation = OutputActivation::Tanh;
-            Arc::new(stack)
-        };
-        Arc::new(AffineFlow::new((0..count).map(layer).collect()))
-    };
     vec![
         (19, flow([6, 4], &[1, 12, 12, 2], 3, 4, 2)),
         (3, flow([5, 7], &[1, 5, 2], 5, 3, 3)),
@@ -132,12 +139,12 @@ fn run<T: Scalar>(
 #[cfg(feature = "wgpu")]
 #[test]
 fn a_gpu_agrees_with_double_precision() {
-    use crate::kernel::gpu::{Spread, test_device};
+    use crate::kernel::gpu::{Mode, Spread, test_device};
     let Some(device) = test_device() else { return };
     // Large batches take more sites per unit, small ones fewer channels.
     for ((batch, flow), (sites, parts)) in flows().into_iter().zip([(8, 1), (1, 3), (4, 1)]) {
         let mut flow = AffineFlow::clone(&flow);
-        flow.plans.spread = Some(Spread { sites, parts });
+        flow.plans.mode = Some(Mode::Tiled(Spread { sites, parts }));
         let flow = Arc::new(flow);
         for direction in [Direction::Forward, Direction::Inverse] {
             let fused = |x, theta| affine_flow(x, theta, &flow, direction);
@@ -148,4 +155,45 @@ fn a_gpu_agrees_with_double_precision() {
             assert_close(&found, &expected, F32_TOLERANCE, &what);
         }
     }
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn a_gpu_has_the_same_bits_in_one_launch_as_in_many() {
+    use super::resident::Resident;
+    use crate::kernel::gpu::{Mode, Spread, client, test_device};
+    let Some(device) = test_device() else { return };
+    // One tile and three, more sites than units and fewer, channels that fill their vectors and others.
+    let small = (19, flow([6, 4], &[1, 12, 12, 2], 3, 4, 2));
+    let large = (67, flow([12, 12], &[1, 6, 3, 9, 2], 3, 2, 2));
+    for (batch, flow) in [small, large] {
+        let mut tiled = AffineFlow::clone(&flow);
+        tiled.plans.mode = Some(Mode::Tiled(Spread { sites: 1, parts: 1 }));
+        let tiled = Arc::new(tiled);
+        let on = client(&device).expect("a GPU");
+        assert!(Resident::of(&flow, batch, &on).is_some(), "shared memory has room for {:?}", flow.extents());
+        assert!(Resident::of(&tiled, batch, &on).is_none());
+        for direction in [Direction::Forward, Direction::Inverse] {
+            let [one, many] = [&flow, &tiled].map(|flow| {
+                let fused = |x, theta| affine_flow(x, theta, flow, direction);
+                by_autodiff(fused, flow, batch, (device.clone(), DType::F32))
+            });
+            assert_eq!(one, many, "{direction:?}, batch {batch}");
+            let exact = |x, theta| reference(x, theta, &flow, direction);
+            let expected = by_autodiff(exact, &flow, batch, (Device::flex(), DType::F64));
+            assert_close(&one, &expected, F32_TOLERANCE, &format!("{direction:?} in one launch"));
+        }
+    }
+}
+
+/// What runs where an adapter's limits are too small for the kernels.
+#[cfg(feature = "wgpu")]
+#[test]
+fn plain_operations_on_a_gpu_agree_with_double_precision() {
+    let Some(device) = crate::kernel::gpu::test_device() else { return };
+    let (batch, flow) = (5, flow([4, 4], &[1, 3, 2], 3, 2, 2));
+    let plain = |x, theta| reference(x, theta, &flow, Direction::Forward);
+    let found = by_autodiff(plain, &flow, batch, (device, DType::F32));
+    let expected = by_autodiff(plain, &flow, batch, (Device::flex(), DType::F64));
+    assert_close(&found, &expected, F32_TOLERANCE, "plain operations");
 }

@@ -36,7 +36,8 @@ fn extent(stack: &ConvStack, channels: usize, batch: usize) -> Extent {
 pub fn forward(x: CubeTensor, parameters: CubeTensor, stack: &ConvStack) -> (CubeTensor, Saved) {
     let (client, device) = (x.client.clone(), x.device.clone());
     let batch = x.shape()[0];
-    let plan = stack.plans.get(&client, &device, batch, &[stack]);
+    let mode = stack.plans.tiled(batch, stack.volume());
+    let plan = stack.plans.get(&client, &device, mode, &[stack]);
     let packed = Packed::new(&client, plan, &Buffer::tensor(parameters));
     let net = packed.network(0, stack, batch);
     let x = to_lanes(

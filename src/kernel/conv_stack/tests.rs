@@ -155,7 +155,7 @@ fn numbers_that_are_no_numbers_stay_visible() {
 #[cfg(feature = "wgpu")]
 #[test]
 fn a_gpu_agrees_with_double_precision() {
-    use crate::kernel::gpu::{Spread, test_device};
+    use crate::kernel::gpu::{Mode, Spread, test_device};
     let Some(device) = test_device() else { return };
     // So many tiles that a chunk of the weight gradient has two, but the last one.
     let many = stacks().pop().map(|(_, pointwise)| (2090, pointwise));
@@ -164,7 +164,7 @@ fn a_gpu_agrees_with_double_precision() {
         // Large batches take more sites per unit, small ones fewer channels; neither changes the order of any sum.
         let spreads = if index == 0 { vec![(1, 9), (1, 1), (2, 1), (4, 1), (8, 1)] } else { vec![(4, 1)] };
         for (sites, parts) in spreads {
-            stack.plans.spread = Some(Spread { sites, parts });
+            stack.plans.mode = Some(Mode::Tiled(Spread { sites, parts }));
             let shared = Arc::new(stack);
             let fused = |x, theta| conv_stack(x, theta, &shared);
             let found = by_autodiff(fused, &shared, batch, (device.clone(), DType::F32));

@@ -12,12 +12,12 @@ mod network;
 mod peak;
 pub mod plan;
 pub mod shape;
-mod weights;
+pub mod weights;
 
 pub use network::{Net, Packed};
 pub use peak::fma_peak;
 pub use plan::Plans;
-pub use shape::Spread;
+pub use shape::{Mode, Spread};
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Device, Shape};
@@ -119,8 +119,7 @@ const BINDINGS: u32 = 7;
 
 /// Whether a device can run the kernels on numbers of a kind.
 pub fn runs_on(device: &Device, dtype: DType) -> bool {
-    let DispatchDevice::Cube(device) = device.as_dispatch() else { return false };
-    let client = device.client();
+    let Some(client) = client(device) else { return false };
     let limits = &client.properties().hardware;
     dtype == DType::F32
         && limits.max_shared_memory_size >= ROWS * LANES * LANES * size_of::<f32>()
@@ -128,10 +127,15 @@ pub fn runs_on(device: &Device, dtype: DType) -> bool {
         && limits.max_bindings >= BINDINGS
 }
 
+/// The client of a GPU.
+pub fn client(device: &Device) -> Option<Client> {
+    let DispatchDevice::Cube(device) = device.as_dispatch() else { return None };
+    Some(device.client())
+}
+
 /// Bytes of a GPU's memory that this program holds, buffers kept for their next use included.
 pub fn memory_held(device: &Device) -> Option<u64> {
-    let DispatchDevice::Cube(device) = device.as_dispatch() else { return None };
-    Some(device.client().memory_report(MemoryScope::Device).usage().bytes_reserved)
+    Some(client(device)?.memory_report(MemoryScope::Device).usage().bytes_reserved)
 }
 
 /// The first adapter, a software rasteriser if need be; none is a failure where `FLOWQCD_REQUIRE_GPU` is set.
@@ -140,9 +144,13 @@ pub fn test_device() -> Option<Device> {
     let found = Device::enumerate(burn::tensor::DeviceType::Wgpu).into_vec().into_iter().next();
     if found.is_none() {
         assert!(std::env::var_os("FLOWQCD_REQUIRE_GPU").is_none(), "no adapter, but one is required here");
-        eprintln!("left out: no Vulkan, Metal or DX12 adapter on this machine");
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        // Not by `eprintln!`, which a test that passes keeps to itself.
+        let message = format!("{test}: left out, no Vulkan, Metal or DX12 adapter on this machine\n");
+        std::io::Write::write_all(&mut std::io::stderr(), message.as_bytes()).expect("stderr is open");
     }
     found.filter(|device| {
+        eprintln!("on {device:?}");
         assert!(runs_on(device, DType::F32), "{device:?} cannot run the kernels");
         true
     })

@@ -4,7 +4,7 @@ use super::Buffer;
 use super::convolution::{Epilogue, convolve, convolve_back};
 use super::layout::Extent;
 use super::plan::{ConvPlan, Plan};
-use super::weights::{Partials, packed};
+use super::weights::{Operand, Partials, packed};
 use crate::kernel::conv_stack::{ConvStack, OutputActivation};
 use burn_cubecl::cubecl::client::Client;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub struct Packed {
     pub client: Client,
     pub plan: Arc<Plan>,
-    weights: Buffer,
+    pub weights: Buffer,
 }
 
 impl std::fmt::Debug for Packed {
@@ -33,7 +33,7 @@ impl Packed {
 
     /// One of its networks.
     pub fn network<'a>(&'a self, index: usize, stack: &'a ConvStack, batch: usize) -> Net<'a> {
-        Net { packed: self, convolutions: &self.plan.networks[index], stack, batch }
+        Net { packed: self, index, convolutions: &self.plan.networks[index], stack, batch }
     }
 
     /// Room for the gradient by the parameters.
@@ -45,6 +45,7 @@ impl Packed {
 /// One network and a batch.
 pub struct Net<'a> {
     packed: &'a Packed,
+    index: usize,
     convolutions: &'a [ConvPlan],
     stack: &'a ConvStack,
     batch: usize,
@@ -135,7 +136,8 @@ impl Net<'_> {
         let mut g = gradient;
         for (index, c) in self.convolutions.iter().enumerate().rev() {
             let input = if index == 0 { x } else { &hidden[index - 1] };
-            partials.add(client, plan, &c.weights, input, &g, self.size());
+            let (input_whole, g_whole) = (Operand::whole(input), Operand::whole(&g));
+            partials.add(client, plan, [self.index, index, 1], &input_whole, &g_whole, self.size());
             let (activation, y) = match (index, x_gradient) {
                 (0, None) => return,
                 (0, Some(x_gradient)) => (None, x_gradient.clone()),

@@ -1,6 +1,6 @@
 //! What the GPU kernels look up: site lists, taps, and where each weight lies in the packed weights.
 
-use super::shape::{GatherShape, Spread, WeightShape};
+use super::shape::{GatherShape, Mode, Spread, WeightShape};
 use super::{Buffer, tiles};
 use crate::kernel::conv_stack::ConvStack;
 use crate::kernel::conv_stack::plan::{Convolution, SiteGroup};
@@ -60,6 +60,15 @@ pub struct ConvPlan {
     pub weights: WeightGradient,
 }
 
+impl ConvPlan {
+    /// See [`directory`].
+    fn directory_row(&self) -> [u32; directory::WORDS] {
+        let gather = |g: &Gather| [g.headers, g.blocks, g.weights, g.bias];
+        let ([a, b, c, d], [e, f, g, h]) = (gather(&self.forward), gather(&self.backward));
+        [a, b, c, d, e, f, g, h, self.weights.entries, self.weights.partial].map(|n| n as u32)
+    }
+}
+
 /// Everything about several networks whose parameters lie one after the other, on one device.
 #[derive(Debug)]
 pub struct Plan {
@@ -81,18 +90,32 @@ pub struct Plan {
     pub parameters: usize,
     /// Per network: where the flags `site is written` are in the table.
     pub written: Vec<usize>,
+    /// Where the rows of the [`directory`] are in the table, one for each convolution of each network.
+    pub directory: usize,
 }
 
-/// The plans of an operation, by device and spread; made when they are first needed.
+/// What a kernel looks up about one convolution when it learns only there which: places in its row of [`Plan::directory`].
+pub mod directory {
+    /// `headers`, `blocks`, `weights` and `bias` of [`super::ConvPlan::forward`].
+    pub const FORWARD: usize = 0;
+    /// The same of [`super::ConvPlan::backward`].
+    pub const BACKWARD: usize = 4;
+    /// `entries` and `partial` of [`super::ConvPlan::weights`].
+    pub const WEIGHTS: usize = 8;
+    /// Length of a row.
+    pub const WORDS: usize = 10;
+}
+
+/// The plans of an operation, by device and mode; made when they are first needed.
 #[derive(Debug, Default)]
 pub struct Plans {
     known: Mutex<Vec<(PlanKey, Arc<Plan>)>>,
-    /// The spread over units, whatever the batch.
+    /// The mode, whatever the batch.
     #[cfg(test)]
-    pub spread: Option<Spread>,
+    pub mode: Option<Mode>,
 }
 
-type PlanKey = (CubeDevice, Spread);
+type PlanKey = (CubeDevice, Mode);
 
 impl Clone for Plans {
     /// Without the plans: they are made again.
@@ -102,38 +125,42 @@ impl Clone for Plans {
 }
 
 impl Plans {
-    /// The plan for a device and a batch.
+    /// The plan of some networks in a mode.
     pub fn get(
         &self,
         client: &Client,
         device: &CubeDevice,
-        batch: usize,
+        mode: Mode,
         networks: &[&ConvStack],
     ) -> Arc<Plan> {
-        let spread = self.spread(batch, networks);
         let mut plans = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, plan)) = plans.iter().find(|(key, _)| *key == (device.clone(), spread)) {
+        if let Some((_, plan)) = plans.iter().find(|(key, _)| *key == (device.clone(), mode)) {
             return Arc::clone(plan);
         }
         let shared_bytes = client.properties().hardware.max_shared_memory_size.min(SHARED_BYTES);
-        let plan = Arc::new(Builder::new(spread, shared_bytes).build(client, networks));
-        plans.push(((device.clone(), spread), Arc::clone(&plan)));
+        let plan = Arc::new(Builder::new(mode, shared_bytes).build(client, networks));
+        plans.push(((device.clone(), mode), Arc::clone(&plan)));
         plan
     }
 
-    fn spread(&self, batch: usize, networks: &[&ConvStack]) -> Spread {
+    /// A launch for each convolution, with the work of a unit that suits the batch or was asked for.
+    pub fn tiled(&self, batch: usize, volume: usize) -> Mode {
+        Mode::Tiled(self.forced().unwrap_or_else(|| Spread::over(tiles(batch) * volume)))
+    }
+
+    /// The spread that was asked for.
+    pub fn forced(&self) -> Option<Spread> {
         #[cfg(test)]
-        if let Some(spread) = self.spread {
-            return spread;
+        if let Some(Mode::Tiled(spread)) = self.mode {
+            return Some(spread);
         }
-        let volume = networks.iter().map(|network| network.volume()).max().unwrap_or(0);
-        Spread::requested().ok().flatten().unwrap_or_else(|| Spread::over(tiles(batch) * volume))
+        Spread::requested().ok().flatten()
     }
 }
 
 /// Collects tables and packed places.
 struct Builder {
-    spread: Spread,
+    mode: Mode,
     shared_bytes: usize,
     table: Vec<u32>,
     /// Where equal parts of the table are: layers of the same parity share theirs.
@@ -145,9 +172,9 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(spread: Spread, shared_bytes: usize) -> Self {
+    fn new(mode: Mode, shared_bytes: usize) -> Self {
         Self {
-            spread,
+            mode,
             shared_bytes,
             table: Vec::new(),
             known: HashMap::new(),
@@ -163,12 +190,14 @@ impl Builder {
         self.sources = vec![Vec::new(); parameters];
         let mut start = 0;
         let mut written = Vec::new();
-        let mut plans = Vec::new();
+        let mut plans: Vec<Vec<ConvPlan>> = Vec::new();
         for network in networks {
             written.push(self.place(network.outputs.iter().map(|&on| u32::from(on)).collect()));
             plans.push(network.convolutions().iter().map(|c| self.convolution(c, start)).collect());
             start += network.parameter_count();
         }
+        let directory = plans.iter().flatten().flat_map(ConvPlan::directory_row).collect();
+        let directory = self.place(directory);
         let mut next = parameters + 1;
         let mut sources = Vec::with_capacity(next);
         for list in &self.sources {
@@ -187,6 +216,7 @@ impl Builder {
             sites: self.most_sites,
             parameters,
             written,
+            directory,
         }
     }
 
@@ -220,7 +250,7 @@ impl Builder {
         bias: Option<usize>,
         parameter: impl Fn(usize, usize, usize) -> usize,
     ) -> Gather {
-        let shape = GatherShape::new([inputs, outputs, taps], bias.is_some(), self.spread, self.shared_bytes);
+        let shape = GatherShape::of(self.mode, [inputs, outputs, taps], bias.is_some(), self.shared_bytes);
         let (width, block) = (shape.outputs.width, shape.vectors * shape.outputs.width);
         // Every part starts at a whole vector of the widest kind.
         self.packing.resize(self.packing.len().next_multiple_of(4), NOTHING);
@@ -245,17 +275,17 @@ impl Builder {
     fn site_blocks(&mut self, groups: &[SiteGroup]) -> (usize, usize) {
         let mut headers = Vec::new();
         let mut blocks = 0;
+        let most = self.mode.sites();
         for group in groups {
             let taps = self.place(words(&group.taps));
-            let sites = group.sites.chunks(self.spread.sites).zip(group.neighbours.chunks(self.spread.sites));
+            let sites = group.sites.chunks(most).zip(group.neighbours.chunks(most));
             for (sites, neighbours) in sites {
                 let of = |s: usize| s.min(sites.len() - 1);
-                let rows =
-                    (0..group.taps.len()).flat_map(|tap| (0..self.spread.sites).map(move |s| (tap, s)));
+                let rows = (0..group.taps.len()).flat_map(|tap| (0..most).map(move |s| (tap, s)));
                 let neighbours = rows.map(|(tap, s)| neighbours[of(s)][tap] as u32).collect();
                 let neighbours = self.place(neighbours);
                 headers.extend([taps, group.taps.len(), neighbours, sites.len()].map(|n| n as u32));
-                headers.extend((0..self.spread.sites).map(|s| sites[of(s)] as u32));
+                headers.extend((0..most).map(|s| sites[of(s)] as u32));
                 blocks += 1;
             }
         }

@@ -42,6 +42,25 @@ impl Spread {
     }
 }
 
+/// How a pass is laid over the units of a GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// A launch for each convolution: tiles of samples side by side, a block of sites × channels for each unit.
+    Tiled(Spread),
+    /// A launch for all of them: a workgroup takes one sample, a unit one site with all channels at a time.
+    Resident,
+}
+
+impl Mode {
+    /// Sites of a unit.
+    pub fn sites(self) -> usize {
+        match self {
+            Self::Tiled(spread) => spread.sites,
+            Self::Resident => 1,
+        }
+    }
+}
+
 /// Units of a workgroup with lanes and rows.
 pub const UNITS: usize = LANES * ROWS;
 
@@ -87,6 +106,29 @@ pub struct GatherShape {
 }
 
 impl GatherShape {
+    /// The shape for a mode on a device with so many bytes of shared memory.
+    pub fn of(mode: Mode, channels: [usize; 3], bias: bool, shared_bytes: usize) -> Self {
+        match mode {
+            Mode::Tiled(spread) => Self::new(channels, bias, spread, shared_bytes),
+            Mode::Resident => Self::resident(channels, bias),
+        }
+    }
+
+    /// One site with all output channels, in vectors of four whatever their number, from inputs one by one.
+    fn resident([inputs, outputs, taps]: [usize; 3], bias: bool) -> Self {
+        let vectors = outputs.div_ceil(4);
+        Self {
+            inputs: Channels { width: 1, vectors: inputs },
+            outputs: Channels { width: 4, vectors },
+            taps,
+            sites: 1,
+            vectors,
+            unroll: (1..=4).rev().find(|n| inputs.is_multiple_of(*n)).unwrap_or(1),
+            bias,
+            shared: false,
+        }
+    }
+
     /// The shape for a spread over units on a device with so many bytes of shared memory.
     pub fn new([inputs, outputs, taps]: [usize; 3], bias: bool, spread: Spread, shared_bytes: usize) -> Self {
         let (inputs, outputs) = (Channels::of(inputs), Channels::of(outputs));

@@ -2,7 +2,7 @@
 
 use super::convolution::work_of_unit;
 use super::layout::vector_at;
-use super::plan::{Plan, WeightGradient};
+use super::plan::{Plan, directory};
 use super::shape::{Factor, WeightShape};
 use super::{Buffer, LANES, ROWS, flat, grid, tiles};
 use burn_cubecl::cubecl;
@@ -74,6 +74,13 @@ fn further(first: usize, #[comptime] v: usize, #[comptime] factor: Factor) -> us
     }
 }
 
+/// Vectors of the two factors before those of this unit's layer.
+#[derive(CubeType)]
+struct Starts {
+    here: usize,
+    there: usize,
+}
+
 /// Sums of products of one entry (`neighbours`, `sites` in the table), `[tap][there][here vector]`.
 #[cube]
 #[allow(clippy::too_many_arguments)]
@@ -84,12 +91,14 @@ fn products<H: Size, T: Size>(
     neighbours: usize,
     sites: usize,
     chunk: &Chunk,
+    starts: &Starts,
     first_here: usize,
     first_there: usize,
     volume: usize,
     totals: &mut Array<f32>,
     #[comptime] shape: WeightShape,
 ) {
+    let (here_start, there_start) = (starts.here + first_here * LANES, starts.there + first_there * LANES);
     let (hs, ts) = comptime!((shape.here.vectors, shape.there.vectors));
     let mut sums = Array::<Vector<f32, H>>::new(comptime!(shape.taps * shape.there.block() * hs));
     let mut h = Array::<Vector<f32, H>>::new(hs);
@@ -100,7 +109,7 @@ fn products<H: Size, T: Size>(
     for tile in chunk.first_tile..chunk.end_tile {
         for i in chunk.first_site..chunk.end_site {
             let site = table[sites + i] as usize;
-            let place = vector_at(tile, site, volume, shape.here.channels.vectors) + first_here * LANES;
+            let place = here_start + vector_at(tile, site, volume, shape.here.channels.vectors);
             #[unroll]
             for v in 0..hs {
                 h[v] = here[place + further(first_here, v, shape.here)];
@@ -108,7 +117,7 @@ fn products<H: Size, T: Size>(
             #[unroll]
             for t in 0..shape.taps {
                 let site = table[neighbours + i * shape.taps + t] as usize;
-                let place = vector_at(tile, site, volume, shape.there.channels.vectors) + first_there * LANES;
+                let place = there_start + vector_at(tile, site, volume, shape.there.channels.vectors);
                 #[unroll]
                 for u in 0..ts {
                     let value = there[place + further(first_there, u, shape.there)];
@@ -144,6 +153,7 @@ fn bias<G: Size>(
     table: &[u32],
     sites: usize,
     chunk: &Chunk,
+    start: usize,
     first: usize,
     volume: usize,
     totals: &mut Array<f32>,
@@ -159,7 +169,7 @@ fn bias<G: Size>(
     for tile in chunk.first_tile..chunk.end_tile {
         for i in chunk.first_site..chunk.end_site {
             let site = table[sites + i] as usize;
-            let place = vector_at(tile, site, volume, factor.channels.vectors) + first * LANES;
+            let place = start + vector_at(tile, site, volume, factor.channels.vectors) + first * LANES;
             #[unroll]
             for v in 0..vectors {
                 sums[v] += gradient[place + further(first, v, factor)];
@@ -183,11 +193,15 @@ fn weight_gradient<H: Size, T: Size>(
     there: &[Vector<f32, T>],
     table: &[u32],
     partials: &mut [f32],
-    entries: u32,
+    row: u32,
+    row_stride: u32,
+    here_start: u32,
+    here_stride: u32,
+    there_start: u32,
+    there_stride: u32,
     tapped: u32,
     blocks: u32,
     chunks: u32,
-    first: u32,
     stride: u32,
     volume: u32,
     tiles: u32,
@@ -196,6 +210,13 @@ fn weight_gradient<H: Size, T: Size>(
     #[comptime] shape: WeightShape,
 ) {
     let work = work_of_unit(blocks, chunks);
+    let layer = CUBE_POS_Z;
+    let row = (row + layer * row_stride) as usize;
+    let (entries, first) = (table[row], table[row + 1]);
+    let starts = Starts {
+        here: (here_start + layer * here_stride) as usize,
+        there: (there_start + layer * there_stride) as usize,
+    };
     let block = work.block;
     let (heres, theres) = comptime!((shape.here.blocks(), shape.there.blocks()));
     let entry = min(block / comptime!(heres * theres), tapped as usize);
@@ -214,6 +235,7 @@ fn weight_gradient<H: Size, T: Size>(
             neighbours,
             sites,
             &mine,
+            &starts,
             first_here,
             first_there,
             volume,
@@ -223,9 +245,9 @@ fn weight_gradient<H: Size, T: Size>(
     } else {
         let first = (block - tapped as usize * comptime!(heres * theres)) * shape.bias_vectors();
         if comptime!(shape.inputs_here) {
-            bias::<T>(there, table, sites, &mine, first, volume, &mut totals, shape);
+            bias::<T>(there, table, sites, &mine, starts.there, first, volume, &mut totals, shape);
         } else {
-            bias::<H>(here, table, sites, &mine, first, volume, &mut totals, shape);
+            bias::<H>(here, table, sites, &mine, starts.here, first, volume, &mut totals, shape);
         }
     }
     let place = work.tile * stride as usize + first as usize + block * shape.sums();
@@ -280,6 +302,23 @@ fn reduce(partials: &[f32], sources: &[u32], gradient: &mut [f32], chunks: u32, 
     gradient[ABSOLUTE_POS] = total;
 }
 
+/// Numbers of a batch, of one layer or of several with the same distance.
+pub struct Operand<'a> {
+    /// Where they are.
+    pub buffer: &'a Buffer,
+    /// Words before the first layer's.
+    pub start: usize,
+    /// Words from one layer to the next.
+    pub stride: usize,
+}
+
+impl<'a> Operand<'a> {
+    /// One layer with a buffer of its own.
+    pub fn whole(buffer: &'a Buffer) -> Self {
+        Self { buffer, start: 0, stride: 0 }
+    }
+}
+
 /// Parts of the gradient by all parameters of a plan.
 pub struct Partials {
     buffer: Buffer,
@@ -303,20 +342,25 @@ impl Partials {
         Self { buffer: Buffer::empty(client, chunks * plan.partials), steps, parts, chunks }
     }
 
-    /// Fills in the gradient by the weights and the bias of one convolution from its input and the gradient by its output.
+    /// Fills in the gradient by the weights and the bias of a convolution from its input and the gradient by its output: of
+    /// the one of network `first`, and of those at the same place of the `layers - 1` networks after it, which are alike.
     pub fn add(
         &self,
         client: &Client,
         plan: &Plan,
-        weights: &WeightGradient,
-        x: &Buffer,
-        gradient: &Buffer,
+        [first, convolution, layers]: [usize; 3],
+        x: &Operand<'_>,
+        gradient: &Operand<'_>,
         [volume, batch]: [usize; 2],
     ) {
+        let network = &plan.networks[first];
+        let weights = &network[convolution].weights;
         let shape = weights.shape;
         let (here, there) = if shape.inputs_here { (x, gradient) } else { (gradient, x) };
         let (width, other_width) = (shape.here.channels.width, shape.there.channels.width);
-        let (count, dim) = grid(weights.blocks * self.chunks, 1);
+        let (count, dim) = grid(weights.blocks * self.chunks, layers);
+        let row =
+            plan.directory + (first * network.len() + convolution) * directory::WORDS + directory::WEIGHTS;
         // SAFETY: the plan lists only sites of the lattice, chunks end with the tiles, and only rows that have a block write.
         unsafe {
             weight_gradient::launch_unchecked(
@@ -325,15 +369,19 @@ impl Partials {
                 dim,
                 width,
                 other_width,
-                here.vectors(width),
-                there.vectors(other_width),
+                here.buffer.vectors(width),
+                there.buffer.vectors(other_width),
                 plan.table.arg(),
                 self.buffer.arg(),
-                weights.entries as u32,
+                row as u32,
+                (network.len() * directory::WORDS) as u32,
+                (here.start / width) as u32,
+                (here.stride / width) as u32,
+                (there.start / other_width) as u32,
+                (there.stride / other_width) as u32,
                 weights.tapped as u32,
                 weights.blocks as u32,
                 self.chunks as u32,
-                weights.partial as u32,
                 plan.partials as u32,
                 volume as u32,
                 tiles(batch) as u32,
