@@ -40,6 +40,9 @@ pub struct Resident {
     channels: [usize; MOST + 1],
     convolutions: usize,
     volume: usize,
+    taps: usize,
+    /// Whether shared memory has room for the weights of a convolution too.
+    near_weights: bool,
 }
 
 impl Resident {
@@ -54,9 +57,11 @@ impl Resident {
         }
         let mut channels = [0; MOST + 1];
         channels[..=convolutions].copy_from_slice(&network.channels);
-        let shape = Self { channels, convolutions, volume: flow.volume() };
+        let (volume, taps) = (flow.volume(), network.kernel_size * network.kernel_size);
+        let mut shape = Self { channels, convolutions, volume, taps, near_weights: true };
         let kept = flow.layers.len() * tiles(batch) * LANES * shape.volume * shape.held(0..=convolutions);
         let room = SHARED_BYTES.min(client.properties().hardware.max_shared_memory_size);
+        shape.near_weights = size_of::<f32>() * (shape.shared_words() + 4 * shape.weight_vectors()) <= room;
         let fits = size_of::<f32>() * shape.shared_words() <= room && size_of::<f32>() * kept <= KEPT_BYTES;
         fits.then_some(shape)
     }
@@ -84,6 +89,18 @@ impl Resident {
     /// The field or its gradient, the log det, then two sides between which activations go to and fro.
     fn shared_words(&self) -> usize {
         2 * (self.volume + self.side())
+    }
+
+    /// Vectors of weights of convolution `c`, forwards or for its gradient.
+    fn vectors(&self, c: usize, back: bool) -> usize {
+        let (from, to) = if back { (c + 1, c) } else { (c, c + 1) };
+        self.taps * self.channels[from] * self.channels[to].div_ceil(4)
+    }
+
+    /// The most of any convolution, which shared memory is for.
+    fn weight_vectors(&self) -> usize {
+        let most = (0..self.convolutions).flat_map(|c| [self.vectors(c, false), self.vectors(c, true)]).max();
+        most.filter(|_| self.near_weights).unwrap_or(1)
     }
 
     /// Where convolution `c` of a pass writes in shared memory.
@@ -131,21 +148,42 @@ fn word_of(
     (vector * LANES + sample.lane) * comptime!(held.width) + comptime!(channel % held.width)
 }
 
+/// Copies the weights of a convolution to shared memory, if they are to be there, and waits for all units.
+#[cube]
+fn bring(
+    near_weights: &mut Shared<[Vector<f32, Const<4>>]>,
+    weights: &[Vector<f32, Const<4>>],
+    first_weight: usize,
+    #[comptime] vectors: usize,
+    #[comptime] shape: Resident,
+) {
+    if comptime!(shape.near_weights) {
+        for round in 0..comptime!(vectors.div_ceil(UNITS)) {
+            let k = round * UNITS + UNIT_POS as usize;
+            if k < vectors {
+                near_weights[k] = weights[first_weight + k];
+            }
+        }
+    }
+    sync_cube();
+}
+
 /// `Σ_taps Σ_inputs weight · x` of all output channels of one site from shared memory, starting from the bias, or from zero.
 #[cube]
 #[allow(clippy::too_many_arguments)]
 fn gather(
     near: &Shared<[f32]>,
+    near_weights: &Shared<[Vector<f32, Const<4>>]>,
     weights: &[Vector<f32, Const<4>>],
     table: &[u32],
     header: usize,
     first_weight: usize,
     bias: usize,
     #[comptime] from: usize,
-    #[comptime] volume: usize,
     #[comptime] inputs: usize,
     #[comptime] vectors: usize,
     #[comptime] with_bias: bool,
+    #[comptime] shape: Resident,
 ) -> Array<Vector<f32, Const<4>>> {
     let mut sums = Array::<Vector<f32, Const<4>>>::new(vectors);
     #[unroll]
@@ -154,17 +192,23 @@ fn gather(
     }
     let (taps, tap_count) = (table[header] as usize, table[header + 1] as usize);
     let neighbours = table[header + 2] as usize;
+    let (volume, is_near) = comptime!((shape.volume, shape.near_weights));
     let unroll = comptime!((1..=4).rev().find(|n| inputs.is_multiple_of(*n)).unwrap_or(1));
     for tap in 0..tap_count {
         let mut place = from + table[neighbours + tap] as usize;
-        let mut row = first_weight + table[taps + tap] as usize * comptime!(inputs * vectors);
+        let mut row = table[taps + tap] as usize * comptime!(inputs * vectors);
+        if comptime!(!is_near) {
+            row += first_weight;
+        }
         for _ in 0..comptime!(inputs / unroll) {
             #[unroll]
             for u in 0..unroll {
                 let value = Vector::new(near[place + comptime!(u * volume)]);
                 #[unroll]
                 for v in 0..vectors {
-                    sums[v] = fma(value, weights[row + comptime!(u * vectors + v)], sums[v]);
+                    let k = row + comptime!(u * vectors + v);
+                    let weight = if comptime!(is_near) { near_weights[k] } else { weights[k] };
+                    sums[v] = fma(value, weight, sums[v]);
                 }
             }
             place += comptime!(unroll * volume);
@@ -200,6 +244,7 @@ fn all_layers(
     let (volume, convolutions) = comptime!((shape.volume, shape.convolutions));
     let sample = sample();
     let mut near = Shared::<[f32]>::new_slice(comptime!(shape.shared_words()));
+    let mut near_weights = Shared::<[Vector<f32, Const<4>>]>::new_slice(comptime!(shape.weight_vectors()));
     let source = min(sample.index, batch as usize - 1) * volume;
     for round in 0..comptime!(volume.div_ceil(UNITS)) {
         let site = round * UNITS + UNIT_POS as usize;
@@ -212,7 +257,6 @@ fn all_layers(
     for step in 0..layers as usize {
         let layer = if comptime!(forward) { step } else { layers as usize - 1 - step };
         let first = layer * comptime!(shape.held(0..=convolutions));
-        sync_cube();
         if comptime!(keep) {
             for round in 0..comptime!(volume.div_ceil(UNITS)) {
                 let site = round * UNITS + UNIT_POS as usize;
@@ -230,21 +274,24 @@ fn all_layers(
             let held = comptime!(Channels::of(outputs));
             let from = comptime!(if c == 0 { 0 } else { shape.side_of(c - 1) });
             let region = (first + comptime!(shape.kept(c + 1))) * span;
+            let first_weight = table[row + 2] as usize;
+            bring(&mut near_weights, weights, first_weight, comptime!(shape.vectors(c, false)), shape);
             let mut block = UNIT_POS as usize;
             while block < blocks {
                 let header = headers + block * 5;
                 let sums = gather(
                     &near,
+                    &near_weights,
                     weights,
                     table,
                     header,
-                    table[row + 2] as usize,
+                    first_weight,
                     table[row + 3] as usize,
                     from,
-                    volume,
                     inputs,
                     comptime!(outputs.div_ceil(4)),
                     true,
+                    shape,
                 );
                 let site = table[header + 4] as usize;
                 if comptime!(c + 1 == convolutions) {
@@ -269,10 +316,12 @@ fn all_layers(
                 }
                 block += UNITS;
             }
-            sync_cube();
+            // Before its weights make room for others, and before other units read the field.
+            if comptime!(shape.near_weights || c + 1 == convolutions) {
+                sync_cube();
+            }
         }
     }
-    sync_cube();
     if sample.index < batch as usize {
         let target = sample.index * comptime!(volume + 1);
         for round in 0..comptime!(volume.div_ceil(UNITS)) {
@@ -312,6 +361,7 @@ fn all_layers_back(
     let (volume, convolutions) = comptime!((shape.volume, shape.convolutions));
     let sample = sample();
     let mut near = Shared::<[f32]>::new_slice(comptime!(shape.shared_words()));
+    let mut near_weights = Shared::<[Vector<f32, Const<4>>]>::new_slice(comptime!(shape.weight_vectors()));
     // Samples beyond the batch have no gradient.
     let known = sample.index < batch as usize;
     let source = min(sample.index, batch as usize - 1) * comptime!(volume + 1);
@@ -355,22 +405,28 @@ fn all_layers_back(
             let (headers, blocks) = (table[row] as usize, table[row + 1] as usize);
             let (inputs, outputs) = comptime!((shape.channels[c], shape.channels[c + 1]));
             let held = comptime!(Channels::of(inputs));
-            sync_cube();
+            let first_weight = table[row + 2] as usize;
+            // Before the weights of the convolution before it make room.
+            if comptime!(shape.near_weights && reversed > 0) {
+                sync_cube();
+            }
+            bring(&mut near_weights, weights, first_weight, comptime!(shape.vectors(c, true)), shape);
             let mut block = UNIT_POS as usize;
             while block < blocks {
                 let header = headers + block * 5;
                 let sums = gather(
                     &near,
+                    &near_weights,
                     weights,
                     table,
                     header,
-                    table[row + 2] as usize,
+                    first_weight,
                     0usize,
                     comptime!(shape.side_of(c)),
-                    volume,
                     outputs,
                     comptime!(inputs.div_ceil(4)),
                     false,
+                    shape,
                 );
                 let site = table[header + 4] as usize;
                 if comptime!(c == 0) {
