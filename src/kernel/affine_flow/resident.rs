@@ -18,8 +18,11 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::client::Client;
 use cubecl::prelude::*;
 
-/// Units of a workgroup.
-const UNITS: usize = 128;
+/// Units of a workgroup, at most: every adapter has them.
+const UNITS: usize = 256;
+
+/// Units that run together on most GPUs; a workgroup is a multiple of them.
+const TOGETHER: usize = 32;
 
 /// Convolutions of a network, at most.
 const MOST: usize = 6;
@@ -41,6 +44,8 @@ pub struct Resident {
     convolutions: usize,
     volume: usize,
     taps: usize,
+    /// Units of a workgroup.
+    units: usize,
     /// Whether shared memory has room for the weights of a convolution too.
     near_weights: bool,
 }
@@ -58,7 +63,8 @@ impl Resident {
         let mut channels = [0; MOST + 1];
         channels[..=convolutions].copy_from_slice(&network.channels);
         let (volume, taps) = (flow.volume(), network.kernel_size * network.kernel_size);
-        let mut shape = Self { channels, convolutions, volume, taps, near_weights: true };
+        let units = volume.div_ceil(volume.div_ceil(UNITS)).next_multiple_of(TOGETHER);
+        let mut shape = Self { channels, convolutions, volume, taps, units, near_weights: true };
         let kept = flow.layers.len() * tiles(batch) * LANES * shape.volume * shape.held(0..=convolutions);
         let room = SHARED_BYTES.min(client.properties().hardware.max_shared_memory_size);
         shape.near_weights = size_of::<f32>() * (shape.shared_words() + 4 * shape.weight_vectors()) <= room;
@@ -158,8 +164,8 @@ fn bring(
     #[comptime] shape: Resident,
 ) {
     if comptime!(shape.near_weights) {
-        for round in 0..comptime!(vectors.div_ceil(UNITS)) {
-            let k = round * UNITS + UNIT_POS as usize;
+        for round in 0..comptime!(vectors.div_ceil(shape.units)) {
+            let k = round * shape.units + UNIT_POS as usize;
             if k < vectors {
                 near_weights[k] = weights[first_weight + k];
             }
@@ -246,8 +252,8 @@ fn all_layers(
     let mut near = Shared::<[f32]>::new_slice(comptime!(shape.shared_words()));
     let mut near_weights = Shared::<[Vector<f32, Const<4>>]>::new_slice(comptime!(shape.weight_vectors()));
     let source = min(sample.index, batch as usize - 1) * volume;
-    for round in 0..comptime!(volume.div_ceil(UNITS)) {
-        let site = round * UNITS + UNIT_POS as usize;
+    for round in 0..comptime!(volume.div_ceil(shape.units)) {
+        let site = round * shape.units + UNIT_POS as usize;
         if site < volume {
             near[site] = x[source + site];
             near[volume + site] = f32::new(0.0);
@@ -258,8 +264,8 @@ fn all_layers(
         let layer = if comptime!(forward) { step } else { layers as usize - 1 - step };
         let first = layer * comptime!(shape.held(0..=convolutions));
         if comptime!(keep) {
-            for round in 0..comptime!(volume.div_ceil(UNITS)) {
-                let site = round * UNITS + UNIT_POS as usize;
+            for round in 0..comptime!(volume.div_ceil(shape.units)) {
+                let site = round * shape.units + UNIT_POS as usize;
                 if site < volume {
                     kept[first * span + word_of(&sample, site, 0usize, volume, comptime!(Channels::of(1)))] =
                         near[site];
@@ -314,7 +320,7 @@ fn all_layers(
                         }
                     }
                 }
-                block += UNITS;
+                block += shape.units;
             }
             // Before its weights make room for others, and before other units read the field.
             if comptime!(shape.near_weights || c + 1 == convolutions) {
@@ -324,8 +330,8 @@ fn all_layers(
     }
     if sample.index < batch as usize {
         let target = sample.index * comptime!(volume + 1);
-        for round in 0..comptime!(volume.div_ceil(UNITS)) {
-            let site = round * UNITS + UNIT_POS as usize;
+        for round in 0..comptime!(volume.div_ceil(shape.units)) {
+            let site = round * shape.units + UNIT_POS as usize;
             if site < volume {
                 y[target + site] = near[site];
             }
@@ -365,8 +371,8 @@ fn all_layers_back(
     // Samples beyond the batch have no gradient.
     let known = sample.index < batch as usize;
     let source = min(sample.index, batch as usize - 1) * comptime!(volume + 1);
-    for round in 0..comptime!(volume.div_ceil(UNITS)) {
-        let site = round * UNITS + UNIT_POS as usize;
+    for round in 0..comptime!(volume.div_ceil(shape.units)) {
+        let site = round * shape.units + UNIT_POS as usize;
         if site < volume {
             near[site] = select(known, y_gradient[source + site], 0.0);
         }
@@ -396,7 +402,7 @@ fn all_layers_back(
             near[side + volume + site] = by.t;
             gradients[region + word_of(&sample, site, 0usize, volume, two)] = by.s;
             gradients[region + word_of(&sample, site, 1usize, volume, two)] = by.t;
-            block += UNITS;
+            block += shape.units;
         }
         #[unroll]
         for reversed in 0..convolutions {
@@ -443,15 +449,15 @@ fn all_layers_back(
                         gradients[region + word] = value;
                     }
                 }
-                block += UNITS;
+                block += shape.units;
             }
         }
     }
     sync_cube();
     if comptime!(want_x) {
         if known {
-            for round in 0..comptime!(volume.div_ceil(UNITS)) {
-                let site = round * UNITS + UNIT_POS as usize;
+            for round in 0..comptime!(volume.div_ceil(shape.units)) {
+                let site = round * shape.units + UNIT_POS as usize;
                 if site < volume {
                     x_gradient[sample.index * volume + site] = near[site];
                 }
@@ -471,8 +477,8 @@ pub struct Saved {
 }
 
 /// A workgroup for each sample of whole tiles.
-fn workgroups(batch: usize) -> (CubeCount, CubeDim) {
-    (CubeCount::Static((tiles(batch) * LANES) as u32, 1, 1), CubeDim::new_1d(UNITS as u32))
+fn workgroups(batch: usize, shape: &Resident) -> (CubeCount, CubeDim) {
+    (CubeCount::Static((tiles(batch) * LANES) as u32, 1, 1), CubeDim::new_1d(shape.units as u32))
 }
 
 /// See [`super::gpu::forward`].
@@ -492,7 +498,7 @@ pub fn forward(
     let per_site = if keep { shape.held(0..=shape.convolutions) } else { 0 };
     let kept = Buffer::empty(&client, (layers * tiles(batch) * LANES * shape.volume * per_site).max(1));
     let y = Buffer::empty(&client, batch * (shape.volume + 1));
-    let (count, dim) = workgroups(batch);
+    let (count, dim) = workgroups(batch, &shape);
     // SAFETY: the plan lists only sites of the lattice and rows of the packed weights, and `kept` has whole tiles.
     unsafe {
         all_layers::launch_unchecked(
@@ -534,7 +540,7 @@ pub fn backward(
         (span * shape.held(0..=shape.convolutions), span * shape.held(1..=shape.convolutions));
     let gradients = Buffer::empty(&client, layers * per_layer_back);
     let by_x = Buffer::empty(&client, if want_x { batch * shape.volume } else { 1 });
-    let (count, dim) = workgroups(batch);
+    let (count, dim) = workgroups(batch, shape);
     // SAFETY: as forwards.
     unsafe {
         all_layers_back::launch_unchecked(
