@@ -1,0 +1,449 @@
+//! The two kernels that take a sample through all layers.
+
+use super::Resident;
+use crate::kernel::affine_flow::gpu::{coupled, uncoupled};
+use crate::kernel::gpu::LANES;
+use crate::kernel::gpu::layout::Channels;
+use crate::kernel::gpu::plan::directory;
+use burn_cubecl::cubecl;
+use cubecl::prelude::*;
+
+/// Words of the header of a site: taps, tap count, neighbours, one, the site.
+const HEADER: usize = 5;
+
+/// The sample of a workgroup.
+#[derive(CubeType)]
+struct Sample {
+    index: usize,
+    tile: usize,
+    lane: usize,
+    /// Numbers that all samples have for each channel.
+    span: usize,
+}
+
+#[cube]
+fn sample(tiles: u32, #[comptime] shape: Resident) -> Sample {
+    let index = (CUBE_POS_Y * CUBE_COUNT_X + CUBE_POS_X) as usize;
+    let span = tiles as usize * comptime!(LANES * shape.volume);
+    Sample { index, tile: index / LANES, lane: index % LANES, span }
+}
+
+/// The word of a channel of a site, in a region of so many channels that starts after `before` others, as the tiled kernels
+/// keep them.
+#[cube]
+fn word_of(
+    sample: &Sample,
+    before: usize,
+    site: usize,
+    #[comptime] channel: usize,
+    #[comptime] channels: usize,
+    #[comptime] shape: Resident,
+) -> usize {
+    let held = comptime!(Channels::of(channels));
+    let vector =
+        (sample.tile * shape.volume + site) * comptime!(held.vectors) + comptime!(channel / held.width);
+    before * sample.span
+        + (vector * LANES + sample.lane) * comptime!(held.width)
+        + comptime!(channel % held.width)
+}
+
+/// What the table says about a convolution.
+#[derive(CubeType)]
+struct Lists {
+    headers: usize,
+    sites: usize,
+    weights: usize,
+    bias: usize,
+}
+
+/// The lists of convolution `c` of a layer, forwards or backwards.
+#[cube]
+fn lists(
+    table: &[u32],
+    rows: u32,
+    layer: usize,
+    #[comptime] c: usize,
+    #[comptime] part: usize,
+    #[comptime] shape: Resident,
+) -> Lists {
+    let row = rows as usize
+        + layer * comptime!(shape.convolutions * directory::WORDS)
+        + comptime!(c * directory::WORDS + part);
+    Lists {
+        headers: table[row] as usize,
+        sites: table[row + 1] as usize,
+        weights: table[row + 2] as usize,
+        bias: table[row + 3] as usize,
+    }
+}
+
+/// Copies the weights of a convolution to shared memory, if they are to be there, and waits for all units.
+#[cube]
+fn bring(
+    near_weights: &mut [Vector<f32, Const<4>>],
+    weights: &[Vector<f32, Const<4>>],
+    lists: &Lists,
+    #[comptime] vectors: usize,
+    #[comptime] shape: Resident,
+) {
+    if comptime!(shape.near_weights) {
+        for round in 0..comptime!(vectors.div_ceil(shape.units)) {
+            let k = round * shape.units + UNIT_POS as usize;
+            if k < vectors {
+                near_weights[k] = weights[lists.weights + k];
+            }
+        }
+    }
+    sync_cube();
+}
+
+/// `Σ_taps Σ_inputs weight · x` of all output channels of one site from shared memory, starting from the bias, or from zero.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn gather(
+    near: &[f32],
+    near_weights: &[Vector<f32, Const<4>>],
+    weights: &[Vector<f32, Const<4>>],
+    table: &[u32],
+    lists: &Lists,
+    header: usize,
+    #[comptime] from: usize,
+    #[comptime] inputs: usize,
+    #[comptime] vectors: usize,
+    #[comptime] with_bias: bool,
+    #[comptime] shape: Resident,
+) -> Array<Vector<f32, Const<4>>> {
+    let mut sums = Array::<Vector<f32, Const<4>>>::new(vectors);
+    #[unroll]
+    for v in 0..vectors {
+        sums[v] = if comptime!(with_bias) { weights[lists.bias + v] } else { Vector::new(0.0) };
+    }
+    let (taps, tap_count) = (table[header] as usize, table[header + 1] as usize);
+    let neighbours = table[header + 2] as usize;
+    let (volume, is_near) = comptime!((shape.volume, shape.near_weights));
+    let unroll = comptime!((1..=4).rev().find(|n| inputs.is_multiple_of(*n)).unwrap_or(1));
+    for tap in 0..tap_count {
+        let mut place = from + table[neighbours + tap] as usize;
+        let mut row = table[taps + tap] as usize * comptime!(inputs * vectors);
+        if comptime!(!is_near) {
+            row += lists.weights;
+        }
+        for _ in 0..comptime!(inputs / unroll) {
+            #[unroll]
+            for u in 0..unroll {
+                let value = Vector::new(near[place + comptime!(u * volume)]);
+                #[unroll]
+                for v in 0..vectors {
+                    let k = row + comptime!(u * vectors + v);
+                    let weight = if comptime!(is_near) { near_weights[k] } else { weights[k] };
+                    sums[v] = fma(value, weight, sums[v]);
+                }
+            }
+            place += comptime!(unroll * volume);
+            row += comptime!(unroll * vectors);
+        }
+    }
+    sums
+}
+
+/// `value` times the slope where `sign` is negative.
+#[cube]
+fn leaky(value: f32, sign: f32, slope: f32) -> f32 {
+    select(sign < 0.0, value * slope, value)
+}
+
+/// Convolution `c` of a layer: hidden activations to a side of shared memory, or the affine map of the field.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn convolve(
+    near: &mut [f32],
+    near_weights: &[Vector<f32, Const<4>>],
+    weights: &[Vector<f32, Const<4>>],
+    table: &[u32],
+    kept: &mut [f32],
+    sample: &Sample,
+    lists: &Lists,
+    layer_start: usize,
+    slope: f32,
+    #[comptime] c: usize,
+    #[comptime] shape: Resident,
+    #[comptime] forward: bool,
+    #[comptime] keep: bool,
+) {
+    let (inputs, outputs) = comptime!((shape.channels[c], shape.channels[c + 1]));
+    let from = comptime!(if c == 0 { 0 } else { shape.side_of(c - 1) });
+    let vectors = comptime!(outputs.div_ceil(4));
+    let before = layer_start + comptime!(shape.kept(c + 1));
+    let mut block = UNIT_POS as usize;
+    while block < lists.sites {
+        let header = lists.headers + block * HEADER;
+        let sums =
+            gather(&*near, near_weights, weights, table, lists, header, from, inputs, vectors, true, shape);
+        let site = table[header + 4] as usize;
+        if comptime!(c + 1 == shape.convolutions) {
+            let after = coupled(sums[0].extract(0usize), sums[0].extract(1usize), near[site], forward);
+            near[site] = after.field;
+            near[shape.volume + site] += after.log_det;
+            if comptime!(keep) {
+                kept[word_of(sample, before, site, 0usize, outputs, shape)] = after.s;
+                kept[word_of(sample, before, site, 1usize, outputs, shape)] = after.t;
+            }
+        } else {
+            #[unroll]
+            for channel in 0..outputs {
+                let sum = sums[comptime!(channel / 4)].extract(comptime!(channel % 4));
+                let value = leaky(sum, sum, slope);
+                near[comptime!(shape.side_of(c) + channel * shape.volume) + site] = value;
+                if comptime!(keep) {
+                    kept[word_of(sample, before, site, channel, outputs, shape)] = value;
+                }
+            }
+        }
+        block += shape.units;
+    }
+}
+
+/// A sample of `x` through all layers, into `y` with its log det; with `keep` also what the backward pass needs.
+#[cube(launch_unchecked)]
+#[allow(clippy::too_many_arguments)]
+pub fn all_layers(
+    x: &[f32],
+    weights: &[Vector<f32, Const<4>>],
+    table: &[u32],
+    y: &mut [f32],
+    kept: &mut [f32],
+    rows: u32,
+    layers: u32,
+    tiles: u32,
+    batch: u32,
+    slope: f32,
+    #[comptime] shape: Resident,
+    #[comptime] forward: bool,
+    #[comptime] keep: bool,
+) {
+    let (volume, convolutions) = comptime!((shape.volume, shape.convolutions));
+    let sample = sample(tiles, shape);
+    let mut near = Shared::<[f32]>::new_slice(comptime!(shape.shared_words()));
+    let mut near_weights = Shared::<[Vector<f32, Const<4>>]>::new_slice(comptime!(shape.weight_vectors()));
+    // Samples beyond the batch are the last one again.
+    let source = min(sample.index, batch as usize - 1) * volume;
+    for round in 0..comptime!(volume.div_ceil(shape.units)) {
+        let site = round * shape.units + UNIT_POS as usize;
+        if site < volume {
+            near[site] = x[source + site];
+            near[volume + site] = f32::new(0.0);
+        }
+    }
+    for step in 0..layers as usize {
+        let layer = if comptime!(forward) { step } else { layers as usize - 1 - step };
+        let layer_start = layer * comptime!(shape.held(0..=convolutions));
+        if comptime!(keep) {
+            for round in 0..comptime!(volume.div_ceil(shape.units)) {
+                let site = round * shape.units + UNIT_POS as usize;
+                if site < volume {
+                    kept[word_of(&sample, layer_start, site, 0usize, 1usize, shape)] = near[site];
+                }
+            }
+        }
+        #[unroll]
+        for c in 0..convolutions {
+            let lists = lists(table, rows, layer, c, directory::FORWARD, shape);
+            bring(&mut near_weights, weights, &lists, comptime!(shape.vectors(c, false)), shape);
+            convolve(
+                &mut near,
+                &near_weights,
+                weights,
+                table,
+                kept,
+                &sample,
+                &lists,
+                layer_start,
+                slope,
+                c,
+                shape,
+                forward,
+                keep,
+            );
+            // Before these weights make room for others, and before other units read the field.
+            if comptime!(shape.near_weights || c + 1 == convolutions) {
+                sync_cube();
+            }
+        }
+    }
+    if sample.index < batch as usize {
+        let target = sample.index * comptime!(volume + 1);
+        for round in 0..comptime!(volume.div_ceil(shape.units)) {
+            let site = round * shape.units + UNIT_POS as usize;
+            if site < volume {
+                y[target + site] = near[site];
+            }
+        }
+        if UNIT_POS == 0 {
+            let mut total = f32::new(0.0);
+            for site in 0..volume {
+                total += near[volume + site];
+            }
+            y[target + volume] = total;
+        }
+    }
+}
+
+/// Gradients by `(s, t)` before the tanh, and by the field before the map, from that by the field after it.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn unmap(
+    near: &mut [f32],
+    table: &[u32],
+    kept: &[f32],
+    gradients: &mut [f32],
+    sample: &Sample,
+    lists: &Lists,
+    layer_start: usize,
+    gradient_start: usize,
+    by_log_det: f32,
+    #[comptime] shape: Resident,
+    #[comptime] forward: bool,
+) {
+    let last = comptime!(shape.convolutions - 1);
+    let output = layer_start + comptime!(shape.kept(last + 1));
+    let target = gradient_start + comptime!(shape.gradient(last));
+    let side = comptime!(shape.side_of(last));
+    let mut block = UNIT_POS as usize;
+    while block < lists.sites {
+        let site = table[lists.headers + block * HEADER + 4] as usize;
+        let s = kept[word_of(sample, output, site, 0usize, 2usize, shape)];
+        let t = kept[word_of(sample, output, site, 1usize, 2usize, shape)];
+        let before = kept[word_of(sample, layer_start, site, 0usize, 1usize, shape)];
+        let by = uncoupled(s, t, before, near[site], by_log_det, forward);
+        near[site] = by.field;
+        near[side + site] = by.s;
+        near[comptime!(side + shape.volume) + site] = by.t;
+        gradients[word_of(sample, target, site, 0usize, 2usize, shape)] = by.s;
+        gradients[word_of(sample, target, site, 1usize, 2usize, shape)] = by.t;
+        block += shape.units;
+    }
+}
+
+/// The gradient by the inputs of convolution `c`: before the LeakyReLU that made them, or added to that by the field.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn convolve_back(
+    near: &mut [f32],
+    near_weights: &[Vector<f32, Const<4>>],
+    weights: &[Vector<f32, Const<4>>],
+    table: &[u32],
+    kept: &[f32],
+    gradients: &mut [f32],
+    sample: &Sample,
+    lists: &Lists,
+    layer_start: usize,
+    gradient_start: usize,
+    slope: f32,
+    #[comptime] c: usize,
+    #[comptime] shape: Resident,
+) {
+    let (inputs, outputs) = comptime!((shape.channels[c], shape.channels[c + 1]));
+    let (from, vectors) = comptime!((shape.side_of(c), inputs.div_ceil(4)));
+    let mut block = UNIT_POS as usize;
+    while block < lists.sites {
+        let header = lists.headers + block * HEADER;
+        let sums =
+            gather(&*near, near_weights, weights, table, lists, header, from, outputs, vectors, false, shape);
+        let site = table[header + 4] as usize;
+        if comptime!(c == 0) {
+            near[site] += sums[0].extract(0usize);
+        } else {
+            let activation = layer_start + comptime!(shape.kept(c));
+            let target = gradient_start + comptime!(shape.gradient(c - 1));
+            #[unroll]
+            for channel in 0..inputs {
+                let sum = sums[comptime!(channel / 4)].extract(comptime!(channel % 4));
+                let sign = kept[word_of(sample, activation, site, channel, inputs, shape)];
+                let value = leaky(sum, sign, slope);
+                near[comptime!(shape.side_of(c - 1) + channel * shape.volume) + site] = value;
+                gradients[word_of(sample, target, site, channel, inputs, shape)] = value;
+            }
+        }
+        block += shape.units;
+    }
+}
+
+/// The gradient by `y` and the log det through all layers, into `x_gradient`; `gradients` gets those by the outputs of every
+/// convolution.
+#[cube(launch_unchecked)]
+#[allow(clippy::too_many_arguments, clippy::collapsible_if)]
+pub fn all_layers_back(
+    kept: &[f32],
+    weights: &[Vector<f32, Const<4>>],
+    table: &[u32],
+    y_gradient: &[f32],
+    gradients: &mut [f32],
+    x_gradient: &mut [f32],
+    rows: u32,
+    layers: u32,
+    tiles: u32,
+    batch: u32,
+    slope: f32,
+    #[comptime] shape: Resident,
+    #[comptime] forward: bool,
+    #[comptime] want_x: bool,
+) {
+    let (volume, convolutions) = comptime!((shape.volume, shape.convolutions));
+    let sample = sample(tiles, shape);
+    let mut near = Shared::<[f32]>::new_slice(comptime!(shape.shared_words()));
+    let mut near_weights = Shared::<[Vector<f32, Const<4>>]>::new_slice(comptime!(shape.weight_vectors()));
+    // Samples beyond the batch have no gradient.
+    let known = sample.index < batch as usize;
+    let source = min(sample.index, batch as usize - 1) * comptime!(volume + 1);
+    for round in 0..comptime!(volume.div_ceil(shape.units)) {
+        let site = round * shape.units + UNIT_POS as usize;
+        if site < volume {
+            near[site] = select(known, y_gradient[source + site], 0.0);
+        }
+    }
+    let by_log_det = select(known, y_gradient[source + volume], 0.0);
+    for step in 0..layers as usize {
+        let layer = if comptime!(forward) { layers as usize - 1 - step } else { step };
+        let start = layer * comptime!(shape.held(0..=convolutions));
+        let target = layer * comptime!(shape.held(1..=convolutions));
+        let mapped = lists(table, rows, layer, comptime!(convolutions - 1), directory::FORWARD, shape);
+        sync_cube();
+        unmap(&mut near, table, kept, gradients, &sample, &mapped, start, target, by_log_det, shape, forward);
+        #[unroll]
+        for reversed in 0..convolutions {
+            let c = comptime!(convolutions - 1 - reversed);
+            let lists = lists(table, rows, layer, c, directory::BACKWARD, shape);
+            // Before the weights of the convolution before it make room.
+            if comptime!(shape.near_weights && reversed > 0) {
+                sync_cube();
+            }
+            bring(&mut near_weights, weights, &lists, comptime!(shape.vectors(c, true)), shape);
+            convolve_back(
+                &mut near,
+                &near_weights,
+                weights,
+                table,
+                kept,
+                gradients,
+                &sample,
+                &lists,
+                start,
+                target,
+                slope,
+                c,
+                shape,
+            );
+        }
+    }
+    sync_cube();
+    if comptime!(want_x) {
+        if known {
+            for round in 0..comptime!(volume.div_ceil(shape.units)) {
+                let site = round * shape.units + UNIT_POS as usize;
+                if site < volume {
+                    x_gradient[sample.index * volume + site] = near[site];
+                }
+            }
+        }
+    }
+}
