@@ -2,7 +2,7 @@
 //!
 //! The kernels keep a fixed number of samples ("lanes") innermost, so every operation here is elementwise. All
 //! methods are `inline(always)`: they become single instructions inside the `#[target_feature]` functions that
-//! [`Isa::dispatch`] selects, and must not be called from elsewhere with an instruction set the machine lacks.
+//! [`Scalar::dispatch`] selects, and must not be called from elsewhere with an instruction set the machine lacks.
 
 use super::scalar::Scalar;
 use std::sync::OnceLock;

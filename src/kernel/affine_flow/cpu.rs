@@ -1,4 +1,4 @@
-//! The affine flow on the CPU, tile by tile; the networks are those of [`crate::kernel::conv_stack`].
+//! The affine flow on the CPU, tile by tile; the networks are those of [`mod@crate::kernel::conv_stack`].
 
 use super::{AffineFlow, Direction};
 use crate::kernel::conv_stack::network::{Network, Sweep};
