@@ -60,7 +60,7 @@ def compare(batch):
                 known.append((mine, torch(batch, kind)))
                 print(f"# {batch} {kind}: {known[-1]}", file=sys.stderr, flush=True)
             except subprocess.CalledProcessError as failure:
-                print(f"{batch:6d} {kind:8} failed: {failure}", flush=True)
+                print(f"{batch:6d} {kind:15} failed: {failure}", flush=True)
     for kind, known in pairs.items():
         for index, name in enumerate(("training", "sampling") if known else ()):
             a, b = ([pair[side][index] for pair in known] for side in (0, 1))

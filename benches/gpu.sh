@@ -28,7 +28,7 @@ launched() {
         --set sample.direct.configurations=32 2>&1 >/dev/null |
         grep -v '^warning' >&2
     sed -n 's/^| [^|]*| \([A-Za-z]*\).*/\1/p' "$log" | sort
-    rm -r "$log" "$log.run"
+    rm -rf "$log" "$log.run"
 }
 
 launches() {
@@ -36,6 +36,7 @@ launches() {
     few=$(mktemp) many=$(mktemp)
     launched 3 "$@" >"$few"
     launched 13 "$@" >"$many"
+    [ -s "$few" ] || failed=1
     comm -13 "$few" "$many" | uniq -c |
         awk '{ all += $1; printf "%6.1f  %s\n", $1 / 10, $2 } END { printf "%6.1f  in all\n", all / 10 }'
     rm "$few" "$many"
@@ -71,8 +72,9 @@ torch() {
 
 case $part in
 launches)
+    failed=0
     launches "$3" "${4:-wgpu}" "${5:-32}"
-    exit
+    exit "$failed"
     ;;
 check | steps | torch) ;;
 *)

@@ -168,9 +168,22 @@ impl ComputeDevice {
         suited.min(at_most.unwrap_or(usize::MAX)).min(self.sampled.load(Ordering::Relaxed))
     }
 
-    /// Samples no more at once from now on.
-    pub fn sample_at_most(&self, had_room: usize) {
-        self.sampled.fetch_min(had_room, Ordering::Relaxed);
+    /// [`Self::in_parts`] for sampling: what had no room is not tried again by later calls.
+    ///
+    /// # Errors
+    /// As [`Self::in_parts`].
+    pub fn sample_in_parts<T>(
+        &self,
+        count: usize,
+        size: usize,
+        compute: impl FnMut(Range<usize>) -> Result<T, Failure>,
+        each: impl FnMut(T) -> Result<()>,
+    ) -> Result<()> {
+        let had_room = self.in_parts(count, size, compute, each)?;
+        if had_room < size {
+            self.sampled.fetch_min(had_room, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Computes the items `0..count` in parts of at most `size` and hands every result to `each`, in order. A part that the
@@ -425,8 +438,15 @@ mod tests {
             seen.extend(part);
             Ok(())
         };
-        let size = ComputeDevice::cpu().in_parts(70, 32, roomy, keep);
+        let device = ComputeDevice::cpu();
+        let size = device.in_parts(70, 32, roomy, keep);
         assert_eq!((size.unwrap(), seen), (4, (0..70).collect()));
+        // Sampling remembers it, but not the size of a flow that had room.
+        let remembered = |size| {
+            device.sample_in_parts(70, size, roomy, |_| Ok(())).unwrap();
+            device.sampled.load(Ordering::Relaxed)
+        };
+        assert_eq!([remembered(5), remembered(32)], [usize::MAX, 4]);
         let mut attempts = 0;
         let smaller = "--set train.batch.micro_batch=16; --device cpu";
         for (reason, expected, hint) in [("no room", 6, "--device cpu"), ("it is poisoned", 1, smaller)] {

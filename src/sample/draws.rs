@@ -74,19 +74,18 @@ impl Model<'_> {
         count: u64,
         each: &mut dyn FnMut(Batch) -> Result<()>,
     ) -> Result<()> {
-        let (size, last) = (self.batch() as u64, first + count);
+        let last = first + count;
         let base = Ahead::new(Arc::clone(self.flow.base()), stream.clone());
         let draw = |part: Range<usize>| {
             let [start, end] = [part.start, part.end].map(|place| first + place as u64);
             let more = end < last && !self.device.is_cpu();
-            let z = base.draw(start..end, more.then(|| end..last.min(end + size)));
+            // As many again, or what is left: also where parts had to be made smaller.
+            let z = base.draw(start..end, more.then(|| end..last.min(end + part.len() as u64)));
             let (fields, log_q) = bound.sample_and_log_prob(bound.field(z));
             Ok::<_, Failure>((to_host(fields)?, to_host(log_q)?))
         };
         let measure = |(fields, log_q)| each(self.measured(fields, log_q));
-        let had_room = self.device.in_parts(count as usize, self.batch(), draw, measure)?;
-        self.device.sample_at_most(had_room);
-        Ok(())
+        self.device.sample_in_parts(count as usize, self.batch(), draw, measure)
     }
 
     /// `log q` of given configurations, through the inverse flow.
@@ -106,8 +105,7 @@ impl Model<'_> {
             all.extend(log_q);
             Ok(())
         };
-        let had_room = self.device.in_parts(fields.len() / numbers, self.batch(), compute, keep)?;
-        self.device.sample_at_most(had_room);
+        self.device.sample_in_parts(fields.len() / numbers, self.batch(), compute, keep)?;
         Ok(all)
     }
 

@@ -198,15 +198,15 @@ impl<'a> Trainer<'a> {
         Ok(StepInfo { batch_size, learning_rate, loss, ess, ess_smoothed, gradient_norm, micro_batch })
     }
 
-    /// The base samples after a part of this step's batch: of its next part or of the next step's first, if no part has to
+    /// The base samples after a part of this step's batch: of its next part or of the next step's first, if neither has to
     /// be made smaller.
     fn next_part(&self, state: &TrainState, batch_size: usize, part: &Range<usize>) -> Range<u64> {
-        let left = match batch_size - part.end {
-            0 => schedule::batch_size(&self.spec.batch, state.step + 1),
-            left => left,
+        let count = match batch_size - part.end {
+            0 => schedule::batch_size(&self.spec.batch, state.step + 1).min(self.micro_batch.get()),
+            left => left.min(part.len()),
         };
         let start = state.cost.samples + part.end as u64;
-        start..start + left.min(self.micro_batch.get()) as u64
+        start..start + count as u64
     }
 
     /// The whole batch, a micro-batch at a time, so that memory does not grow with the batch.
