@@ -1,6 +1,7 @@
 //! What an independent configuration costs by each method, and from when on training has paid.
 
-use super::cell::{CellRun, Method};
+use super::context::Context;
+use super::estimates::Method;
 use super::row::CostRow;
 use super::sampling::Sampled;
 use crate::device;
@@ -11,7 +12,7 @@ use crate::train::TrainState;
 
 /// The cost decomposition of eqs. (4)-(7) of A22.
 pub struct Costs<'a> {
-    pub cell: &'a CellRun<'a>,
+    pub context: &'a Context<'a>,
     pub flow: &'a Flow,
     pub action: &'a dyn Action,
     pub state: &'a TrainState,
@@ -73,7 +74,7 @@ impl Costs<'_> {
                 } else if let (Some(chains), "hmc") = (&sampled.hmc, method.name) {
                     let trajectory = chains.forces_per_trajectory * self.action.force_flops();
                     let thermalization =
-                        self.cell.spec().sample.hmc.as_ref().map_or(0, |hmc| hmc.thermalization);
+                        self.context.spec.sample.hmc.as_ref().map_or(0, |hmc| hmc.thermalization);
                     prices.push(Price {
                         setup_s: chains.thermalization_s,
                         wall_s: chains.wall_s,
@@ -110,7 +111,7 @@ impl Costs<'_> {
             flops_per_sample: price.flops,
             setup_flops: price.setup_flops,
             crossover_n_indep,
-            device: if is_flow { self.cell.run.device.name().into() } else { "cpu".into() },
+            device: if is_flow { self.context.device.name().into() } else { "cpu".into() },
             threads: device::threads(),
             stop_reason: self.stop_reason.into(),
         }

@@ -54,6 +54,12 @@ pub struct MethodResult {
     pub primary: bool,
 }
 
+/// All results of one method.
+pub struct Method {
+    pub name: &'static str,
+    pub results: Vec<MethodResult>,
+}
+
 /// Every observable of one method; those that noise leaves undefined are left out.
 pub fn observable_rows(
     method: &'static str,

@@ -1,22 +1,25 @@
 //! From a specification to a run directory: cell after cell trained, evaluated, sampled, and every figure written down.
 
 mod cell;
+mod context;
 mod costs;
 mod estimates;
 mod experiment;
 mod progress;
 mod recorder;
+mod results;
 pub mod row;
 mod run_dir;
 mod sampling;
+mod summary;
 mod table;
 mod trained;
 mod warnings;
 
-pub use cell::{MethodSummary, ObservableSummary, Summary};
 pub use experiment::Experiment;
 pub use progress::{Interrupt, Progress};
 pub use run_dir::{CellRecord, Manifest, RunDir};
+pub use summary::{MethodSummary, ObservableSummary, Summary};
 pub use table::Leading;
 pub use trained::{Draw, Drawn, Trained};
 
@@ -24,7 +27,7 @@ use crate::device::{self, ComputeDevice};
 use crate::error::{Error, Result};
 use crate::files::remove_leftovers;
 use crate::spec::{Cell, Spec};
-use cell::CellRun;
+use context::Context;
 use recorder::Tables;
 use sampling::forget_stores;
 use std::path::PathBuf;
@@ -103,8 +106,16 @@ impl Run<'_> {
         [&folder, &ensembles].into_iter().try_for_each(|folder| remove_leftovers(folder))?;
         let bytes = last.map(|record| record.table_bytes.clone()).unwrap_or_default();
         let mut tables = Tables::new(self.dir, cell, bytes);
-        let run = CellRun { run: self, cell, folder, ensembles };
-        let summary = run.execute(&mut tables)?;
+        let context = Context {
+            spec: &cell.spec,
+            device: self.device,
+            progress: self.progress,
+            interrupt: self.interrupt,
+            resume_command: &self.resume_command,
+            checkpoints: folder,
+            ensembles,
+        };
+        let summary = context.execute(&mut tables)?;
         Ok(CellRecord {
             cell: cell.index,
             values: cell.values.clone(),
@@ -112,13 +123,6 @@ impl Run<'_> {
             table_bytes: tables.bytes()?,
             summary,
         })
-    }
-
-    /// # Errors
-    /// [`Error::Interrupted`] once a signal has arrived.
-    fn go_on(&self, step: u64) -> Result<()> {
-        let Some(signal) = self.interrupt.signal() else { return Ok(()) };
-        Err(Error::Interrupted { signal, step, resume: self.resume_command.clone() })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the training loop does, written down: rows, evaluations, checkpoints, answers to signals.
 
-use super::cell::CellRun;
+use super::context::Context;
 use super::estimates::ess_row;
 use super::experiment::Experiment;
 use super::row::{ChainRow, CostRow, EssRow, ObservableRow, TrainRow};
@@ -112,7 +112,7 @@ impl<'a> Tables<'a> {
 
 /// Writes what the training loop of a cell does.
 pub struct Recorder<'a, 'd> {
-    cell: &'a CellRun<'a>,
+    context: &'a Context<'a>,
     experiment: &'a Experiment,
     tables: &'a mut Tables<'d>,
     last_checkpoint: Option<PathBuf>,
@@ -125,14 +125,14 @@ pub struct Recorder<'a, 'd> {
 
 impl<'a, 'd> Recorder<'a, 'd> {
     pub fn new(
-        cell: &'a CellRun<'a>,
+        context: &'a Context<'a>,
         experiment: &'a Experiment,
         tables: &'a mut Tables<'d>,
         last_checkpoint: Option<PathBuf>,
         micro_batch: usize,
         recorded: u64,
     ) -> Self {
-        Self { cell, experiment, tables, last_checkpoint, micro_batch, recorded, saved: Instant::now() }
+        Self { context, experiment, tables, last_checkpoint, micro_batch, recorded, saved: Instant::now() }
     }
 
     /// Saves where the device failed, unless it did so in an evaluation: its row would be missing from then on.
@@ -141,7 +141,7 @@ impl<'a, 'd> Recorder<'a, 'd> {
     }
 
     pub fn save(&mut self, state: &TrainState, stop_reason: Option<String>) -> Result<()> {
-        let spec = self.cell.spec();
+        let spec = self.context.spec;
         let header = Header {
             spec_digest: spec.training_digest(),
             spec: spec.to_toml(),
@@ -152,18 +152,18 @@ impl<'a, 'd> Recorder<'a, 'd> {
             stop_reason,
             data_digest: self.experiment.data.as_ref().map(|data| data.digest().to_owned()),
         };
-        let path = self.cell.folder.join(checkpoint::file_name(state.step));
+        let path = self.context.checkpoints.join(checkpoint::file_name(state.step));
         checkpoint::save(&path, &header, state, self.experiment.flow.layout())?;
-        checkpoint::prune(&self.cell.folder, KEPT_CHECKPOINTS)?;
+        checkpoint::prune(&self.context.checkpoints, KEPT_CHECKPOINTS)?;
         self.last_checkpoint = Some(path);
         self.saved = Instant::now();
         Ok(())
     }
 
     fn evaluate(&mut self, state: &TrainState) -> Result<()> {
-        let spec = self.cell.spec();
+        let spec = self.context.spec;
         let stream = Seed(spec.seed).stream(&format!("evaluate/{}", state.step));
-        let model = self.experiment.model(&state.parameters, self.cell.run.device, None);
+        let model = self.experiment.model(&state.parameters, self.context.device, None);
         // An interruption waits for the end of an evaluation, so that every row is complete.
         let draws = direct::draw(&model, &stream, spec.evaluate.samples as u64, None, &|_| Ok(()))?;
         let on_target = self.experiment.judge(&model)?;
@@ -174,9 +174,11 @@ impl<'a, 'd> Recorder<'a, 'd> {
 
 impl Observer for Recorder<'_, '_> {
     fn after_step(&mut self, state: &TrainState, info: &StepInfo) -> Result<()> {
-        let (spec, run) = (self.cell.spec(), self.cell.run);
+        let context = self.context;
+        let spec = context.spec;
         if info.micro_batch < self.micro_batch.min(info.batch_size) {
-            run.progress
+            context
+                .progress
                 .note(&format!("the device had no room: {} configurations at once now", info.micro_batch));
             self.micro_batch = info.micro_batch;
         }
@@ -187,8 +189,8 @@ impl Observer for Recorder<'_, '_> {
             self.evaluate(state)?;
         }
         self.recorded = state.step;
-        run.progress.step(&spec.train.stop, state, info);
-        if let Err(interrupted) = run.go_on(state.step) {
+        context.progress.step(&spec.train.stop, state, info);
+        if let Err(interrupted) = context.go_on(state.step) {
             self.save(state, None)?;
             return Err(interrupted);
         }

@@ -1,5 +1,6 @@
 //! The folder of a run: its files, who may write to it, and what it already holds.
 
+use super::summary::Summary;
 use crate::error::{Error, Result};
 use crate::files::{remove_present, write_atomically};
 use crate::spec::Spec;
@@ -54,7 +55,7 @@ pub struct CellRecord {
     /// Bytes of every table at that time.
     pub table_bytes: BTreeMap<String, u64>,
     /// The final table.
-    pub summary: super::Summary,
+    pub summary: Summary,
 }
 
 impl RunDir {

@@ -1,6 +1,6 @@
 //! What a cell samples once its model is trained: by every method that is asked for, each resumable where it is long.
 
-use super::cell::CellRun;
+use super::context::Context;
 use super::estimates::check_finite;
 use super::experiment::{Experiment, OnTarget};
 use crate::ensemble::{EnsembleWriter, Provenance};
@@ -13,7 +13,6 @@ use crate::spec::HmcSpec;
 use crate::train::TrainState;
 use rayon::prelude::*;
 use std::path::Path;
-use std::time::Instant;
 
 /// Configurations of Hybrid Monte Carlo that are sent back through the flow, about, where none are asked for.
 const TARGET_SAMPLES: u64 = 16_384;
@@ -42,17 +41,17 @@ pub fn forget_stores(folder: &Path) -> Result<()> {
     ChainStore::remove(folder, HMC_STORE)
 }
 
-impl CellRun<'_> {
+impl Context<'_> {
     /// Every method that is asked for.
     ///
     /// # Errors
     /// Whatever stops it.
     pub fn sample(&self, experiment: &Experiment, state: &TrainState) -> Result<Sampled> {
-        let (spec, progress) = (self.spec(), self.run.progress);
+        let (spec, progress) = (self.spec, self.progress);
         let observables = experiment.action.observables();
-        let model = experiment.model(&state.parameters, self.run.device, Some(&*observables));
+        let model = experiment.model(&state.parameters, self.device, Some(&*observables));
         let draw = |stream: &Stream, count: usize, store: Option<&mut DrawStore<'_>>| {
-            let watch = self.watch(state, count as u64, "configurations");
+            let watch = self.watch(state.step, count as u64, "configurations");
             let draws = direct::draw(&model, stream, count as u64, store, &watch)?;
             check_finite(state, &draws.log_weights).map(|()| draws)
         };
@@ -63,7 +62,7 @@ impl CellRun<'_> {
         if let Some(asked) = &spec.sample.direct {
             progress.begin(&format!("sampling {} configurations", asked.configurations));
             let (stream, mut is_due) = (self.seed().stream("sample/direct"), self.save_clock());
-            let mut store = DrawStore::open(&self.folder, DIRECT_STORE, &model, &stream, &mut is_due)?;
+            let mut store = DrawStore::open(&self.checkpoints, DIRECT_STORE, &model, &stream, &mut is_due)?;
             if store.count() > 0 {
                 progress.note(&format!("continuing after {} configurations", store.count()));
             }
@@ -79,9 +78,9 @@ impl CellRun<'_> {
         let mut independence = None;
         if let Some(asked) = &spec.sample.independence {
             progress.begin(&format!("independence Metropolis: {} proposals", asked.proposals));
-            let file = self.folder.join("independence.safetensors");
+            let file = self.checkpoints.join("independence.safetensors");
             let chain = Independence::new(&model, asked, self.seed());
-            let watch = self.watch(state, asked.proposals, "proposals");
+            let watch = self.watch(state.step, asked.proposals, "proposals");
             independence = Some(chain.run(&file, self.save_clock(), &watch)?);
         }
         Ok(Sampled { evaluation, direct, hmc, independence, on_target })
@@ -99,12 +98,12 @@ impl CellRun<'_> {
         let enough = (spec.trajectories * spec.chains as u64).div_ceil(TARGET_SAMPLES).min(spec.trajectories);
         let every = spec.save_every.unwrap_or(enough);
         let mut is_due = self.save_clock();
-        let mut store = ChainStore::open(&self.folder, HMC_STORE, model.numbers(), every, &mut is_due)?;
+        let mut store = ChainStore::open(&self.checkpoints, HMC_STORE, model.numbers(), every, &mut is_due)?;
         let observables = action.observables();
         let chains = Hmc::new(action, spec, self.seed(), "sample/hmc").run(
             &*observables,
             Some(&mut store),
-            &self.watch(state, spec.thermalization + spec.trajectories, "trajectories"),
+            &self.watch(state.step, spec.thermalization + spec.trajectories, "trajectories"),
         )?;
 
         let path = self.ensembles.join("hmc.npz");
@@ -124,34 +123,12 @@ impl CellRun<'_> {
             writer.as_mut().map_or(Ok(()), |writer| writer.push(&fields, &log_q, &actions))?;
             all_log_q.extend(log_q);
             all_actions.extend(actions);
-            self.go_on(state)
+            self.go_on(state.step)
         })?;
         if let Some(writer) = writer {
-            writer.finish(&Provenance { method: "hmc", spec: &self.spec().to_toml() })?;
-            self.run.progress.note(&format!("{} configurations in {}", all_log_q.len(), path.display()));
+            writer.finish(&Provenance { method: "hmc", spec: &self.spec.to_toml() })?;
+            self.progress.note(&format!("{} configurations in {}", all_log_q.len(), path.display()));
         }
         Ok((chains, OnTarget::new(&all_log_q, &all_actions)))
-    }
-
-    /// Shows how far sampling has come, and stops it when a signal has arrived.
-    fn watch(&self, state: &TrainState, total: u64, unit: &'static str) -> impl Fn(u64) -> Result<()> {
-        move |done| {
-            self.run.progress.done(done, total, unit);
-            self.go_on(state)
-        }
-    }
-
-    fn go_on(&self, state: &TrainState) -> Result<()> {
-        self.run.go_on(state.step)
-    }
-
-    /// Says every so many seconds that it is time to save.
-    fn save_clock(&self) -> impl FnMut() -> bool {
-        let (every, mut saved) = (self.spec().train.checkpoint_seconds, Instant::now());
-        move || {
-            let due = saved.elapsed().as_secs_f64() >= every;
-            saved = if due { Instant::now() } else { saved };
-            due
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Where the figures of a cell would mislead.
 
-use super::cell::{ObservableSummary, Summary};
+use super::summary::{ObservableSummary, Summary};
 use crate::kernel::quartic::CHAINS;
 use crate::stats::Ess;
 
