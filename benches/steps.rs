@@ -112,7 +112,8 @@ impl Cell {
     fn report(&self, net: &str, options: &Options, peak: f64) {
         let device = &options.device;
         let seed = Seed(1);
-        let trainer = Trainer::new(&self.flow, &self.action, &self.train, device, seed);
+        let trainer = Trainer::new(&self.flow, &self.action, &self.train, None, device, seed)
+            .expect("no data is needed");
         let mut state = trainer.initial_state(seed);
         let flops = self.flow.flops_per_sample();
         if !options.all && 3.0 * flops * self.batch as f64 / (0.4 * peak) > LONGEST_STEP_S {

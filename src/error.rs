@@ -97,7 +97,7 @@ pub enum Error {
     /// A quantity that is no longer a finite number.
     #[error(
         "error: training step {step}: {quantity} = {value}: must be a finite number\n\nhint: \
-         the last good checkpoint is {checkpoint}; lower `train.optimizer.adam.learning_rate` or \
+         the last good checkpoint is {checkpoint}; lower `train.optimizer.{optimizer}.learning_rate` or \
          `train.gradient_clip` and start over with --fresh"
     )]
     Diverged {
@@ -109,6 +109,8 @@ pub enum Error {
         value: f64,
         /// Path of the newest checkpoint, or `none`.
         checkpoint: String,
+        /// The update rule that was used.
+        optimizer: &'static str,
     },
     /// A signal asked the run to stop; everything is on disk.
     #[error("stopped by {signal} after step {step}; continue with: {resume}")]

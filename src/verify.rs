@@ -127,7 +127,7 @@ struct Both {
 fn both(spec: &Spec, action: &dyn Action, device: &ComputeDevice) -> Result<Both> {
     let seed = Seed(spec.seed);
     let flow = Flow::new(&spec.flow, action.lattice());
-    let trainer = Trainer::new(&flow, action, &spec.train, device, seed);
+    let trainer = Trainer::new(&flow, action, &spec.train, None, device, seed)?;
     let mut state = trainer.initial_state(seed);
     trainer.run(&mut state, &mut Silent)?;
     let observables = action.observables();

@@ -9,7 +9,7 @@ use crate::flow::Flow;
 use crate::rng::Seed;
 use crate::spec::{Cell, Spec};
 use crate::study::Experiment;
-use crate::train::{Failure, Trainer, samples_until};
+use crate::train::{StepFailure, Trainer, samples_until};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -78,43 +78,42 @@ fn report(spec: Spec, device: &ComputeDevice) -> Result<Report> {
 fn cell_report(cell: &Cell, device: &ComputeDevice) -> Result<CellReport> {
     let spec = &cell.spec;
     let experiment = Experiment::load(spec)?;
-    let samples_per_s = measure(spec, &experiment, device)?;
+    let (samples_per_s, flops_per_training_sample) = measure(spec, &experiment, device)?;
     let Experiment { action, flow, .. } = experiment;
     let train_samples = samples_until(&spec.train.batch, &spec.train.stop);
-    let flops = flow.flops_per_sample();
     let by_samples = train_samples.map(|samples| samples as f64 / samples_per_s);
     Ok(CellReport {
         values: cell.values.clone(),
         theory: action.describe(),
         parameters: flow.layout().len(),
-        flops_per_sample: flops,
-        flops_per_training_sample: 3.0 * flops,
+        flops_per_sample: flow.flops_per_sample(),
+        flops_per_training_sample,
         memory_bytes: memory(spec, &flow, device),
         direct_bytes: direct_memory(spec, action.observables().width()),
         samples_per_s,
         train_samples,
-        train_flops: train_samples.map(|samples| 3.0 * flops * samples as f64),
+        train_flops: train_samples.map(|samples| flops_per_training_sample * samples as f64),
         train_s: [by_samples, spec.train.stop.seconds].into_iter().flatten().reduce(f64::min),
     })
 }
 
-/// Training samples per second, from half a second of steps with one micro-batch each, after one that a GPU compiles its
+/// Training samples per second and counted operations of one, from half a second of steps with one micro-batch each, after one that a GPU compiles its
 /// kernels in.
-fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice) -> Result<f64> {
+fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice) -> Result<(f64, f64)> {
     let Experiment { action, flow, data, .. } = experiment;
     let mut train = spec.train.clone();
     let largest = train.batch.double.as_ref().map_or(train.batch.size, |d| d.maximum);
     train.batch.size = micro_batch(spec, flow, device).min(largest);
     train.batch.double = None;
     let seed = Seed(spec.seed);
-    let trainer = Trainer::new(flow, &**action, &train, device, seed).learning_from(data.as_ref(), seed);
+    let trainer = Trainer::new(flow, &**action, &train, data.as_ref(), device, seed)?;
     let mut state = trainer.initial_state(seed);
     let mut seconds = || {
         let step = Instant::now();
         match trainer.step(&mut state) {
             // A step that is not finite takes as long as one that is.
-            Ok(_) | Err(Failure::NotFinite(..)) => Ok(step.elapsed().as_secs_f64()),
-            Err(Failure::Device(error)) => Err(error),
+            Ok(_) | Err(StepFailure::NotFinite(..)) => Ok(step.elapsed().as_secs_f64()),
+            Err(StepFailure::Ended(error)) => Err(error),
         }
     };
     let first = seconds()?;
@@ -123,7 +122,7 @@ fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice) -> Resu
     while best.is_infinite() || start.elapsed().as_secs_f64() < 0.5 {
         best = best.min(seconds()?);
     }
-    Ok(train.batch.size as f64 / best)
+    Ok((train.batch.size as f64 / best, trainer.flops_per_sample()))
 }
 
 fn micro_batch(spec: &Spec, flow: &Flow, device: &ComputeDevice) -> usize {

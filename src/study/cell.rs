@@ -7,7 +7,7 @@ use super::row::{EssRow, TrainRow};
 use super::summary::Summary;
 use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
-use crate::train::{TrainState, Trainer, checkpoint};
+use crate::train::{TrainState, Trainer, build_optimizer, checkpoint};
 
 impl Context<'_> {
     /// Everything, from the newest checkpoint on.
@@ -25,8 +25,7 @@ impl Context<'_> {
     fn train(&self, experiment: &Experiment, tables: &mut Tables<'_>) -> Result<(TrainState, String)> {
         let spec = self.spec;
         let Experiment { action, flow, data, .. } = experiment;
-        let trainer = Trainer::new(flow, &**action, &spec.train, self.device, self.seed())
-            .learning_from(data.as_ref(), self.seed());
+        let trainer = Trainer::new(flow, &**action, &spec.train, data.as_ref(), self.device, self.seed())?;
         let remark = |text: &str| self.progress.note(text);
         let found =
             checkpoint::newest(&self.checkpoints, flow.layout(), spec.train.smoothing_window, remark)?;
@@ -47,8 +46,8 @@ impl Context<'_> {
         }
         let mut recorder = Recorder::new(self, experiment, tables, last, trainer.micro_batch(), state.step);
         let outcome = trainer.run(&mut state, &mut recorder);
-        if let Err(Error::Device { .. }) = &outcome {
-            // The state is on the host, and whole.
+        if let Err(Error::Device { .. } | Error::Interrupted { .. }) = &outcome {
+            // The state is on the host, and whole: a step that was not made has not touched it.
             recorder.save_after_failure(&state)?;
         }
         let reason = outcome?.to_string();

@@ -135,7 +135,7 @@ impl<'a, 'd> Recorder<'a, 'd> {
         Self { context, experiment, tables, last_checkpoint, micro_batch, recorded, saved: Instant::now() }
     }
 
-    /// Saves where the device failed, unless it did so in an evaluation: its row would be missing from then on.
+    /// Saves where a step was not made, unless an evaluation was not: its row would be missing from then on.
     pub fn save_after_failure(&mut self, state: &TrainState) -> Result<()> {
         if self.recorded == state.step { self.save(state, None) } else { Ok(()) }
     }
@@ -147,7 +147,7 @@ impl<'a, 'd> Recorder<'a, 'd> {
             spec: spec.to_toml(),
             step: state.step,
             cost: state.cost,
-            adam_updates: state.adam.updates,
+            updates: state.optimizer.updates,
             table_bytes: self.tables.bytes()?,
             stop_reason,
             data_digest: self.experiment.data.as_ref().map(|data| data.digest().to_owned()),
@@ -182,7 +182,8 @@ impl Observer for Recorder<'_, '_> {
                 .note(&format!("the device had no room: {} configurations at once now", info.micro_batch));
             self.micro_batch = info.micro_batch;
         }
-        if state.step.is_multiple_of(spec.train.log_every) {
+        // The last step is always a row: what a run took is read off there.
+        if state.step.is_multiple_of(spec.train.log_every) || info.stop.is_some() {
             self.tables.append(&train_row(state, info))?;
         }
         if spec.evaluate.every.is_some_and(|every| state.step.is_multiple_of(every)) {
@@ -190,14 +191,15 @@ impl Observer for Recorder<'_, '_> {
         }
         self.recorded = state.step;
         context.progress.step(&spec.train.stop, state, info);
-        if let Err(interrupted) = context.go_on(state.step) {
-            self.save(state, None)?;
-            return Err(interrupted);
-        }
+        context.go_on(state.step)?;
         if self.saved.elapsed().as_secs_f64() >= spec.train.checkpoint_seconds {
             self.save(state, None)?;
         }
         Ok(())
+    }
+
+    fn within_step(&self, finished: u64) -> Result<()> {
+        self.context.go_on(finished)
     }
 
     fn last_checkpoint(&self) -> String {

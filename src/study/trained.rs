@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::rng::Seed;
 use crate::spec::Spec;
 use crate::stats::{Ess, effective_sample_size};
-use crate::train::checkpoint;
+use crate::train::{TrainState, build_optimizer, checkpoint};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -22,7 +22,7 @@ pub struct Trained {
     /// Training steps.
     pub step: u64,
     experiment: Experiment,
-    parameters: Vec<f32>,
+    state: TrainState,
 }
 
 /// Which configurations to draw, and where they go.
@@ -66,8 +66,9 @@ impl Trained {
             .map_err(|problems| Error::Spec { file: path.clone(), problems })?;
         // The specification of a study is that of all cells; a checkpoint holds its own.
         let experiment = Experiment::without_data(&spec);
-        let (header, state) = checkpoint::load(&path, experiment.flow.layout(), spec.train.smoothing_window)?;
-        Ok(Self { path, spec, step: header.step, experiment, parameters: state.parameters })
+        let (layout, optimizer) = (experiment.flow.layout(), build_optimizer(&spec.train.optimizer));
+        let (header, state) = checkpoint::load(&path, layout, &*optimizer, spec.train.smoothing_window)?;
+        Ok(Self { path, spec, step: header.step, experiment, state })
     }
 
     /// One line naming the target.
@@ -89,7 +90,7 @@ impl Trained {
     ) -> Result<Drawn> {
         let start = Instant::now();
         let (action, flow) = (&*self.experiment.action, &self.experiment.flow);
-        let model = self.experiment.model(&self.parameters, device, None);
+        let model = self.experiment.model(&self.state.parameters, device, None);
         let mut writer =
             EnsembleWriter::create(draw.file, action.field_name(), &flow.field_shape(), draw.count)?;
         let mut log_weights = Vec::new();
@@ -100,7 +101,14 @@ impl Trained {
             if let Some(value) = log_weights.iter().rev().take(batch.log_q.len()).find(|w| !w.is_finite()) {
                 let (quantity, checkpoint) =
                     ("log weight of a configuration", self.path.display().to_string());
-                return Err(Error::Diverged { step: self.step, quantity, value: *value, checkpoint });
+                let optimizer = self.state.optimizer.optimizer;
+                return Err(Error::Diverged {
+                    step: self.step,
+                    quantity,
+                    value: *value,
+                    checkpoint,
+                    optimizer,
+                });
             }
             writer.push(&batch.fields, &batch.log_q, &batch.actions)?;
             let done = log_weights.len() as u64;

@@ -1,10 +1,11 @@
 //! Checkpoints: one safetensors file with weights under their names, optimizer moments and the state of the loop.
 
-use super::{AdamState, TrainState};
+use super::optimizer::Optimizer;
+use super::state::TrainState;
 use crate::cost::Cost;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
-use crate::flow::Layout;
+use crate::flow::{Layout, Slot};
 use crate::stats::RollingMean;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,8 @@ pub struct Header {
     /// What they cost; base samples continue at `cost.samples`.
     pub cost: Cost,
     /// Updates the optimizer made.
-    pub adam_updates: u64,
+    #[serde(alias = "adam_updates")]
+    pub updates: u64,
     /// Bytes of every table written so far.
     pub table_bytes: BTreeMap<String, u64>,
     /// Why training ended, if it has.
@@ -33,8 +35,6 @@ pub struct Header {
     pub data_digest: Option<String>,
 }
 
-const ADAM_FIRST: &str = "adam.first_moment";
-const ADAM_SECOND: &str = "adam.second_moment";
 const ESS_WINDOW: &str = "train.ess_window";
 
 /// File name of the checkpoint after a step.
@@ -48,18 +48,13 @@ pub fn file_name(step: u64) -> String {
 /// [`Error::Io`].
 pub fn save(path: &Path, header: &Header, state: &TrainState, layout: &Layout) -> Result<()> {
     let window: Vec<f64> = state.ess.values().collect();
-    let count = vec![state.parameters.len()];
-    let mut tensors: Vec<(String, Dtype, Vec<usize>, &[u8])> = layout
-        .slots()
-        .iter()
-        .map(|slot| {
-            let values = bytemuck::cast_slice(&state.parameters[slot.range.clone()]);
-            (slot.name.clone(), Dtype::F32, slot.shape.clone(), values)
-        })
-        .collect();
-    let moments = [(ADAM_FIRST, &state.adam.first_moment), (ADAM_SECOND, &state.adam.second_moment)];
-    for (name, values) in moments {
-        tensors.push((name.into(), Dtype::F32, count.clone(), bytemuck::cast_slice(values)));
+    let mut tensors = by_slot("", &state.parameters, layout);
+    for moment in &state.optimizer.moments {
+        tensors.extend(by_slot(
+            &moment_prefix(state.optimizer.optimizer, moment.name),
+            &moment.values,
+            layout,
+        ));
     }
     tensors.push((ESS_WINDOW.into(), Dtype::F64, vec![window.len()], bytemuck::cast_slice(&window)));
 
@@ -74,6 +69,24 @@ pub fn save(path: &Path, header: &Header, state: &TrainState, layout: &Layout) -
         .collect();
     let bytes = safetensors::serialize(views, Some(metadata)).expect("names are distinct");
     write_atomically(path, &bytes)
+}
+
+/// A tensor to be written: name, type, shape, bytes.
+type Entry<'a> = (String, Dtype, Vec<usize>, &'a [u8]);
+
+/// A number per parameter, as a tensor for each slot of the layout.
+fn by_slot<'a>(prefix: &str, values: &'a [f32], layout: &Layout) -> Vec<Entry<'a>> {
+    let slots = layout.slots().iter();
+    let entry = |slot: &Slot| {
+        let data = bytemuck::cast_slice(&values[slot.range.clone()]);
+        (format!("{prefix}{}", slot.name), Dtype::F32, slot.shape.clone(), data)
+    };
+    slots.map(entry).collect()
+}
+
+/// What the names of a moment's tensors begin with, e.g. `adam.first_moment.`.
+fn moment_prefix(optimizer: &str, moment: &str) -> String {
+    format!("{optimizer}.{moment}.")
 }
 
 /// Reads the header of a checkpoint and checks that every byte of the file is as it was written.
@@ -110,39 +123,52 @@ fn bad(path: &Path, rule: String) -> Error {
     Error::BadFile { path: path.to_owned(), rule, hint }
 }
 
-/// Reads a checkpoint and checks that every byte is as it was written.
+/// The state of a checkpoint, and its header.
 ///
 /// # Errors
-/// [`Error::Io`], or [`Error::BadFile`] if the file is damaged or holds another flow.
-pub fn load(path: &Path, layout: &Layout, smoothing_window: usize) -> Result<(Header, TrainState)> {
+/// [`Error::Io`], or [`Error::BadFile`] if the file is damaged or holds another flow or optimizer.
+pub fn load(
+    path: &Path,
+    layout: &Layout,
+    optimizer: &dyn Optimizer,
+    smoothing_window: usize,
+) -> Result<(Header, TrainState)> {
     let bytes = std::fs::read(path).map_err(Error::io(path, "read the checkpoint"))?;
     let (header, tensors) = verified(path, &bytes)?;
-    let bad = |rule: String| bad(path, rule);
-    let tensor = |name: &str, shape: &[usize]| -> Result<Vec<u8>> {
-        let view = tensors.tensor(name).map_err(|error| bad(format!("not this flow: {error}")))?;
-        match view.shape() == shape || shape.is_empty() {
-            true => Ok(view.data().to_vec()),
-            false => Err(bad(format!("not this flow: {name} has shape {:?}, not {shape:?}", view.shape()))),
-        }
-    };
-    let floats = |bytes: Vec<u8>| -> Vec<f32> { bytemuck::pod_collect_to_vec(&bytes) };
-    let mut parameters = Vec::with_capacity(layout.len());
-    for slot in layout.slots() {
-        parameters.extend(floats(tensor(&slot.name, &slot.shape)?));
+    let not_this = |rule| bad(path, format!("not this flow: {rule}"));
+    let mut moments = optimizer.start(layout.len());
+    moments.updates = header.updates;
+    for moment in &mut moments.moments {
+        let prefix = moment_prefix(optimizer.name(), moment.name);
+        moment.values = read_by_slot(&tensors, &prefix, layout).map_err(not_this)?;
     }
-    let window: Vec<f64> = bytemuck::pod_collect_to_vec(&tensor(ESS_WINDOW, &[])?);
+    let window = tensors.tensor(ESS_WINDOW).map_err(|error| not_this(error.to_string()))?;
+    let window: Vec<f64> = bytemuck::pod_collect_to_vec(window.data());
     let state = TrainState {
         step: header.step,
         cost: header.cost,
-        adam: AdamState {
-            updates: header.adam_updates,
-            first_moment: floats(tensor(ADAM_FIRST, &[layout.len()])?),
-            second_moment: floats(tensor(ADAM_SECOND, &[layout.len()])?),
-        },
-        parameters,
+        optimizer: moments,
+        parameters: read_by_slot(&tensors, "", layout).map_err(not_this)?,
         ess: RollingMean::new(smoothing_window, window),
     };
     Ok((header, state))
+}
+
+/// A number per parameter from the tensors of all slots, or from one vector, as older versions kept moments; else why not.
+fn read_by_slot(tensors: &SafeTensors<'_>, prefix: &str, layout: &Layout) -> Result<Vec<f32>, String> {
+    let read = |name: &str, shape: &[usize]| -> Result<Vec<f32>, String> {
+        let view = tensors.tensor(name).map_err(|error| error.to_string())?;
+        match view.shape() == shape {
+            true => Ok(bytemuck::pod_collect_to_vec(view.data())),
+            false => Err(format!("{name} has shape {:?}, not {shape:?}", view.shape())),
+        }
+    };
+    let whole = prefix.trim_end_matches('.');
+    if tensors.names().contains(&whole) {
+        return read(whole, &[layout.len()]);
+    }
+    let slots = layout.slots().iter().map(|slot| read(&format!("{prefix}{}", slot.name), &slot.shape));
+    slots.collect::<Result<Vec<_>, _>>().map(|parts| parts.concat())
 }
 
 /// A checkpoint that was read.
@@ -158,17 +184,21 @@ pub struct Loaded {
 /// The newest checkpoint of a folder that can be read; `remark` hears of every damaged one passed over.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder cannot be listed.
+/// [`Error::Io`] if the folder cannot be listed or a file not be read.
 pub fn newest(
     folder: &Path,
     layout: &Layout,
+    optimizer: &dyn Optimizer,
     smoothing_window: usize,
     remark: impl Fn(&str),
 ) -> Result<Option<Loaded>> {
     for path in list(folder)?.into_iter().rev() {
-        match load(&path, layout, smoothing_window) {
+        match load(&path, layout, optimizer, smoothing_window) {
             Ok((header, state)) => return Ok(Some(Loaded { path, header, state })),
-            Err(error) => remark(&error.to_string()),
+            Err(Error::BadFile { path, rule, .. }) => {
+                remark(&format!("{} is passed over: {rule}", path.display()));
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(None)
@@ -195,7 +225,7 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.retain(|path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with("step-") && name.ends_with(".safetensors")
+        name.starts_with("step-") && name.ends_with(".safetensors") && path.is_file()
     });
     files.sort();
     Ok(files)

@@ -15,25 +15,27 @@ pub fn learning_rate(spec: &LearningRateSpec, rate: f64, step: u64) -> f64 {
     spec.halve.as_ref().map_or(rate, |halve| rate * 0.5f64.powf((step / halve.every) as f64))
 }
 
-/// Configurations flowed until the stop rules on steps and samples end the training; `None` without such a rule.
+/// Configurations flowed until the stop rules on steps and samples end the training; `None` without such a rule, or if there are
+/// 2⁶⁴ or more.
 pub fn samples_until(batch: &BatchSpec, stop: &StopSpec) -> Option<u64> {
-    let limit = |samples: u64, step: u64| {
-        stop.samples.is_some_and(|limit| samples >= limit) || stop.steps.is_some_and(|limit| step >= limit)
-    };
     if stop.samples.is_none() && stop.steps.is_none() {
         return None;
     }
     let (mut samples, mut step) = (0u64, 0u64);
-    while !limit(samples, step) {
-        let size = batch_size(batch, step) as u64;
-        // A whole stretch of equal batches at once.
-        let stretch = batch.double.as_ref().map_or(u64::MAX, |d| d.every - step % d.every);
+    loop {
         let by_steps = stop.steps.map_or(u64::MAX, |limit| limit - step);
-        let by_samples = stop.samples.map_or(u64::MAX, |limit| (limit - samples).div_ceil(size));
-        let steps = stretch.min(by_steps).min(by_samples);
-        (samples, step) = (samples.saturating_add(steps.saturating_mul(size)), step + steps);
+        let missing = stop.samples.map_or(u64::MAX, |limit| limit.saturating_sub(samples));
+        if by_steps == 0 || missing == 0 {
+            return Some(samples);
+        }
+        // All steps until the batch grows again, if it does: there are as many such stretches as doublings.
+        let size = batch_size(batch, step) as u64;
+        let grows = batch.double.as_ref().filter(|double| size < double.maximum as u64);
+        let stretch = grows.map_or(u64::MAX, |double| double.every - step % double.every);
+        let steps = stretch.min(by_steps).min(missing.div_ceil(size));
+        samples = samples.checked_add(steps.checked_mul(size)?)?;
+        step += steps;
     }
-    Some(samples)
 }
 
 #[cfg(test)]
@@ -73,5 +75,20 @@ mod tests {
             assert_eq!(samples_until(&batch, &stop), Some(exact));
         }
         assert_eq!(samples_until(&batch, &StopSpec::default()), None);
+    }
+
+    #[test]
+    fn the_samples_of_more_steps_than_can_be_walked_are_exact_or_none() {
+        let double = Some(DoubleSpec { every: 1, maximum: 1 << 20 });
+        let batch = BatchSpec { size: 1, micro_batch: None, double };
+        let until =
+            |steps: u64| samples_until(&batch, &StopSpec { steps: Some(steps), ..StopSpec::default() });
+        // 1 + 2 + … + 2¹⁹, then 2²⁰ each.
+        assert_eq!(until(1 << 43), Some((1 << 20) - 1 + ((1 << 43) - 20) * (1 << 20)));
+        assert_eq!(until(1 << 53), None, "there is no such number of configurations");
+        let constant = BatchSpec { size: 1, micro_batch: None, double: None };
+        let both = StopSpec { steps: Some(1 << 53), samples: Some(1 << 40), ..StopSpec::default() };
+        assert_eq!(samples_until(&constant, &both), Some(1 << 40));
+        assert_eq!(samples_until(&constant, &StopSpec { samples: None, ..both }), Some(1 << 53));
     }
 }

@@ -1,6 +1,6 @@
 //! When training ends; the reason is data.
 
-use super::TrainState;
+use super::state::TrainState;
 use crate::spec::StopSpec;
 use std::fmt;
 

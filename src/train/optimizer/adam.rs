@@ -1,5 +1,6 @@
-//! Update rules, on the host: they are cheap, and so their state is exact, small and the same on every device.
+//! Adam.
 
+use super::rule::{Optimizer, OptimizerState};
 use crate::spec::AdamSpec;
 
 /// Adam with bias correction (arXiv:1412.6980, algorithm 1).
@@ -13,43 +14,35 @@ pub struct Adam {
     epsilon: f64,
 }
 
-/// Moments of Adam.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AdamState {
-    /// Updates made.
-    pub updates: u64,
-    /// First moment m.
-    pub first_moment: Vec<f32>,
-    /// Second moment v.
-    pub second_moment: Vec<f32>,
-}
-
-impl AdamState {
-    /// Before the first update.
-    pub fn new(parameters: usize) -> Self {
-        Self { updates: 0, first_moment: vec![0.0; parameters], second_moment: vec![0.0; parameters] }
-    }
-}
-
 impl Adam {
     /// The rule with the constants of a specification.
     pub fn new(spec: &AdamSpec) -> Self {
         Self { beta_1: spec.beta_1, beta_2: spec.beta_2, epsilon: spec.epsilon }
     }
+}
 
-    /// One update of all parameters.
-    pub fn update(
+impl Optimizer for Adam {
+    fn name(&self) -> &'static str {
+        "adam"
+    }
+
+    fn moments(&self) -> &'static [&'static str] {
+        &["first_moment", "second_moment"]
+    }
+
+    fn update(
         &self,
-        state: &mut AdamState,
+        state: &mut OptimizerState,
         learning_rate: f64,
         gradient: &[f64],
         parameters: &mut [f32],
     ) {
         assert_eq!(gradient.len(), parameters.len(), "gradient and parameters");
+        let [first, second] = &mut state.moments[..] else { panic!("Adam has two moments") };
         state.updates += 1;
         let power = state.updates as f64;
         let (unbias_1, unbias_2) = (1.0 - self.beta_1.powf(power), 1.0 - self.beta_2.powf(power));
-        let moments = state.first_moment.iter_mut().zip(&mut state.second_moment);
+        let moments = first.values.iter_mut().zip(&mut second.values);
         for ((theta, &g), (first, second)) in parameters.iter_mut().zip(gradient).zip(moments) {
             let m = self.beta_1 * f64::from(*first) + (1.0 - self.beta_1) * g;
             let v = self.beta_2 * f64::from(*second) + (1.0 - self.beta_2) * g * g;
@@ -68,7 +61,8 @@ mod tests {
     #[test]
     fn adam_takes_the_steps_of_pytorch() {
         let spec = AdamSpec { learning_rate: 0.1, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 };
-        let (adam, mut state, mut theta) = (Adam::new(&spec), AdamState::new(2), [1f32, -2.0]);
+        let adam = Adam::new(&spec);
+        let (mut state, mut theta) = (adam.start(2), [1f32, -2.0]);
         for _ in 0..10 {
             let gradient = [f64::from(theta[0]), 10.0 * f64::from(theta[1])];
             adam.update(&mut state, 0.1, &gradient, &mut theta);

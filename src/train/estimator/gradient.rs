@@ -1,0 +1,86 @@
+//! What an estimator of a loss is asked for: sums over parts of a batch, and the gradient that they finish to.
+
+use crate::device::Failure;
+use crate::flow::{BoundFlow, Flow};
+use std::ops::Range;
+
+/// A part of a batch, by its place in the streams that configurations come from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// Items of the streams.
+    pub items: Range<u64>,
+    /// Items that will probably be asked for next, where it pays to draw them ahead.
+    pub next: Option<Range<u64>>,
+    /// Configurations of the whole batch.
+    pub batch_size: usize,
+}
+
+/// What parts of a batch add up to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BatchSums {
+    /// What the loss is the mean of, for every configuration.
+    pub losses: Vec<f64>,
+    /// `log w = -S - log q` of every configuration.
+    pub log_weights: Vec<f64>,
+    /// Gradients by all parameters, as many as the estimator finishes from.
+    pub gradients: Vec<Vec<f64>>,
+}
+
+impl BatchSums {
+    /// Adds the part that follows.
+    pub fn add(&mut self, part: Self) {
+        self.losses.extend(part.losses);
+        self.log_weights.extend(part.log_weights);
+        if self.gradients.is_empty() {
+            self.gradients = part.gradients.iter().map(|gradient| vec![0.0; gradient.len()]).collect();
+        }
+        for (sums, terms) in self.gradients.iter_mut().zip(&part.gradients) {
+            sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+        }
+    }
+
+    /// Mean of the losses.
+    pub fn mean_loss(&self) -> f64 {
+        self.losses.iter().sum::<f64>() / self.losses.len() as f64
+    }
+}
+
+/// What a whole batch says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchGradient {
+    /// Mean over the batch.
+    pub loss: f64,
+    /// Effective sample size of the batch.
+    pub ess: f64,
+    /// Gradient of the loss by all parameters.
+    pub gradient: Vec<f64>,
+}
+
+/// How the gradient of a loss is estimated from a batch of configurations.
+pub trait Estimator {
+    /// Sums over a part of a batch; their gradients are already divided by the size of the batch.
+    ///
+    /// # Errors
+    /// What the device gives as the reason that it did not compute.
+    fn part(&self, flow: &BoundFlow<'_>, part: &Part) -> Result<BatchSums, Failure>;
+
+    /// The gradient from the sums over all parts.
+    fn finish(&self, sums: BatchSums) -> BatchGradient;
+
+    /// Counted floating-point operations per configuration.
+    fn flops_per_sample(&self, flow: &Flow) -> f64;
+}
+
+/// Forward, gradient by the activations and gradient by the weights cost the same each.
+pub fn differentiated_once(flow: &Flow) -> f64 {
+    3.0 * flow.flops_per_sample()
+}
+
+/// The only gradient of the sums.
+///
+/// # Panics
+/// If there are none, or several.
+pub fn only(gradients: Vec<Vec<f64>>) -> Vec<f64> {
+    let [gradient] = <[_; 1]>::try_from(gradients).expect("parts with one gradient each");
+    gradient
+}

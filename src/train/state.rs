@@ -1,0 +1,20 @@
+//! What training carries from step to step.
+
+use super::optimizer::OptimizerState;
+use crate::cost::Cost;
+use crate::stats::RollingMean;
+
+/// Everything that changes during training; a checkpoint holds exactly this.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainState {
+    /// Finished steps.
+    pub step: u64,
+    /// What they cost.
+    pub cost: Cost,
+    /// Parameters of the flow, in the order of its layout.
+    pub parameters: Vec<f32>,
+    /// Moments of the optimizer.
+    pub optimizer: OptimizerState,
+    /// Training ESS of the last steps.
+    pub ess: RollingMean,
+}

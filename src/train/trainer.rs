@@ -1,0 +1,216 @@
+//! The training loop.
+
+use super::estimator::{self, BatchSums, Estimator, Part};
+use super::optimizer::{self, Optimizer};
+use super::schedule;
+use super::state::TrainState;
+use super::step::StepInfo;
+use super::stop::{self, StopReason};
+use crate::cost::Cost;
+use crate::device::ComputeDevice;
+use crate::ensemble::TargetSamples;
+use crate::error::{Error, Result};
+use crate::flow::Flow;
+use crate::rng::Seed;
+use crate::spec::TrainSpec;
+use crate::stats::RollingMean;
+use crate::theory::Action;
+use std::cell::Cell;
+use std::ops::Range;
+use std::time::Instant;
+
+/// Why a step was not made.
+#[derive(Debug)]
+pub enum StepFailure {
+    /// A quantity that is not a finite number, and its value; the state is of no use.
+    NotFinite(&'static str, f64),
+    /// The device gave up, or somebody asked for a stop; the state is that before the step.
+    Ended(Error),
+}
+
+/// Who watches the loop: writes rows, checkpoints, shows progress, asks for a stop.
+pub trait Observer {
+    /// Called after every step.
+    ///
+    /// # Errors
+    /// Whatever ends the run: a signal, a full disk.
+    fn after_step(&mut self, state: &TrainState, info: &StepInfo) -> Result<()>;
+
+    /// Asked between the parts of the step that follows so many finished ones.
+    ///
+    /// # Errors
+    /// Whatever ends the run before the step is made.
+    fn within_step(&self, _finished: u64) -> Result<()> {
+        Ok(())
+    }
+
+    /// Where the newest checkpoint is, for messages.
+    fn last_checkpoint(&self) -> String;
+}
+
+/// Trains one flow.
+pub struct Trainer<'a> {
+    flow: &'a Flow,
+    spec: &'a TrainSpec,
+    device: &'a ComputeDevice,
+    estimator: Box<dyn Estimator + 'a>,
+    optimizer: Box<dyn Optimizer>,
+    micro_batch: Cell<usize>,
+}
+
+impl<'a> Trainer<'a> {
+    /// A trainer with the loss and the update rule of a specification; `data` are the configurations of the target that it
+    /// names, if it names some.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a loss on configurations of the target without any.
+    pub fn new(
+        flow: &'a Flow,
+        action: &'a dyn Action,
+        spec: &'a TrainSpec,
+        data: Option<&'a TargetSamples>,
+        device: &'a ComputeDevice,
+        seed: Seed,
+    ) -> Result<Self> {
+        let suited = device.micro_batch(flow.activations_per_sample(), flow.working_per_sample());
+        let micro_batch = Cell::new(spec.batch.micro_batch.unwrap_or(suited));
+        let estimator = estimator::build(&spec.loss, flow, action, data, seed)?;
+        let optimizer = optimizer::build(&spec.optimizer);
+        Ok(Self { flow, spec, device, estimator, optimizer, micro_batch })
+    }
+
+    /// The state before the first step.
+    pub fn initial_state(&self, seed: Seed) -> TrainState {
+        let parameters = self.flow.initial_parameters(seed);
+        TrainState {
+            step: 0,
+            cost: Cost::default(),
+            optimizer: self.optimizer.start(parameters.len()),
+            parameters,
+            ess: RollingMean::new(self.spec.smoothing_window, []),
+        }
+    }
+
+    /// Configurations that are meant to be on the device at once.
+    pub fn micro_batch(&self) -> usize {
+        self.micro_batch.get()
+    }
+
+    /// Counted floating-point operations of a training step per configuration.
+    pub fn flops_per_sample(&self) -> f64 {
+        self.estimator.flops_per_sample(self.flow)
+    }
+
+    /// Steps until a stop rule speaks.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`], [`Error::Device`], or whatever the observer returns.
+    pub fn run(&self, state: &mut TrainState, observer: &mut dyn Observer) -> Result<StopReason> {
+        let mut stop = stop::reached(&self.spec.stop, state);
+        loop {
+            if let Some(reason) = stop {
+                return Ok(reason);
+            }
+            let finished = state.step;
+            let info = self.try_step(state, &|| observer.within_step(finished));
+            let info = info.map_err(|failure| self.error(failure, finished + 1, observer))?;
+            stop = info.stop;
+            observer.after_step(state, &info)?;
+        }
+    }
+
+    fn error(&self, failure: StepFailure, step: u64, observer: &dyn Observer) -> Error {
+        match failure {
+            StepFailure::Ended(error) => error,
+            StepFailure::NotFinite(quantity, value) => {
+                let checkpoint = observer.last_checkpoint();
+                Error::Diverged { step, quantity, value, checkpoint, optimizer: self.optimizer.name() }
+            }
+        }
+    }
+
+    /// One gradient step.
+    ///
+    /// # Errors
+    /// Why there was none.
+    pub fn step(&self, state: &mut TrainState) -> Result<StepInfo, StepFailure> {
+        self.try_step(state, &|| Ok(()))
+    }
+
+    /// A gradient step that `go_on` may end between two parts of the batch.
+    fn try_step(
+        &self,
+        state: &mut TrainState,
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<StepInfo, StepFailure> {
+        let start = Instant::now();
+        let batch_size = schedule::batch_size(&self.spec.batch, state.step);
+        let rate = self.spec.optimizer.adam.learning_rate;
+        let learning_rate = schedule::learning_rate(&self.spec.learning_rate, rate, state.step);
+        let sums = self.batch(state, batch_size, go_on).map_err(StepFailure::Ended)?;
+        let mut batch = self.estimator.finish(sums);
+        let gradient_norm = batch.gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+        finite("loss", batch.loss)?;
+        finite("gradient norm", gradient_norm)?;
+        let scale = (self.spec.gradient_clip / gradient_norm).min(1.0);
+        batch.gradient.iter_mut().for_each(|g| *g *= scale);
+        let TrainState { optimizer, parameters, .. } = state;
+        self.optimizer.update(optimizer, learning_rate, &batch.gradient, parameters);
+        parameters.iter().try_for_each(|value| finite("updated parameter", f64::from(*value)))?;
+
+        state.ess.push(batch.ess);
+        state.step += 1;
+        state.cost += Cost {
+            samples: batch_size as u64,
+            flops: self.flops_per_sample() * batch_size as f64,
+            wall_s: start.elapsed().as_secs_f64(),
+        };
+        Ok(StepInfo {
+            batch_size,
+            learning_rate,
+            loss: batch.loss,
+            ess: batch.ess,
+            ess_smoothed: state.ess.mean().unwrap_or(batch.ess),
+            gradient_norm,
+            micro_batch: self.micro_batch.get().min(batch_size),
+            stop: stop::reached(&self.spec.stop, state),
+        })
+    }
+
+    /// The whole batch, a micro-batch at a time, so that memory does not grow with the batch.
+    fn batch(
+        &self,
+        state: &TrainState,
+        batch_size: usize,
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<BatchSums> {
+        let bound = self.flow.bind(&state.parameters, &self.device.autodiff());
+        let mut sums = BatchSums::default();
+        let compute = |part: Range<usize>| {
+            let [start, end] = [part.start, part.end].map(|place| state.cost.samples + place as u64);
+            let next = (!self.device.is_cpu()).then(|| self.next_items(state, batch_size, &part));
+            self.estimator.part(&bound, &Part { items: start..end, next, batch_size })
+        };
+        let add = |part| {
+            sums.add(part);
+            if sums.losses.len() < batch_size { go_on() } else { Ok(()) }
+        };
+        self.micro_batch.set(self.device.in_parts(batch_size, self.micro_batch.get(), compute, add)?);
+        Ok(sums)
+    }
+
+    /// The items after a part of this step's batch: of its next part or of the next step's first, if neither has to be made
+    /// smaller.
+    fn next_items(&self, state: &TrainState, batch_size: usize, part: &Range<usize>) -> Range<u64> {
+        let count = match batch_size - part.end {
+            0 => schedule::batch_size(&self.spec.batch, state.step + 1).min(self.micro_batch.get()),
+            left => left.min(part.len()),
+        };
+        let start = state.cost.samples + part.end as u64;
+        start..start + count as u64
+    }
+}
+
+fn finite(quantity: &'static str, value: f64) -> Result<(), StepFailure> {
+    if value.is_finite() { Ok(()) } else { Err(StepFailure::NotFinite(quantity, value)) }
+}
