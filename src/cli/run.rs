@@ -26,7 +26,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         spec.seed,
         dir.path().display()
     ));
-    let cells = Run {
+    let outcome = Run {
         spec: &spec,
         device: &device,
         dir: &dir,
@@ -36,16 +36,22 @@ pub fn run(args: &RunArgs) -> Result<()> {
     }
     .execute();
     progress.finish();
-    let cells = cells?;
-    for cell in &cells {
+    let manifest = match outcome {
+        Err(error) if args.spec.device.json => {
+            print(&serde_json::json!({ "error": error.to_string() }).to_string())?;
+            return Err(error);
+        }
+        outcome => outcome?,
+    };
+    let cells = &manifest.cells[..];
+    for cell in cells {
         let place = if cells.len() > 1 { format!("cell {}: ", cell.cell) } else { String::new() };
         cell.summary.warnings.iter().for_each(|text| eprintln!("warning: {place}{text}"));
     }
-    match (args.spec.device.json, &cells[..]) {
-        (true, [only]) => print(&serde_json::to_string_pretty(&only.summary).expect("plain data")),
-        (true, _) => print(&serde_json::to_string_pretty(&cells).expect("plain data")),
+    match (args.spec.device.json, cells) {
+        (true, _) => print(&serde_json::to_string_pretty(&manifest).expect("plain data")),
         (false, [only]) => print(&table::summary(&only.summary)),
-        (false, _) => print(&table::study(&cells)),
+        (false, _) => print(&table::study(cells)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tables for people.
 
 use super::progress::duration;
-use crate::study::{CellRecord, Summary};
+use crate::study::{CellRecord, ObservableSummary, Summary};
 
 /// Lines of name and value, values aligned.
 pub fn lines(rows: &[(String, String)]) -> String {
@@ -36,10 +36,7 @@ pub fn summary(summary: &Summary) -> String {
         rows.push(row("ESS, target samples", format!("{target:.4}")));
     }
     let several = summary.methods.len() > 1;
-    // What depends on the time has many lines, and is in observables.csv.
-    let of_times = |name: &str| name.starts_with("two_point_") || name.starts_with("effective_mass_");
-    let shown = summary.observables.iter().filter(|o| !of_times(&o.observable));
-    for found in shown {
+    for found in summary.observables.iter().filter(|found| is_shown(found)) {
         let exact = found.exact.map(|exact| format!("  (exact {exact:.8})")).unwrap_or_default();
         let tau =
             found.tau_int.map(|(tau, error)| format!("  tau {}", with_error(tau, error))).unwrap_or_default();
@@ -63,19 +60,53 @@ pub fn summary(summary: &Summary) -> String {
     lines(&rows)
 }
 
-/// The final table of a study: a line per cell.
+/// What depends on the time has many lines, and is in observables.csv.
+fn is_shown(found: &ObservableSummary) -> bool {
+    let name = &found.observable;
+    !name.starts_with("two_point_") && !name.starts_with("effective_mass_")
+}
+
+/// The final table of a study: a line per cell, and for every observable a line per cell.
 pub fn study(cells: &[CellRecord]) -> String {
-    let line = |cell: &CellRecord| {
-        let values: Vec<String> = cell.values.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        let summary = &cell.summary;
-        let mut parts = vec![format!("ESS {}", with_error(summary.ess, summary.ess_err))];
-        for method in &summary.methods {
-            let acceptance = method.acceptance.map(|a| format!("acceptance {a:.3}, ")).unwrap_or_default();
-            parts.push(format!("{} {acceptance}effective {:.0}/s", method.method, method.effective_per_s));
+    let mut rows: Vec<(String, String)> =
+        cells.iter().map(|cell| (place(cell), quality(&cell.summary))).collect();
+    let mut names: Vec<&str> = Vec::new();
+    for found in cells.iter().flat_map(|cell| &cell.summary.observables).filter(|found| is_shown(found)) {
+        if !names.contains(&found.observable.as_str()) {
+            names.push(&found.observable);
         }
-        (values.join(", "), parts.join("; "))
-    };
-    lines(&cells.iter().map(line).collect::<Vec<_>>())
+    }
+    for name in names {
+        rows.push((String::new(), String::new()));
+        rows.push((name.to_owned(), String::new()));
+        rows.extend(cells.iter().map(|cell| (place(cell), by_method(&cell.summary, name))));
+    }
+    lines(&rows)
+}
+
+/// Number and varied keys of a cell.
+fn place(cell: &CellRecord) -> String {
+    let values: Vec<String> = cell.values.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    format!("{}: {}", cell.cell, values.join(", "))
+}
+
+fn quality(summary: &Summary) -> String {
+    let mut parts = vec![format!("ESS {}", with_error(summary.ess, summary.ess_err))];
+    for method in &summary.methods {
+        let acceptance = method.acceptance.map(|a| format!("acceptance {a:.3}, ")).unwrap_or_default();
+        parts.push(format!("{} {acceptance}effective {:.0}/s", method.method, method.effective_per_s));
+    }
+    parts.join("; ")
+}
+
+/// What every method found of an observable.
+fn by_method(summary: &Summary, name: &str) -> String {
+    let found: Vec<&ObservableSummary> =
+        summary.observables.iter().filter(|found| found.observable == name).collect();
+    let values =
+        found.iter().map(|found| format!("{} {}", found.method, with_error(found.value, found.error)));
+    let exact = found.iter().find_map(|found| found.exact).map(|exact| format!("exact {exact:.8}"));
+    values.chain(exact).collect::<Vec<String>>().join("; ")
 }
 
 /// `0.12345 +- 0.00067`, with two digits of the error.

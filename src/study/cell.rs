@@ -2,9 +2,10 @@
 
 use super::context::Context;
 use super::experiment::Experiment;
-use super::recorder::{Recorder, Tables};
+use super::recorder::Recorder;
 use super::row::{EssRow, TrainRow};
 use super::summary::Summary;
+use super::tables::Tables;
 use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
 use crate::train::{TrainState, Trainer, build_optimizer, checkpoint};
@@ -14,7 +15,7 @@ impl Context<'_> {
     ///
     /// # Errors
     /// Whatever stops it.
-    pub fn execute(&self, tables: &mut Tables<'_>) -> Result<Summary> {
+    pub fn execute(&self, tables: &mut Tables) -> Result<Summary> {
         let experiment = Experiment::load(self.spec)?;
         self.progress.begin(&experiment.action.describe());
         let (state, stop_reason) = self.train(&experiment, tables)?;
@@ -22,17 +23,17 @@ impl Context<'_> {
         self.write(&experiment, &state, stop_reason, &sampled, tables)
     }
 
-    fn train(&self, experiment: &Experiment, tables: &mut Tables<'_>) -> Result<(TrainState, String)> {
+    fn train(&self, experiment: &Experiment, tables: &mut Tables) -> Result<(TrainState, String)> {
         let spec = self.spec;
         let Experiment { action, flow, data, .. } = experiment;
         let trainer = Trainer::new(flow, &**action, &spec.train, data.as_ref(), self.device, self.seed())?;
         let remark = |text: &str| self.progress.note(text);
-        let found =
-            checkpoint::newest(&self.checkpoints, flow.layout(), spec.train.smoothing_window, remark)?;
+        let (optimizer, window) = (build_optimizer(&spec.train.optimizer), spec.train.smoothing_window);
+        let found = checkpoint::newest(&self.checkpoints, flow.layout(), &*optimizer, window, remark)?;
         let (last, mut state, stop_reason) = match found {
             Some(loaded) => {
                 self.check_same_training(&loaded, data.as_ref())?;
-                tables.cut_back(&loaded.header.table_bytes);
+                tables.keep(&loaded.header.tables);
                 self.progress.note(&format!("continuing after step {}", loaded.state.step));
                 (Some(loaded.path), loaded.state, loaded.header.stop_reason)
             }

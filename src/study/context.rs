@@ -14,6 +14,8 @@ pub struct Context<'a> {
     pub spec: &'a Spec,
     /// Where it computes.
     pub device: &'a ComputeDevice,
+    /// Every device that has worked on it, this one too.
+    pub devices: String,
     /// Who watches.
     pub progress: &'a dyn Progress,
     /// Who may ask it to stop.

@@ -111,7 +111,7 @@ impl Costs<'_> {
             flops_per_sample: price.flops,
             setup_flops: price.setup_flops,
             crossover_n_indep,
-            device: if is_flow { self.context.device.name().into() } else { "cpu".into() },
+            device: if is_flow { self.context.devices.clone() } else { "cpu".into() },
             threads: device::threads(),
             stop_reason: self.stop_reason.into(),
         }

@@ -42,7 +42,7 @@ pub fn ess_row(
 /// [`Error::Diverged`] for a weight that is not a number.
 pub fn check_finite(state: &TrainState, log_weights: &[f64]) -> Result<()> {
     let Some(&value) = log_weights.iter().find(|log_w| !log_w.is_finite()) else { return Ok(()) };
-    let (quantity, optimizer) = ("log weight of a fresh configuration", state.optimizer.optimizer);
+    let (quantity, optimizer) = ("log weight of a fresh configuration", state.optimizer.name);
     Err(Error::Diverged { step: state.step, quantity, value, checkpoint: "none of use".into(), optimizer })
 }
 

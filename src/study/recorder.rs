@@ -3,118 +3,24 @@
 use super::context::Context;
 use super::estimates::ess_row;
 use super::experiment::Experiment;
-use super::row::{ChainRow, CostRow, EssRow, ObservableRow, TrainRow};
-use super::run_dir::RunDir;
-use super::table::{Leading, Table};
+use super::row::TrainRow;
+use super::tables::Tables;
 use crate::error::Result;
 use crate::rng::Seed;
 use crate::sample::direct;
-use crate::spec::Cell;
 use crate::train::checkpoint::{self, Header};
 use crate::train::{Observer, StepInfo, TrainState};
-use serde::Serialize;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
 /// Checkpoints kept: the newest, and one to fall back on.
 const KEPT_CHECKPOINTS: usize = 2;
 
-/// The tables of a run, opened for one cell when its first row comes.
-pub struct Tables<'a> {
-    dir: &'a RunDir,
-    leading: Leading,
-    /// Bytes of every table that are to be kept.
-    kept: BTreeMap<String, u64>,
-    train: Option<Table<TrainRow>>,
-    ess: Option<Table<EssRow>>,
-    cost: Option<Table<CostRow>>,
-    observables: Option<Table<ObservableRow>>,
-    chains: Option<Table<ChainRow>>,
-}
-
-/// A row and the table it belongs to.
-pub trait TableRow: Serialize + Sized {
-    /// The file.
-    const FILE: &'static str;
-    /// Its place among the tables.
-    fn slot<'t>(tables: &'t mut Tables<'_>) -> &'t mut Option<Table<Self>>;
-}
-
-macro_rules! table_row {
-    ($row:ty, $file:literal, $field:ident) => {
-        impl TableRow for $row {
-            const FILE: &'static str = $file;
-            fn slot<'t>(tables: &'t mut Tables<'_>) -> &'t mut Option<Table<Self>> {
-                &mut tables.$field
-            }
-        }
-    };
-}
-table_row!(TrainRow, "train.csv", train);
-table_row!(EssRow, "ess.csv", ess);
-table_row!(CostRow, "cost.csv", cost);
-table_row!(ObservableRow, "observables.csv", observables);
-table_row!(ChainRow, "chains.csv", chains);
-
-impl<'a> Tables<'a> {
-    /// Tables whose rows begin with the cell and its varied keys; rows after `kept` bytes are dropped.
-    pub fn new(dir: &'a RunDir, cell: &Cell, kept: BTreeMap<String, u64>) -> Self {
-        let mut leading = vec![("cell".to_owned(), cell.index.to_string())];
-        leading.extend(cell.values.iter().cloned());
-        Self { dir, leading, kept, train: None, ess: None, cost: None, observables: None, chains: None }
-    }
-
-    /// Keeps so many bytes instead, as a checkpoint says.
-    pub fn cut_back(&mut self, bytes: &BTreeMap<String, u64>) {
-        self.kept.extend(bytes.iter().map(|(name, bytes)| (name.clone(), *bytes)));
-    }
-
-    /// Opens a table and drops the rows that are not to be kept.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Io`], [`crate::error::Error::BadFile`].
-    pub fn open<R: TableRow>(&mut self) -> Result<&mut Table<R>> {
-        let bytes = self.kept.get(R::FILE).copied().unwrap_or(0);
-        let (path, leading) = (self.dir.file(R::FILE), self.leading.clone());
-        let slot = R::slot(self);
-        if slot.is_none() {
-            *slot = Some(Table::resume(&path, bytes, leading)?);
-        }
-        Ok(slot.as_mut().expect("it was just opened"))
-    }
-
-    /// Appends a row and flushes it.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub fn append<R: TableRow>(&mut self, row: &R) -> Result<()> {
-        self.open::<R>()?.append(row)
-    }
-
-    /// Bytes of every table, all of them on the disk.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Io`].
-    pub fn bytes(&mut self) -> Result<BTreeMap<String, u64>> {
-        let mut bytes = self.kept.clone();
-        let mut note = |name: &str, length: Option<u64>| {
-            bytes.extend(length.map(|length| (name.to_owned(), length)));
-        };
-        note(TrainRow::FILE, self.train.as_mut().map(Table::sync).transpose()?);
-        note(EssRow::FILE, self.ess.as_mut().map(Table::sync).transpose()?);
-        note(CostRow::FILE, self.cost.as_mut().map(Table::sync).transpose()?);
-        note(ObservableRow::FILE, self.observables.as_mut().map(Table::sync).transpose()?);
-        note(ChainRow::FILE, self.chains.as_mut().map(Table::sync).transpose()?);
-        Ok(bytes)
-    }
-}
-
 /// Writes what the training loop of a cell does.
-pub struct Recorder<'a, 'd> {
+pub struct Recorder<'a> {
     context: &'a Context<'a>,
     experiment: &'a Experiment,
-    tables: &'a mut Tables<'d>,
+    tables: &'a mut Tables,
     last_checkpoint: Option<PathBuf>,
     /// Configurations that were on the device at once last, or are meant to be.
     micro_batch: usize,
@@ -123,11 +29,11 @@ pub struct Recorder<'a, 'd> {
     saved: Instant,
 }
 
-impl<'a, 'd> Recorder<'a, 'd> {
+impl<'a> Recorder<'a> {
     pub fn new(
         context: &'a Context<'a>,
         experiment: &'a Experiment,
-        tables: &'a mut Tables<'d>,
+        tables: &'a mut Tables,
         last_checkpoint: Option<PathBuf>,
         micro_batch: usize,
         recorded: u64,
@@ -148,7 +54,7 @@ impl<'a, 'd> Recorder<'a, 'd> {
             step: state.step,
             cost: state.cost,
             updates: state.optimizer.updates,
-            table_bytes: self.tables.bytes()?,
+            tables: self.tables.marks()?,
             stop_reason,
             data_digest: self.experiment.data.as_ref().map(|data| data.digest().to_owned()),
         };
@@ -172,7 +78,7 @@ impl<'a, 'd> Recorder<'a, 'd> {
     }
 }
 
-impl Observer for Recorder<'_, '_> {
+impl Observer for Recorder<'_> {
     fn after_step(&mut self, state: &TrainState, info: &StepInfo) -> Result<()> {
         let context = self.context;
         let spec = context.spec;

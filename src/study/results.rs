@@ -4,10 +4,10 @@ use super::context::Context;
 use super::costs::Costs;
 use super::estimates::{Method, MethodResult, ess_row, free_energy_row, observable_rows};
 use super::experiment::Experiment;
-use super::recorder::Tables;
 use super::row::{ChainRow, CostRow};
 use super::sampling::Sampled;
 use super::summary::{MethodSummary, ObservableSummary, Summary};
+use super::tables::Tables;
 use super::warnings::{self, Chains, Evidence, Weights};
 use crate::device;
 use crate::error::Result;
@@ -27,7 +27,7 @@ impl Context<'_> {
         state: &TrainState,
         stop_reason: String,
         sampled: &Sampled,
-        tables: &mut Tables<'_>,
+        tables: &mut Tables,
     ) -> Result<Summary> {
         let (flow, action) = (&experiment.flow, &*experiment.action);
         let learned_from_data = experiment.data.is_some();

@@ -1,19 +1,38 @@
 //! One CSV file that grows a flushed row at a time and can be cut back to a checkpoint.
 
 use crate::error::{Error, Result};
+use crate::files::Mark;
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 /// A CSV file of rows `R`, each behind the same leading columns: the cell and the keys that vary.
 pub struct Table<R> {
     path: PathBuf,
-    writer: csv::Writer<File>,
+    writer: csv::Writer<Hashed>,
     leading: Leading,
     header: Header,
     row: PhantomData<R>,
+}
+
+/// A file and the digest of what it holds.
+struct Hashed {
+    file: File,
+    hasher: blake3::Hasher,
+}
+
+impl Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// The first line of a file.
@@ -33,43 +52,41 @@ impl<R: Serialize> Table<R> {
     /// An empty file, replacing what was there.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::Io`], or [`Error::BadFile`] if something else than a file has that name.
     pub fn create(path: &Path, leading: Leading) -> Result<Self> {
+        if path.exists() && !path.is_file() {
+            let (rule, hint) = ("is no file".into(), "remove it, or choose another folder with --out".into());
+            return Err(Error::BadFile { path: path.to_owned(), rule, hint });
+        }
         let file = File::create(path).map_err(Error::io(path, "create"))?;
-        Ok(Self::from_file(path, file, leading, Header::Missing))
+        Ok(Self::from_file(path, Hashed { file, hasher: blake3::Hasher::new() }, leading, Header::Missing))
     }
 
-    /// The file as it was when it had `bytes` bytes; rows after that are dropped.
+    /// The file as it was at a mark; rows after that are dropped.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::BadFile`] if the file is shorter than that.
-    pub fn resume(path: &Path, bytes: u64, leading: Leading) -> Result<Self> {
-        if bytes == 0 {
+    /// [`Error::Io`], or [`Error::BadFile`] if the file does not begin with what it held then: it is left as it is.
+    pub fn resume(path: &Path, mark: &Mark, leading: Leading) -> Result<Self> {
+        if mark.bytes == 0 {
             return Self::create(path, leading);
         }
-        let open = || -> std::io::Result<(File, u64)> {
+        let hasher = mark.verify(path)?;
+        is_whole_rows(path, mark)?;
+        let open = || -> std::io::Result<File> {
             let mut file = OpenOptions::new().write(true).open(path)?;
-            let length = file.metadata()?.len();
-            file.set_len(bytes.min(length))?;
+            file.set_len(mark.bytes)?;
             file.seek(SeekFrom::End(0))?;
-            Ok((file, length))
+            Ok(file)
         };
-        let (file, length) = open().map_err(Error::io(path, "reopen"))?;
-        if length < bytes {
-            return Err(Error::BadFile {
-                path: path.to_owned(),
-                rule: format!("has {length} bytes, but the checkpoint was written after {bytes}"),
-                hint: "restore the file, or start over with --fresh".into(),
-            });
-        }
+        let file = open().map_err(Error::io(path, "reopen"))?;
         let mut reader =
             csv::Reader::from_path(path).map_err(|error| Error::io(path, "read")(error.into()))?;
         let names = reader.headers().map_err(|error| Error::io(path, "read")(error.into()))?;
         let found = names.iter().map(str::to_owned).collect();
-        Ok(Self::from_file(path, file, leading, Header::Found(found)))
+        Ok(Self::from_file(path, Hashed { file, hasher }, leading, Header::Found(found)))
     }
 
-    fn from_file(path: &Path, file: File, leading: Leading, header: Header) -> Self {
+    fn from_file(path: &Path, file: Hashed, leading: Leading, header: Header) -> Self {
         let writer = csv::WriterBuilder::new().has_headers(false).flexible(false).from_writer(file);
         Self { path: path.to_owned(), writer, leading, header, row: PhantomData }
     }
@@ -95,15 +112,15 @@ impl<R: Serialize> Table<R> {
         self.writer.flush().map_err(Error::io(&self.path, "write a row to"))
     }
 
-    /// Bytes written so far, all of them on the disk.
+    /// How far the file has grown, all of it on the disk.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn sync(&mut self) -> Result<u64> {
+    pub fn sync(&mut self) -> Result<Mark> {
         self.writer.flush().map_err(Error::io(&self.path, "write to"))?;
-        let file = self.writer.get_ref();
-        let length = file.sync_data().and_then(|()| file.metadata()).map(|metadata| metadata.len());
-        length.map_err(Error::io(&self.path, "write to"))
+        let Hashed { file, hasher } = self.writer.get_ref();
+        file.sync_data().map_err(Error::io(&self.path, "write to"))?;
+        Ok(Mark::new(hasher))
     }
 
     fn other_columns(&mut self, found: Vec<String>) -> Error {
@@ -117,6 +134,27 @@ impl<R: Serialize> Table<R> {
 
     fn failed(&self, source: std::io::Error) -> Error {
         Error::io(&self.path, "write a row to")(source)
+    }
+}
+
+/// A mark without a digest says only where a row ended.
+///
+/// # Errors
+/// [`Error::BadFile`] if none ends there.
+fn is_whole_rows(path: &Path, mark: &Mark) -> Result<()> {
+    let last = || -> std::io::Result<[u8; 2]> {
+        let (mut file, mut bytes) = (File::open(path)?, [0; 2]);
+        file.seek(SeekFrom::Start(mark.bytes.saturating_sub(2)))?;
+        file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    };
+    match last().map_err(Error::io(path, "read"))? {
+        [before, b'\n'] if before != b'\r' => Ok(()),
+        _ => Err(Error::BadFile {
+            path: path.to_owned(),
+            rule: format!("has no row that ends after {} bytes: it was changed", mark.bytes),
+            hint: "restore the file as it was, or start over with --fresh".into(),
+        }),
     }
 }
 
@@ -145,15 +183,24 @@ mod tests {
         let leading = || vec![("cell".to_owned(), "3".to_owned())];
         let mut table = Table::create(&path, leading()).unwrap();
         table.append(&row(1)).unwrap();
-        let bytes = table.sync().unwrap();
+        let mark = table.sync().unwrap();
         table.append(&row(7)).unwrap();
         drop(table);
-        let mut table = Table::resume(&path, bytes, leading()).unwrap();
+        let mut table = Table::resume(&path, &mark, leading()).unwrap();
         table.append(&row(2)).unwrap();
         drop(table);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "cell,a,b\n3,1,\n3,2,0.1\n");
-        assert!(matches!(Table::<Row>::resume(&path, 1000, leading()), Err(Error::BadFile { .. })));
-        let mut other = Table::resume(&path, bytes, vec![("run".to_owned(), "3".to_owned())]).unwrap();
+        let mut other = Table::resume(&path, &mark, vec![("run".to_owned(), "3".to_owned())]).unwrap();
         assert!(matches!(other.append(&row(2)), Err(Error::BadFile { .. })));
+        drop(other);
+        // Neither a shorter file nor one with other line ends is cut, whether the mark has a digest or not.
+        let old = Mark { digest: None, ..mark.clone() };
+        for text in ["cell,a", "cell,a,b\r\n3,1,\r\n3,2,0.1\r\n"] {
+            std::fs::write(&path, text).unwrap();
+            for mark in [&mark, &old] {
+                assert!(matches!(Table::<Row>::resume(&path, mark, leading()), Err(Error::BadFile { .. })));
+            }
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
     }
 }

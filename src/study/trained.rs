@@ -101,7 +101,7 @@ impl Trained {
             if let Some(value) = log_weights.iter().rev().take(batch.log_q.len()).find(|w| !w.is_finite()) {
                 let (quantity, checkpoint) =
                     ("log weight of a configuration", self.path.display().to_string());
-                let optimizer = self.state.optimizer.optimizer;
+                let optimizer = self.state.optimizer.name;
                 return Err(Error::Diverged {
                     step: self.step,
                     quantity,
@@ -139,11 +139,14 @@ fn checkpoint_file(path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {
         return Err(missing("there is no such checkpoint".into()));
     }
+    if path.join("cells").is_dir() {
+        let first = path.join("cells/0000");
+        return Err(Error::Usage {
+            message: format!("{}: it is a study, whose cells have folders of their own", path.display()),
+            hint: format!("name one of them, e.g. {}", first.display()),
+        });
+    }
     let inner = path.join("checkpoints");
     let folder = if inner.is_dir() { inner } else { path.to_owned() };
-    checkpoint::list(&folder)?.pop().ok_or_else(|| {
-        let cells = folder.join("cell-0000").is_dir();
-        let of_study = if cells { ": it is a study, whose cells have folders of their own" } else { "" };
-        missing(format!("holds no checkpoint{of_study}"))
-    })
+    checkpoint::list(&folder)?.pop().ok_or_else(|| missing("holds no checkpoint".into()))
 }

@@ -4,7 +4,7 @@ use super::optimizer::Optimizer;
 use super::state::TrainState;
 use crate::cost::Cost;
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::{Mark, write_atomically};
 use crate::flow::{Layout, Slot};
 use crate::stats::RollingMean;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -26,8 +26,9 @@ pub struct Header {
     /// Updates the optimizer made.
     #[serde(alias = "adam_updates")]
     pub updates: u64,
-    /// Bytes of every table written so far.
-    pub table_bytes: BTreeMap<String, u64>,
+    /// How far every table had come.
+    #[serde(alias = "table_bytes")]
+    pub tables: BTreeMap<String, Mark>,
     /// Why training ended, if it has.
     pub stop_reason: Option<String>,
     /// Digest of the ensemble that is learned from, if one is.
@@ -50,11 +51,7 @@ pub fn save(path: &Path, header: &Header, state: &TrainState, layout: &Layout) -
     let window: Vec<f64> = state.ess.values().collect();
     let mut tensors = by_slot("", &state.parameters, layout);
     for moment in &state.optimizer.moments {
-        tensors.extend(by_slot(
-            &moment_prefix(state.optimizer.optimizer, moment.name),
-            &moment.values,
-            layout,
-        ));
+        tensors.extend(by_slot(&moment_prefix(state.optimizer.name, moment.name), &moment.values, layout));
     }
     tensors.push((ESS_WINDOW.into(), Dtype::F64, vec![window.len()], bytemuck::cast_slice(&window)));
 
@@ -184,7 +181,7 @@ pub struct Loaded {
 /// The newest checkpoint of a folder that can be read; `remark` hears of every damaged one passed over.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder cannot be listed or a file not be read.
+/// [`Error::Io`] if the folder cannot be listed.
 pub fn newest(
     folder: &Path,
     layout: &Layout,
@@ -195,13 +192,18 @@ pub fn newest(
     for path in list(folder)?.into_iter().rev() {
         match load(&path, layout, optimizer, smoothing_window) {
             Ok((header, state)) => return Ok(Some(Loaded { path, header, state })),
-            Err(Error::BadFile { path, rule, .. }) => {
-                remark(&format!("{} is passed over: {rule}", path.display()));
-            }
-            Err(error) => return Err(error),
+            Err(error) => remark(&passed_over(&error)),
         }
     }
     Ok(None)
+}
+
+/// What is said of a checkpoint that an older one stands in for.
+fn passed_over(error: &Error) -> String {
+    match error {
+        Error::BadFile { path, rule, .. } => format!("{}: passed over: {rule}", path.display()),
+        other => format!("passed over: {}", other.to_string().trim_start_matches("error: ")),
+    }
 }
 
 /// Removes all but the newest `keep` checkpoints.

@@ -81,7 +81,7 @@ fn a_wrong_request_for_an_ensemble_says_what_is_wrong() {
         assert!(refused.stderr.contains(expected), "{expected} is not in\n{}", refused.stderr);
     }
     assert_eq!(sandbox.names(), ["run", "study", "study.toml", "tiny.toml"]);
-    sandbox.flowqcd(&["sample", "study/checkpoints/cell-0001", "-n", "5", "--out", "a.npz"]).succeeds();
+    sandbox.flowqcd(&["sample", "study/cells/0001", "-n", "5", "--out", "a.npz"]).succeeds();
     sandbox.write("broken.safetensors", "nothing of the kind");
     let refused = sandbox.flowqcd(&["sample", "broken.safetensors", "-n", "5", "--out", "b.npz"]);
     assert!(refused.code == Some(1) && refused.stderr.contains("damaged checkpoint"), "{}", refused.stderr);

@@ -8,5 +8,6 @@ mod layering;
 mod physics;
 mod plotting;
 mod resume;
+mod run_directories;
 mod sampling;
 mod support;

@@ -4,7 +4,7 @@ use super::support::{Finished, Sandbox, TINY, table, wait_until};
 use std::time::Duration;
 
 /// Everything a run leaves behind except times, and except where it ran.
-fn results(sandbox: &Sandbox, out: &str) -> Vec<(String, String)> {
+pub fn results(sandbox: &Sandbox, out: &str) -> Vec<(String, String)> {
     let files = ["train.csv", "ess.csv", "cost.csv", "observables.csv"];
     let timed = |column: &str| column.contains("_s") || column == "threads" || column == "device";
     let mut all: Vec<(String, String)> = files
@@ -38,9 +38,16 @@ fn weights(sandbox: &Sandbox, out: &str) -> String {
         .collect()
 }
 
-fn assert_same(sandbox: &Sandbox, out: &str, expected: &[(String, String)]) {
+pub fn assert_same(sandbox: &Sandbox, out: &str, expected: &[(String, String)]) {
     for ((file, found), (_, expected)) in results(sandbox, out).iter().zip(expected) {
         assert!(found == expected, "{out}/{file} differs:\n{found}\nfrom\n{expected}");
+    }
+}
+
+/// Makes a finished run an interrupted one, after its last checkpoint.
+pub fn forget_the_end(sandbox: &Sandbox, out: &str) {
+    for name in ["record.json", "manifest.json"] {
+        std::fs::remove_file(sandbox.path(&format!("{out}/{name}"))).unwrap();
     }
 }
 
@@ -116,10 +123,13 @@ fn a_damaged_checkpoint_is_passed_over() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&files[1], bytes).unwrap();
-    std::fs::remove_file(sandbox.path("run/manifest.json")).unwrap();
+    forget_the_end(&sandbox, "run");
 
     let finished = sandbox.flowqcd(&["run", "tiny.toml", "--out", "run"]).succeeds();
-    assert!(finished.stderr.contains("the checksum does not match its content"), "{}", finished.stderr);
+    let note = finished.stderr.lines().find(|line| line.contains("the checksum does not match its content"));
+    let note = note.unwrap_or_else(|| panic!("{}", finished.stderr));
+    assert!(note.contains("step-0000001000.safetensors: passed over"), "{note}");
+    assert!(!finished.stderr.contains("error") && !finished.stderr.contains("hint"), "{}", finished.stderr);
     assert_same(&sandbox, "run", &expected);
 }
 
@@ -144,7 +154,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     sandbox.flowqcd(&["run", "tiny.toml", "--out", "two", "--seed", "4"]).succeeds();
     let name = "checkpoints/step-0000000030.safetensors";
     std::fs::copy(sandbox.path(&format!("one/{name}")), sandbox.path(&format!("two/{name}"))).unwrap();
-    std::fs::remove_file(sandbox.path("two/manifest.json")).unwrap();
+    forget_the_end(&sandbox, "two");
     let finished = sandbox.flowqcd(&["run", "tiny.toml", "--out", "two", "--seed", "4"]);
     assert_eq!(finished.code, Some(1));
     assert!(finished.stderr.contains("was written for another specification"), "{}", finished.stderr);
@@ -161,7 +171,7 @@ fn chains_of_another_run_are_refused() {
     sandbox.flowqcd(&two).succeeds();
     let name = "checkpoints/independence.safetensors";
     std::fs::copy(sandbox.path(&format!("one/{name}")), sandbox.path(&format!("two/{name}"))).unwrap();
-    std::fs::remove_file(sandbox.path("two/manifest.json")).unwrap();
+    forget_the_end(&sandbox, "two");
     let finished = sandbox.flowqcd(&two);
     assert_eq!(finished.code, Some(1));
     assert!(finished.stderr.contains("another model, seed or specification wrote it"), "{}", finished.stderr);
@@ -176,13 +186,14 @@ fn a_run_goes_on_with_another_micro_batch_and_nothing_else_changed() {
     sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 30"));
     let arguments = ["run", "tiny.toml", "--out", "one"];
     sandbox.flowqcd(&arguments).succeeds();
-    std::fs::remove_file(sandbox.path("one/manifest.json")).unwrap();
+    forget_the_end(&sandbox, "one");
     // As a process that is killed while it saves leaves it.
-    let leftover = sandbox.write("one/checkpoints/.tmp-abc", "half a checkpoint");
+    let leftovers = ["one/.tmp-abc", "one/checkpoints/.tmp-abc"];
+    leftovers.iter().for_each(|name| drop(sandbox.write(name, "half a file")));
     let smaller = [&arguments[..], &["--set", "train.batch.micro_batch=7"]].concat();
     let finished = sandbox.flowqcd(&smaller).succeeds();
     assert!(finished.stderr.contains("continuing after step 30"), "{}", finished.stderr);
-    assert!(!leftover.exists());
+    leftovers.iter().for_each(|name| assert!(!sandbox.path(name).exists(), "{name}"));
     assert!(sandbox.read("one/spec.toml").contains("micro_batch = 7"));
     let refused = sandbox.flowqcd(&[&arguments[..], &["--set", "train.batch.size=25"]].concat());
     assert_eq!(refused.code, Some(2));
@@ -216,4 +227,68 @@ fn direct_sampling_goes_on_where_it_was_killed() {
     for name in ["observables.csv", "ess.csv"] {
         assert_eq!(sandbox.read(&format!("whole/{name}")), sandbox.read(&format!("killed/{name}")), "{name}");
     }
+}
+
+/// Moments used to be one vector each, in the order of the parameters, and tables were known by their bytes alone.
+fn rewrite_as_older(path: &std::path::Path) {
+    let bytes = std::fs::read(path).unwrap();
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mut header: serde_json::Value =
+        serde_json::from_str(&metadata.metadata().as_ref().unwrap()["flowqcd"]).unwrap();
+    let updates = header.as_object_mut().unwrap().remove("updates").unwrap();
+    header["adam_updates"] = updates;
+    let tables = header.as_object_mut().unwrap().remove("tables").unwrap();
+    let bytes_of = |(name, mark): (&String, &serde_json::Value)| (name.clone(), mark["bytes"].clone());
+    header["table_bytes"] =
+        tables.as_object().unwrap().iter().map(bytes_of).collect::<serde_json::Map<_, _>>().into();
+
+    let (mut moments, mut all) = (tensors.tensors(), Vec::new());
+    // Within a convolution the weight comes before the bias.
+    moments.sort_by_key(|(name, _)| name.replace("weight", "a weight"));
+    for moment in ["adam.first_moment", "adam.second_moment"] {
+        let own = moments.iter().filter(|(name, _)| name.starts_with(&format!("{moment}.")));
+        let data: Vec<u8> = own.flat_map(|(_, view)| view.data().to_vec()).collect();
+        all.push((moment.to_owned(), safetensors::Dtype::F32, vec![data.len() / 4], data));
+    }
+    assert!(!all[0].3.is_empty(), "moments are saved by parameter");
+    for (name, view) in moments.iter().filter(|(name, _)| !name.starts_with("adam.")) {
+        all.push((name.clone(), view.dtype(), view.shape().to_vec(), view.data().to_vec()));
+    }
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    let header = header.to_string();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(header.as_bytes());
+    for (name, _, _, data) in &all {
+        hasher.update(name.as_bytes()).update(&(data.len() as u64).to_le_bytes()).update(data);
+    }
+    let digest = hasher.finalize().to_hex().to_string();
+    let metadata =
+        std::collections::HashMap::from([("flowqcd".to_owned(), header), ("blake3".to_owned(), digest)]);
+    let views = all.iter().map(|(name, dtype, shape, data)| {
+        (name.clone(), safetensors::tensor::TensorView::new(*dtype, shape.clone(), data).unwrap())
+    });
+    std::fs::write(path, safetensors::serialize(views, Some(metadata)).unwrap()).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_of_an_older_version_is_continued() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", &TINY.replace("checkpoint_seconds = 0.02", "checkpoint_seconds = 1e6"));
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "whole"]).succeeds();
+    let expected = results(&sandbox, "whole");
+    let child = sandbox.start(&["run", "tiny.toml", "--out", "older"]);
+    wait_until("older/train.csv", || sandbox.path("older/train.csv").exists());
+    std::thread::sleep(Duration::from_millis(100));
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
+    let stopped = Finished::new(child.wait_with_output().unwrap());
+    assert_eq!(stopped.code, Some(130), "{}", stopped.stderr);
+    for entry in std::fs::read_dir(sandbox.path("older/checkpoints")).unwrap() {
+        rewrite_as_older(&entry.unwrap().path());
+    }
+    let finished = sandbox.flowqcd(&["run", "tiny.toml", "--out", "older"]).succeeds();
+    assert!(finished.stderr.contains("continuing after step"), "{}", finished.stderr);
+    assert_same(&sandbox, "older", &expected);
 }

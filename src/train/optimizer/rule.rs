@@ -23,11 +23,7 @@ pub trait Optimizer {
     /// The state before the first update.
     fn start(&self, parameters: usize) -> OptimizerState {
         let moment = |&name| Moment { name, values: vec![0.0; parameters] };
-        OptimizerState {
-            optimizer: self.name(),
-            updates: 0,
-            moments: self.moments().iter().map(moment).collect(),
-        }
+        OptimizerState { name: self.name(), updates: 0, moments: self.moments().iter().map(moment).collect() }
     }
 }
 
@@ -35,7 +31,7 @@ pub trait Optimizer {
 #[derive(Debug, Clone, PartialEq)]
 pub struct OptimizerState {
     /// The rule.
-    pub optimizer: &'static str,
+    pub name: &'static str,
     /// Updates made.
     pub updates: u64,
     /// Its moments, in the order in which the rule names them.

@@ -1,0 +1,141 @@
+//! The tables of a run of several cells, put together from those of its cells.
+
+use super::cell_dir::CellDir;
+use super::tables::TABLES;
+use crate::error::{Error, Result};
+use crate::files::{put_in_place, temporary};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A merge may take this part of the time that a study does.
+const SHARE: u32 = 20;
+
+/// Puts tables together, now and then.
+pub struct Merge<'a> {
+    folder: &'a Path,
+    cells: &'a [CellDir],
+    ended: Instant,
+    took: Duration,
+}
+
+impl<'a> Merge<'a> {
+    /// The tables of a folder from those of cells, in this order.
+    pub fn new(folder: &'a Path, cells: &'a [CellDir]) -> Self {
+        Self { folder, cells, ended: Instant::now(), took: Duration::ZERO }
+    }
+
+    /// Merges, unless that would take much of the time; whether it did.
+    ///
+    /// # Errors
+    /// As [`Self::all`].
+    pub fn now_and_then(&mut self) -> Result<bool> {
+        if self.ended.elapsed() < self.took * SHARE {
+            return Ok(false);
+        }
+        self.all().map(|_| true)
+    }
+
+    /// All tables, each written whole under a temporary name and renamed; the names of those that were not like that before.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] if cells have different columns, [`Error::Io`].
+    pub fn all(&mut self) -> Result<Vec<&'static str>> {
+        let start = Instant::now();
+        let mut changed = Vec::new();
+        for name in TABLES {
+            if self.table(name)? {
+                changed.push(name);
+            }
+        }
+        (self.ended, self.took) = (Instant::now(), start.elapsed());
+        Ok(changed)
+    }
+
+    fn table(&self, name: &str) -> Result<bool> {
+        let path = self.folder.join(name);
+        let mut file = temporary(&path)?;
+        let mut header: Option<(Vec<u8>, PathBuf)> = None;
+        for cell in self.cells.iter().map(|cell| cell.file(name)).filter(|cell| cell.is_file()) {
+            let bytes = std::fs::read(&cell).map_err(Error::io(&cell, "read"))?;
+            let (first, rows) = split(&bytes);
+            match &header {
+                _ if first.is_empty() => continue,
+                None => {
+                    file.write_all(first).map_err(Error::io(&path, "write"))?;
+                    header = Some((first.to_owned(), cell.clone()));
+                }
+                Some((columns, other)) if columns != first => return Err(other_columns(cell, other)),
+                Some(_) => {}
+            }
+            file.write_all(rows).map_err(Error::io(&path, "write"))?;
+        }
+        if header.is_none() || same(file.path(), &path).map_err(Error::io(&path, "read"))? {
+            return Ok(false);
+        }
+        put_in_place(file, &path).map(|()| true)
+    }
+}
+
+/// The line of the names and the rows that are whole.
+fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |place| place + 1);
+    let first = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |place| place + 1);
+    (&bytes[..first], &bytes[first..end])
+}
+
+fn other_columns(cell: PathBuf, other: &Path) -> Error {
+    Error::BadFile {
+        path: cell,
+        rule: format!("has other columns than {}: another version of flowqcd wrote it", other.display()),
+        hint: "continue with the version that manifest.json names, or start over with --fresh".into(),
+    }
+}
+
+/// Whether two files hold the same.
+fn same(a: &Path, b: &Path) -> std::io::Result<bool> {
+    if !b.is_file() || std::fs::metadata(a)?.len() != std::fs::metadata(b)?.len() {
+        return Ok(false);
+    }
+    let [mut a, mut b] = [std::fs::File::open(a)?, std::fs::File::open(b)?];
+    let (mut left, mut right) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    loop {
+        let count = a.read(&mut left)?;
+        if count == 0 {
+            return Ok(true);
+        }
+        b.read_exact(&mut right[..count])?;
+        if left[..count] != right[..count] {
+            return Ok(false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_those_of_the_cells_in_order_and_are_mended() {
+        let folder = tempfile::tempdir().unwrap();
+        let cells = [0, 1, 2].map(|cell| CellDir::new(folder.path().join(format!("cells/{cell}"))));
+        cells.iter().for_each(|cell| std::fs::create_dir_all(cell.path()).unwrap());
+        // The last is being written, the second has no row yet.
+        for (cell, text) in cells.iter().zip(["cell,a\n0,1\n0,2\n", "", "cell,a\n2,5\n2,"]) {
+            std::fs::write(cell.file("ess.csv"), text).unwrap();
+        }
+        let mut merge = Merge::new(folder.path(), &cells);
+        assert_eq!(merge.all().unwrap(), ["ess.csv"]);
+        let merged = || std::fs::read_to_string(folder.path().join("ess.csv")).unwrap();
+        assert_eq!(merged(), "cell,a\n0,1\n0,2\n2,5\n");
+        assert_eq!(merge.all().unwrap(), Vec::<&str>::new());
+        std::fs::write(folder.path().join("ess.csv"), "cell,a\n0,1\n0,3\n2,5\n").unwrap();
+        assert_eq!(merge.all().unwrap(), ["ess.csv"]);
+        assert_eq!(merged(), "cell,a\n0,1\n0,2\n2,5\n");
+        std::fs::write(cells[1].file("ess.csv"), "cell,b\n1,1\n").unwrap();
+        assert!(matches!(merge.all(), Err(Error::BadFile { .. })));
+        assert_eq!(merged(), "cell,a\n0,1\n0,2\n2,5\n", "nothing is lost where something is wrong");
+        let names = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, 2, "cells and ess.csv, nothing temporary");
+    }
+}
