@@ -12,7 +12,7 @@ use flowqcd::flow::Flow;
 use flowqcd::kernel::{ConvStack, conv_stack, fma_peak};
 use flowqcd::lattice::Lattice;
 use flowqcd::rng::Seed;
-use flowqcd::sample::{Model, direct};
+use flowqcd::sample::{Model, Watch, draw};
 use flowqcd::spec::{FlowSpec, Spec, TrainSpec};
 use flowqcd::theory::Phi4;
 use flowqcd::train::Trainer;
@@ -136,7 +136,7 @@ impl Cell {
             at_most: None,
         };
         let sample = median_seconds(options.seconds, || {
-            direct::draw(&model, &stream, self.batch as u64, None, &|_| Ok(()))
+            draw(&model, &stream, self.batch as u64, None, Watch::NOBODY)
                 .expect("nothing interrupts a benchmark");
         });
         let speed = |seconds: f64, flops: f64| speed(self.batch, seconds, flops, peak);

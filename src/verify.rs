@@ -4,15 +4,17 @@ use crate::device::ComputeDevice;
 use crate::error::Result;
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::sample::{Hmc, Model, direct};
+use crate::sample::{Hmc, Independence, MethodRun, Model, Watch, draw};
 use crate::spec::Spec;
 use crate::stats::{
-    Ensemble, Series, WINDOW, effective_sample_size, exact_tau_int, free_energy, gamma_method,
-    kullback_leibler,
+    WINDOW, effective_sample_size, exact_tau_int, free_energy, gamma_method, kullback_leibler,
 };
-use crate::theory::{self, Action};
+use crate::theory::{self, Theory};
 use crate::train::{Observer, StepInfo, TrainState, Trainer};
 use serde::Serialize;
+
+/// A check that is off by more standard errors has failed: one in two million by chance.
+const LARGEST_PULL: f64 = 5.0;
 
 /// One check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,16 +38,21 @@ impl Check {
     pub fn pull(&self) -> f64 {
         (self.measured - self.exact) / self.error
     }
+
+    /// Whether measured and exact agree; a pull that is not a number says that they do not.
+    pub fn passed(&self) -> bool {
+        self.pull().abs() <= LARGEST_PULL
+    }
 }
 
 /// A theory with a flow small enough to train in seconds, and chains of HMC.
-fn specification(extent: usize, mass_squared: f64, coupling: f64, steps: u64) -> Spec {
+fn specification(extents: &[usize], mass_squared: f64, coupling: f64, steps: u64) -> Spec {
     let text = format!(
         "version = 1\nseed = 20\n\
-         theory.phi4 = {{ extents = [{extent}, {extent}], mass_squared = {mass_squared:?}, coupling = {coupling:?} }}\n\
+         theory.phi4 = {{ extents = {extents:?}, mass_squared = {mass_squared:?}, coupling = {coupling:?} }}\n\
          flow.affine = {{ layers = 8, kernel_size = 3, hidden = [8, 8] }}\n\
          train.batch.size = 256\ntrain.optimizer.adam.learning_rate = 2e-3\ntrain.stop.steps = {steps}\n\
-         sample.hmc = {{ trajectories = 4000, chains = 64 }}\n"
+         sample.hmc = {{ trajectories = 4000, chains = 64 }}\nsample.independence.proposals = 65536\n"
     );
     Spec::parse(&text, &[]).expect("the specification is valid")
 }
@@ -59,7 +66,7 @@ pub fn all(device: &ComputeDevice, note: &dyn Fn(&str)) -> Result<Vec<Check>> {
     let mut checks = random_numbers();
     checks.extend(statistics());
     note("free field, 8 x 8, m^2 = 1: HMC and flow against exact values");
-    checks.extend(free_field(device)?);
+    checks.extend(against_exact("free field", &specification(&[8, 8], 1.0, 0.0, 600), device)?);
     note("interacting field, 6 x 6, m^2 = -4, lambda = 1.74375: HMC against the flow");
     checks.extend(interacting(device)?);
     Ok(checks)
@@ -117,76 +124,83 @@ impl Observer for Silent {
     }
 }
 
-/// A trained flow's draws, and chains of HMC.
-struct Both {
-    flow: direct::Draws,
-    hmc: Vec<Series>,
-    exp_minus_delta_h: (f64, f64),
+/// A trained flow's draws and its chain, and chains of HMC.
+struct Methods {
+    flow: MethodRun,
+    independence: MethodRun,
+    hmc: MethodRun,
 }
 
-fn both(spec: &Spec, action: &dyn Action, device: &ComputeDevice) -> Result<Both> {
-    let seed = Seed(spec.seed);
-    let flow = Flow::new(&spec.flow, action.lattice());
-    let trainer = Trainer::new(&flow, action, &spec.train, None, device, seed)?;
-    let mut state = trainer.initial_state(seed);
-    trainer.run(&mut state, &mut Silent)?;
-    let observables = action.observables();
-    let model = Model {
-        flow: &flow,
-        parameters: &state.parameters,
-        action,
-        device,
-        observables: Some(&*observables),
-        at_most: None,
-    };
-    let draws = direct::draw(&model, &seed.stream("verify/draws"), 65_536, None, &|_| Ok(()))?;
-    let spec = spec.sample.hmc.as_ref().expect("the specification has it");
-    let chains = Hmc::new(action, spec, seed, "sample/hmc").run(&*observables, None, &|_| Ok(()))?;
-    Ok(Both { flow: draws, hmc: chains.series, exp_minus_delta_h: chains.exp_minus_delta_h })
+impl Methods {
+    fn run(spec: &Spec, theory: &Theory, device: &ComputeDevice) -> Result<Self> {
+        let seed = Seed(spec.seed);
+        let action = &*theory.action;
+        let flow = Flow::new(&spec.flow, action.lattice());
+        let trainer = Trainer::new(&flow, action, &spec.train, None, device, seed)?;
+        let mut state = trainer.initial_state(seed);
+        trainer.run(&mut state, &mut Silent)?;
+        let model = Model {
+            flow: &flow,
+            parameters: &state.parameters,
+            action,
+            device,
+            observables: Some(&*theory.observables),
+            at_most: None,
+        };
+        let asked = "the specification has it";
+        let (independence, hmc) = (&spec.sample.independence, &spec.sample.hmc);
+        let independence = Independence::new(&model, theory, independence.as_ref().expect(asked), seed);
+        let hmc = Hmc::new(theory, hmc.as_ref().expect(asked), seed, None);
+        Ok(Self {
+            flow: draw(&model, &seed.stream("verify/draws"), 65_536, None, Watch::NOBODY)?,
+            independence: independence.run(None, Watch::NOBODY)?,
+            hmc: hmc.run(None, Watch::NOBODY)?,
+        })
+    }
+
+    fn violation(&self, of: &str) -> Check {
+        let chain = self.hmc.chain.as_ref().expect("HMC has chains");
+        let (mean, error) = chain.exp_minus_delta_h.expect("HMC counts it");
+        Check::new(format!("{of}, HMC: <exp(-dH)>"), mean, 1.0, error)
+    }
 }
 
-fn free_field(device: &ComputeDevice) -> Result<Vec<Check>> {
-    let spec = specification(8, 1.0, 0.0, 600);
-    let action = theory::build(&spec.theory);
-    let both = both(&spec, &*action, device)?;
-    let log_z = action.log_partition().expect("a free field");
-    let f = free_energy(&both.flow.log_weights);
-    let kl = kullback_leibler(&both.flow.log_weights, log_z);
+/// Value and error of a function of means; not numbers where it has none.
+fn measured(run: &MethodRun, of: &dyn Fn(&[f64]) -> f64) -> (f64, f64) {
+    run.ensemble.measured(of).map_or((f64::NAN, f64::NAN), |found| (found.value, found.error))
+}
+
+/// Everything that is known of a theory, by all methods.
+fn against_exact(of: &str, spec: &Spec, device: &ComputeDevice) -> Result<Vec<Check>> {
+    let theory = theory::build(&spec.theory);
+    let methods = Methods::run(spec, &theory, device)?;
+    let log_z = theory.action.log_partition().expect("exact values");
+    let f = free_energy(methods.flow.log_weights());
+    let kl = kullback_leibler(methods.flow.log_weights(), log_z);
     let mut checks = vec![
-        Check::new("free field, flow: F", f.value, -log_z, f.error),
-        Check::new("free field, HMC: <exp(-dH)>", both.exp_minus_delta_h.0, 1.0, both.exp_minus_delta_h.1),
+        Check::new(format!("{of}, flow: F"), f.value, -log_z, f.error),
+        methods.violation(of),
         // A divergence is not negative; small ones are as good as zero.
-        Check::new("free field, flow: D_KL below zero", kl.value.min(0.0), 0.0, kl.error),
+        Check::new(format!("{of}, flow: D_KL below zero"), kl.value.min(0.0), 0.0, kl.error),
     ];
-    for observable in action.observables().derived() {
+    let named = [("flow", &methods.flow), ("independence", &methods.independence), ("HMC", &methods.hmc)];
+    for observable in theory.observables.derived() {
         let Some(exact) = observable.exact else { continue };
-        for (method, ensemble) in [("flow", both.flow.ensemble()), ("HMC", Ensemble::Chains(&both.hmc))] {
-            let name = format!("free field, {method}: {}", observable.name);
-            let found = ensemble.measured(&*observable.value);
-            let (value, error) = found.map_or((f64::NAN, f64::NAN), |found| (found.value, found.error));
-            checks.push(Check::new(name, value, exact, error));
+        for (method, run) in named {
+            let (value, error) = measured(run, &*observable.value);
+            checks.push(Check::new(format!("{of}, {method}: {}", observable.name), value, exact, error));
         }
     }
     Ok(checks)
 }
 
 fn interacting(device: &ComputeDevice) -> Result<Vec<Check>> {
-    let spec = specification(6, -4.0, 1.74375, 1500);
-    let action = theory::build(&spec.theory);
-    let both = both(&spec, &*action, device)?;
-    let mut checks = vec![Check::new(
-        "interacting, HMC: <exp(-dH)>",
-        both.exp_minus_delta_h.0,
-        1.0,
-        both.exp_minus_delta_h.1,
-    )];
-    for observable in action.observables().derived().iter().filter(|observable| observable.primary) {
-        let measured = |ensemble: Ensemble<'_>| {
-            ensemble
-                .measured(&*observable.value)
-                .map_or((f64::NAN, f64::NAN), |found| (found.value, found.error))
-        };
-        let (flow, hmc) = (measured(both.flow.ensemble()), measured(Ensemble::Chains(&both.hmc)));
+    let spec = specification(&[6, 6], -4.0, 1.74375, 1500);
+    let theory = theory::build(&spec.theory);
+    let methods = Methods::run(&spec, &theory, device)?;
+    let mut checks = vec![methods.violation("interacting")];
+    for observable in theory.observables.derived().iter().filter(|observable| observable.primary) {
+        let [flow, hmc] = [&methods.flow, &methods.hmc].map(|run| measured(run, &*observable.value));
         let name = format!("interacting, flow against HMC: {}", observable.name);
         checks.push(Check::new(name, flow.0, hmc.0, flow.1.hypot(hmc.1)));
     }

@@ -79,17 +79,17 @@ fn cell_report(cell: &Cell, device: &ComputeDevice) -> Result<CellReport> {
     let spec = &cell.spec;
     let experiment = Experiment::load(spec)?;
     let (samples_per_s, flops_per_training_sample) = measure(spec, &experiment, device)?;
-    let Experiment { action, flow, .. } = experiment;
+    let Experiment { theory, flow, .. } = experiment;
     let train_samples = samples_until(&spec.train.batch, &spec.train.stop);
     let by_samples = train_samples.map(|samples| samples as f64 / samples_per_s);
     Ok(CellReport {
         values: cell.values.clone(),
-        theory: action.describe(),
+        theory: theory.action.describe(),
         parameters: flow.layout().len(),
         flops_per_sample: flow.flops_per_sample(),
         flops_per_training_sample,
         memory_bytes: memory(spec, &flow, device),
-        direct_bytes: direct_memory(spec, action.observables().width()),
+        direct_bytes: direct_memory(spec, theory.observables.width()),
         samples_per_s,
         train_samples,
         train_flops: train_samples.map(|samples| flops_per_training_sample * samples as f64),
@@ -100,13 +100,13 @@ fn cell_report(cell: &Cell, device: &ComputeDevice) -> Result<CellReport> {
 /// Training samples per second and counted operations of one, from half a second of steps with one micro-batch each, after one that a GPU compiles its
 /// kernels in.
 fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice) -> Result<(f64, f64)> {
-    let Experiment { action, flow, data, .. } = experiment;
+    let Experiment { theory, flow, data, .. } = experiment;
     let mut train = spec.train.clone();
     let largest = train.batch.double.as_ref().map_or(train.batch.size, |d| d.maximum);
     train.batch.size = micro_batch(spec, flow, device).min(largest);
     train.batch.double = None;
     let seed = Seed(spec.seed);
-    let trainer = Trainer::new(flow, &**action, &train, data.as_ref(), device, seed)?;
+    let trainer = Trainer::new(flow, &*theory.action, &train, data.as_ref(), device, seed)?;
     let mut state = trainer.initial_state(seed);
     let mut seconds = || {
         let step = Instant::now();

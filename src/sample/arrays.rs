@@ -86,15 +86,6 @@ impl Arrays {
     }
 }
 
-/// A digest of everything that determines chains, so that saved ones are continued only where they belong.
-pub fn identity(parts: &[&[u8]]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
-    }
-    hasher.finalize().to_hex().to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use crate::device::{ComputeDevice, Failure, to_host};
 use crate::error::Result;
 use crate::flow::{Ahead, BoundFlow, Flow};
 use crate::rng::Stream;
-use crate::theory::{Action, observable::Observables};
+use crate::theory::{Action, Observables};
 use burn::tensor::Element;
 use rayon::prelude::*;
 use std::ops::Range;

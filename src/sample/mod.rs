@@ -1,21 +1,24 @@
 //! Configurations: direct from the model, by independence Metropolis, and by Hybrid Monte Carlo.
 
 mod arrays;
-pub mod direct;
-mod draw_store;
+mod chain;
+mod direct;
 mod draws;
-pub mod hmc;
-pub mod independence;
+mod hmc;
+mod independence;
 mod integrator;
+mod method;
 pub mod metropolis;
-mod spool;
+mod records;
+mod store;
+mod watch;
 
-use crate::error::Result;
-pub use direct::Draws;
-pub use draw_store::DrawStore;
+pub use chain::{Alternate, Transition, run_chain};
+pub use direct::{draw, draws_identity};
 pub use draws::{Batch, Model};
-pub use hmc::{ChainStore, Hmc, HmcChains};
-pub use independence::{Independence, IndependenceChains};
-
-/// Hears now and then how many configurations, proposals or trajectories of a chain are done; its error stops what runs.
-pub type Watch<'a> = &'a dyn Fn(u64) -> Result<()>;
+pub use hmc::{Hmc, Motion, Trajectories};
+pub use independence::Independence;
+pub use method::{ChainInfo, Method, MethodCost, MethodRun};
+pub use records::Records;
+pub use store::{Resumable, Store};
+pub use watch::Watch;

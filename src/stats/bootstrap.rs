@@ -105,7 +105,7 @@ mod tests {
             // Four errors of the error: replicates, blocks and the fourth moment of log-normal weights.
             let found = bootstrap.free_energy_error().expect("finite");
             assert!((found / linear - 1.0).abs() < 0.12, "{found} is not {linear}");
-            let ensemble = Ensemble::Weighted { log_weights: &log_weights, rows: &rows, width: 1 };
+            let ensemble = Ensemble::Weighted { log_weights, rows, width: 1 };
             let linear = ensemble.measured(&|a: &[f64]| a[0]).expect("finite").error;
             let found = bootstrap.error(&|a: &[f64]| a[0]).expect("finite");
             assert!((found / linear - 1.0).abs() < 0.12, "{found} is not {linear}");

@@ -2,22 +2,22 @@
 
 use super::ess::relative_weights;
 use super::gamma::{WINDOW, gamma_method};
-use super::series::Series;
+use super::time_series::TimeSeries;
 
 /// Measurements of one sampling method.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Ensemble<'a> {
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ensemble {
     /// Independent configurations of the model with `log w`, and their measurements `[configuration][width]`.
     Weighted {
         /// `log w = -S - log q`.
-        log_weights: &'a [f64],
+        log_weights: Vec<f64>,
         /// Measurements.
-        rows: &'a [f64],
+        rows: Vec<f64>,
         /// Numbers of a measurement.
         width: usize,
     },
     /// Chains of the target distribution.
-    Chains(&'a [Series]),
+    Chains(Vec<TimeSeries>),
 }
 
 /// A function of means with its error.
@@ -33,12 +33,12 @@ pub struct Measured {
     pub n: u64,
 }
 
-impl Ensemble<'_> {
+impl Ensemble {
     /// Configurations.
     pub fn count(&self) -> u64 {
         match self {
             Self::Weighted { log_weights, .. } => log_weights.len() as u64,
-            Self::Chains(chains) => chains.iter().map(Series::count).sum(),
+            Self::Chains(chains) => chains.iter().map(TimeSeries::count).sum(),
         }
     }
 
@@ -56,7 +56,7 @@ impl Ensemble<'_> {
             }
             Self::Chains(chains) => {
                 let n = self.count() as f64;
-                let width = chains.first().map_or(0, Series::width);
+                let width = chains.first().map_or(0, TimeSeries::width);
                 (0..width).map(|i| chains.iter().map(|chain| chain.sums(i, 0.0).0).sum::<f64>() / n).collect()
             }
         }
@@ -144,14 +144,14 @@ mod tests {
         let n = 200_000;
         let x = Seed(5).stream("normals").normals(0, 1, n);
         let rows: Vec<f64> = x.iter().map(|&x| f64::from(x).powi(2)).flat_map(|y| [y, y * y]).collect();
-        let mut series = Series::new(2, 1 << 20);
+        let mut series = TimeSeries::new(2, 1 << 20);
         rows.chunks_exact(2).for_each(|row| series.push(row, 1));
-        let mut binned = Series::new(2, 1 << 10);
+        let mut binned = TimeSeries::new(2, 1 << 10);
         rows.chunks_exact(2).for_each(|row| binned.push(row, 1));
-        let weighted = Ensemble::Weighted { log_weights: &vec![0.0; n], rows: &rows, width: 2 };
+        let weighted = Ensemble::Weighted { log_weights: vec![0.0; n], rows, width: 2 };
         let binder = |a: &[f64]| 1.0 - a[1] / (3.0 * a[0] * a[0]);
         let exact_error = (8.0 / 3.0 / n as f64).sqrt();
-        for ensemble in [weighted, Ensemble::Chains(&[series]), Ensemble::Chains(&[binned])] {
+        for ensemble in [weighted, Ensemble::Chains(vec![series]), Ensemble::Chains(vec![binned])] {
             let found = ensemble.measured(&binder).expect("finite");
             assert!((found.error / exact_error - 1.0).abs() < 0.15, "{found:?}, exact error {exact_error}");
             assert!(found.value.abs() < 4.0 * exact_error);
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_noise_leaves_undefined_is_left_out() {
-        let ensemble = Ensemble::Weighted { log_weights: &[0.0; 3], rows: &[1.0, 2.0, 4.0], width: 1 };
+        let ensemble = Ensemble::Weighted { log_weights: vec![0.0; 3], rows: vec![1.0, 2.0, 4.0], width: 1 };
         assert_eq!(ensemble.measured(&|a: &[f64]| (a[0] - 100.0).sqrt()), None);
     }
 }

@@ -6,7 +6,7 @@ mod ess;
 mod gamma;
 mod independence;
 mod reweight;
-mod series;
+mod time_series;
 mod window;
 
 pub use bootstrap::Bootstrap;
@@ -15,5 +15,5 @@ pub use ess::{Ess, effective_sample_size, target_sample_ess};
 pub use gamma::{ChainEstimate, WINDOW, gamma_method};
 pub use independence::exact_tau_int;
 pub use reweight::{Estimate, free_energy, kullback_leibler};
-pub use series::Series;
+pub use time_series::TimeSeries;
 pub use window::RollingMean;

@@ -52,7 +52,7 @@ mod tests {
         let log_w: Vec<f64> =
             x.iter().map(|x| -x * x / (2.0 * s * s) + 0.5 * x * x + 0.5 * log_2pi).collect();
         let rows: Vec<f64> = x.iter().map(|x| x * x).collect();
-        let ensemble = Ensemble::Weighted { log_weights: &log_w, rows: &rows, width: 1 };
+        let ensemble = Ensemble::Weighted { log_weights: log_w.clone(), rows, width: 1 };
         let squares = ensemble.measured(&|means: &[f64]| means[0]).expect("finite");
         let log_z = 0.5 * log_2pi + s.ln();
         for (found, exact) in [

@@ -17,7 +17,7 @@ impl Context<'_> {
     /// Whatever stops it.
     pub fn execute(&self, tables: &mut Tables) -> Result<Summary> {
         let experiment = Experiment::load(self.spec)?;
-        self.progress.begin(&experiment.action.describe());
+        self.progress.begin(&experiment.theory.action.describe());
         let (state, stop_reason) = self.train(&experiment, tables)?;
         let sampled = self.sample(&experiment, &state)?;
         self.write(&experiment, &state, stop_reason, &sampled, tables)
@@ -25,8 +25,9 @@ impl Context<'_> {
 
     fn train(&self, experiment: &Experiment, tables: &mut Tables) -> Result<(TrainState, String)> {
         let spec = self.spec;
-        let Experiment { action, flow, data, .. } = experiment;
-        let trainer = Trainer::new(flow, &**action, &spec.train, data.as_ref(), self.device, self.seed())?;
+        let Experiment { theory, flow, data, .. } = experiment;
+        let (action, device) = (&*theory.action, self.device);
+        let trainer = Trainer::new(flow, action, &spec.train, data.as_ref(), device, self.seed())?;
         let remark = |text: &str| self.progress.note(text);
         let (optimizer, window) = (build_optimizer(&spec.train.optimizer), spec.train.smoothing_window);
         let found = checkpoint::newest(&self.checkpoints, flow.layout(), &*optimizer, window, remark)?;

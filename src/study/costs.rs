@@ -1,21 +1,18 @@
 //! What an independent configuration costs by each method, and from when on training has paid.
 
-use super::context::Context;
-use super::estimates::Method;
+use super::estimates::MethodResult;
 use super::row::CostRow;
-use super::sampling::Sampled;
+use crate::cost::Cost;
 use crate::device;
-use crate::flow::Flow;
-use crate::stats::effective_sample_size;
-use crate::theory::Action;
-use crate::train::TrainState;
+use crate::sample::{Method, MethodRun};
+use crate::stats::{Ensemble, effective_sample_size};
 
 /// The cost decomposition of eqs. (4)-(7) of A22.
 pub struct Costs<'a> {
-    pub context: &'a Context<'a>,
-    pub flow: &'a Flow,
-    pub action: &'a dyn Action,
-    pub state: &'a TrainState,
+    /// What training took.
+    pub training: Cost,
+    /// Where models compute.
+    pub device: &'a str,
     pub stop_reason: &'a str,
     /// Whether training learned from configurations that somebody else has paid for.
     pub learned_from_data: bool,
@@ -23,95 +20,69 @@ pub struct Costs<'a> {
 
 /// What an independent configuration costs by one method.
 struct Price<'a> {
-    method: &'static str,
+    run: &'a MethodRun,
     observable: &'a str,
-    setup_s: f64,
+    setup: Cost,
     n: u64,
-    wall_s: f64,
     ess: (f64, f64),
     tau_int: Option<(f64, f64)>,
-    flops: f64,
-    setup_flops: f64,
+}
+
+impl Price<'_> {
+    fn seconds_per_independent(&self) -> f64 {
+        self.run.cost.wall_s / (self.n as f64 * self.ess.0)
+    }
 }
 
 impl Costs<'_> {
-    /// The rows of `cost.csv`: direct sampling by its weights, chains by each observable that is a plain mean.
-    pub fn rows(&self, sampled: &Sampled, methods: &[Method]) -> Vec<CostRow> {
-        let mut prices = Vec::new();
-        let draws = sampled.direct.as_ref().unwrap_or(&sampled.evaluation);
-        let ess = effective_sample_size(&draws.log_weights);
-        let trained = (self.state.cost.wall_s, self.state.cost.flops);
-        prices.push(Price {
-            method: "direct",
-            observable: "weights",
-            setup_s: trained.0,
-            n: draws.log_weights.len() as u64,
-            wall_s: draws.wall_s,
-            ess: (ess.value, ess.error),
-            tau_int: None,
-            flops: self.flow.flops_per_sample(),
-            setup_flops: trained.1,
-        });
-        for method in methods {
-            for result in method.results.iter().filter(|result| result.primary) {
-                let (Some(tau), Some(tau_err)) = (result.row.tau_int, result.row.tau_int_err) else {
-                    continue;
-                };
-                let ess = (0.5 / tau, 0.5 / tau * tau_err / tau);
-                let base = Price {
-                    method: method.name,
-                    observable: &result.row.observable,
-                    setup_s: trained.0,
-                    n: result.row.n,
-                    wall_s: 0.0,
-                    ess,
-                    tau_int: Some((tau, tau_err)),
-                    flops: self.flow.flops_per_sample(),
-                    setup_flops: trained.1,
-                };
-                if let (Some(chains), "independence") = (&sampled.independence, method.name) {
-                    prices.push(Price { wall_s: chains.wall_s, ..base });
-                } else if let (Some(chains), "hmc") = (&sampled.hmc, method.name) {
-                    let trajectory = chains.forces_per_trajectory * self.action.force_flops();
-                    let thermalization =
-                        self.context.spec.sample.hmc.as_ref().map_or(0, |hmc| hmc.thermalization);
-                    prices.push(Price {
-                        setup_s: chains.thermalization_s,
-                        wall_s: chains.wall_s,
-                        flops: trajectory,
-                        setup_flops: trajectory * thermalization as f64 * chains.series.len() as f64,
-                        ..base
-                    });
-                }
-            }
-        }
+    /// The rows of `cost.csv`: configurations of the model by their weights, chains by each observable that is a plain mean.
+    pub fn rows(&self, methods: &[(&MethodRun, Vec<MethodResult>)]) -> Vec<CostRow> {
+        let prices: Vec<Price<'_>> =
+            methods.iter().flat_map(|(run, results)| self.prices(run, results)).collect();
         let crossover = |price| crossover(price, &prices).filter(|_| !self.learned_from_data);
         prices.iter().map(|price| self.row(price, crossover(price))).collect()
     }
 
+    fn prices<'a>(&self, run: &'a MethodRun, results: &'a [MethodResult]) -> Vec<Price<'a>> {
+        let setup = run.cost.setup.unwrap_or(self.training);
+        if let Ensemble::Weighted { log_weights, .. } = &run.ensemble {
+            let (ess, n) = (effective_sample_size(log_weights), run.ensemble.count());
+            let ess = (ess.value, ess.error);
+            return vec![Price { run, observable: "weights", setup, n, ess, tau_int: None }];
+        }
+        let price = |result: &'a MethodResult| {
+            let (tau, error) = result.row.tau_int.zip(result.row.tau_int_err)?;
+            let ess = (0.5 / tau, 0.5 / tau * error / tau);
+            let (observable, n) = (&result.row.observable, result.row.n);
+            Some(Price { run, observable, setup, n, ess, tau_int: Some((tau, error)) })
+        };
+        results.iter().filter(|result| result.primary).filter_map(price).collect()
+    }
+
     fn row(&self, price: &Price<'_>, crossover_n_indep: Option<f64>) -> CostRow {
+        let (run, cost) = (price.run, price.run.cost);
         let n_indep = price.n as f64 * price.ess.0;
-        let is_flow = price.method != "hmc";
+        let trained = cost.setup.is_none().then_some(self.training);
         CostRow {
-            method: price.method,
+            method: run.method,
             observable: price.observable.into(),
-            n_train: if is_flow { self.state.cost.samples } else { 0 },
-            setup_s: price.setup_s,
-            train_s_per_sample: is_flow.then(|| price.setup_s / self.state.cost.samples as f64),
-            sample_s_per_configuration: price.wall_s / price.n as f64,
+            n_train: trained.map_or(0, |training| training.samples),
+            setup_s: price.setup.wall_s,
+            train_s_per_sample: trained.map(|training| training.wall_s / training.samples as f64),
+            sample_s_per_configuration: cost.wall_s / price.n as f64,
             n_raw: price.n,
             ess_per_configuration: price.ess.0,
             ess_per_configuration_err: price.ess.1,
             tau_int: price.tau_int.map(|(tau, _)| tau),
             tau_int_err: price.tau_int.map(|(_, error)| error),
             n_indep,
-            sample_s: price.wall_s,
-            total_s: price.setup_s + price.wall_s,
-            effective_samples_per_s: n_indep / price.wall_s,
-            flops_per_sample: price.flops,
-            setup_flops: price.setup_flops,
+            sample_s: cost.wall_s,
+            total_s: price.setup.wall_s + cost.wall_s,
+            effective_samples_per_s: n_indep / cost.wall_s,
+            flops_per_sample: cost.flops_per_configuration,
+            setup_flops: price.setup.flops,
             crossover_n_indep,
-            device: if is_flow { self.context.devices.clone() } else { "cpu".into() },
+            device: if trained.is_some() { self.device.into() } else { "cpu".into() },
             threads: device::threads(),
             stop_reason: self.stop_reason.into(),
         }
@@ -121,10 +92,10 @@ impl Costs<'_> {
 /// Number of independent configurations from which on `setup + N · seconds` is less than that of HMC for the same observable;
 /// for direct sampling, for the observable that takes HMC longest.
 fn crossover(price: &Price<'_>, all: &[Price<'_>]) -> Option<f64> {
-    let per_independent = |price: &Price<'_>| price.wall_s / (price.n as f64 * price.ess.0);
-    let hmc = all.iter().filter(|other| other.method == "hmc" && price.method != "hmc");
-    let same = hmc.filter(|other| price.method == "direct" || other.observable == price.observable);
-    let hmc = same.max_by(|a, b| per_independent(a).total_cmp(&per_independent(b)))?;
-    let gain = per_independent(hmc) - per_independent(price);
-    (gain > 0.0).then(|| ((price.setup_s - hmc.setup_s) / gain).max(0.0))
+    let method = price.run.method;
+    let hmc = all.iter().filter(|other| other.run.method == Method::Hmc && method != Method::Hmc);
+    let same = hmc.filter(|other| method == Method::Direct || other.observable == price.observable);
+    let hmc = same.max_by(|a, b| a.seconds_per_independent().total_cmp(&b.seconds_per_independent()))?;
+    let gain = hmc.seconds_per_independent() - price.seconds_per_independent();
+    (gain > 0.0).then(|| ((price.setup.wall_s - hmc.setup.wall_s) / gain).max(0.0))
 }

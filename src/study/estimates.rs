@@ -1,13 +1,15 @@
-//! From weights and chains to the rows of `ess.csv`, `observables.csv` and `cost.csv`.
+//! From weights and chains to numbers with errors: the rows of `ess.csv` and `observables.csv`.
 
 use super::experiment::OnTarget;
 use super::row::{EssRow, ObservableRow};
 use crate::error::{Error, Result};
+use crate::rng::Stream;
+use crate::sample::{Method, MethodRun};
 use crate::stats::{
     Bootstrap, Ensemble, Estimate, Measured, effective_sample_size, exact_tau_int, free_energy,
     kullback_leibler,
 };
-use crate::theory::{Action, observable::Derived};
+use crate::theory::{Action, Derived};
 use crate::train::TrainState;
 
 /// The row of one evaluation.
@@ -54,52 +56,68 @@ pub struct MethodResult {
     pub primary: bool,
 }
 
-/// All results of one method.
-pub struct Method {
-    pub name: &'static str,
-    pub results: Vec<MethodResult>,
-}
-
-/// Every observable of one method; those that noise leaves undefined are left out.
-pub fn observable_rows(
-    method: &'static str,
-    ensemble: &Ensemble,
+/// Every observable of one method, F from weights among them; those that noise leaves undefined are left out. `resampling` is the
+/// stream of the bootstrap.
+pub fn method_results(
+    run: &MethodRun,
     derived: &[Derived],
-    bootstrap: Option<&Bootstrap>,
-    proposals: Option<(&[f64], &[f64])>,
+    action: &dyn Action,
+    resampling: &Stream,
 ) -> Vec<MethodResult> {
-    let one = |observable: &Derived| -> Option<MethodResult> {
-        let Measured { value, error, tau_int, n } = ensemble.measured(&*observable.value)?;
-        let exact_tau = proposals.filter(|_| observable.primary).and_then(|(log_weights, rows)| {
-            let width = rows.len() / log_weights.len().max(1);
-            let values: Vec<f64> =
-                rows.chunks_exact(width.max(1)).map(|row| (observable.value)(row)).collect();
-            exact_tau_int(log_weights, &values)
-        });
-        let row = ObservableRow {
-            method,
-            observable: observable.name.clone(),
-            value,
-            error,
-            error_bootstrap: bootstrap.and_then(|bootstrap| bootstrap.error(&*observable.value)),
-            tau_int: tau_int.map(|(tau, _)| tau),
-            tau_int_err: tau_int.map(|(_, error)| error),
-            tau_int_exact: exact_tau,
-            n,
-            exact: observable.exact,
-            pull: pull(value, error, observable.exact),
-        };
+    let (mut found, mut bootstrap) = (Vec::new(), None);
+    if let Ensemble::Weighted { log_weights, rows, width } = &run.ensemble {
+        let resampled = Bootstrap::new(log_weights, rows, *width, resampling);
+        let row = free_energy_row(run.method, log_weights, &resampled, action);
+        found.push(MethodResult { row, primary: false });
+        bootstrap = Some(resampled);
+    }
+    let rows = derived.iter().filter_map(|observable| {
+        let row = observable_row(run, observable, bootstrap.as_ref())?;
         Some(MethodResult { row, primary: observable.primary })
-    };
-    derived.iter().filter_map(one).collect()
+    });
+    found.extend(rows);
+    found
 }
 
-/// F from the weights of direct sampling.
-pub fn free_energy_row(log_weights: &[f64], bootstrap: &Bootstrap, action: &dyn Action) -> ObservableRow {
+fn observable_row(
+    run: &MethodRun,
+    observable: &Derived,
+    bootstrap: Option<&Bootstrap>,
+) -> Option<ObservableRow> {
+    let Measured { value, error, tau_int, n } = run.ensemble.measured(&*observable.value)?;
+    let proposals = run.chain.as_ref().and_then(|chain| chain.proposals.as_ref());
+    Some(ObservableRow {
+        method: run.method,
+        observable: observable.name.clone(),
+        value,
+        error,
+        error_bootstrap: bootstrap.and_then(|bootstrap| bootstrap.error(&*observable.value)),
+        tau_int: tau_int.map(|(tau, _)| tau),
+        tau_int_err: tau_int.map(|(_, error)| error),
+        tau_int_exact: proposals.filter(|_| observable.primary).and_then(|of| implied_tau(of, observable)),
+        n,
+        exact: observable.exact,
+        pull: pull(value, error, observable.exact),
+    })
+}
+
+/// The autocorrelation time that the weights of proposals imply.
+fn implied_tau(proposals: &Ensemble, observable: &Derived) -> Option<f64> {
+    let Ensemble::Weighted { log_weights, rows, width } = proposals else { return None };
+    let values: Vec<f64> = rows.chunks_exact((*width).max(1)).map(|row| (observable.value)(row)).collect();
+    exact_tau_int(log_weights, &values)
+}
+
+fn free_energy_row(
+    method: Method,
+    log_weights: &[f64],
+    bootstrap: &Bootstrap,
+    action: &dyn Action,
+) -> ObservableRow {
     let Estimate { value, error } = free_energy(log_weights);
     let exact = action.log_partition().map(|log_z| -log_z);
     ObservableRow {
-        method: "direct",
+        method,
         observable: "free_energy".into(),
         value,
         error,

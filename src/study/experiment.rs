@@ -7,14 +7,13 @@ use crate::flow::Flow;
 use crate::sample::Model;
 use crate::spec::{Cell, Spec};
 use crate::stats::target_sample_ess;
-use crate::theory::{self, Action, observable::Observables};
+use crate::theory::{self, Observables, Theory};
 use std::path::Path;
-use std::sync::Arc;
 
 /// The parts of one cell.
 pub struct Experiment {
     /// The target.
-    pub action: Arc<dyn Action>,
+    pub theory: Theory,
     /// The model's architecture.
     pub flow: Flow,
     /// What is learned from, if not from the model's own configurations.
@@ -49,9 +48,9 @@ impl OnTarget {
 impl Experiment {
     /// Everything but the ensembles.
     pub fn without_data(spec: &Spec) -> Self {
-        let action = theory::build(&spec.theory);
-        let flow = Flow::new(&spec.flow, action.lattice());
-        Self { action, flow, data: None, target: None, micro_batch: spec.train.batch.micro_batch }
+        let theory = theory::build(&spec.theory);
+        let flow = Flow::new(&spec.flow, theory.action.lattice());
+        Self { theory, flow, data: None, target: None, micro_batch: spec.train.batch.micro_batch }
     }
 
     /// Everything, ensembles read.
@@ -61,7 +60,7 @@ impl Experiment {
     pub fn load(spec: &Spec) -> Result<Self> {
         let this = Self::without_data(spec);
         let read = |path: Option<&str>| {
-            path.map(|path| TargetSamples::load(Path::new(path), &*this.action)).transpose()
+            path.map(|path| TargetSamples::load(Path::new(path), &*this.theory.action)).transpose()
         };
         let (data, target) = (read(data_file(spec))?, read(spec.evaluate.target.as_deref())?);
         Ok(Self { data, target, ..this })
@@ -77,7 +76,7 @@ impl Experiment {
         for Cell { spec, .. } in &cells {
             for path in [data_file(spec), spec.evaluate.target.as_deref()].into_iter().flatten() {
                 if !seen.contains(&(path, &spec.theory)) {
-                    TargetSamples::load(Path::new(path), &*theory::build(&spec.theory))?;
+                    TargetSamples::load(Path::new(path), &*theory::build(&spec.theory).action)?;
                     seen.push((path, &spec.theory));
                 }
             }
@@ -95,7 +94,7 @@ impl Experiment {
         Model {
             flow: &self.flow,
             parameters,
-            action: &*self.action,
+            action: &*self.theory.action,
             device,
             observables,
             at_most: self.micro_batch,

@@ -7,7 +7,7 @@ use super::row::TrainRow;
 use super::tables::Tables;
 use crate::error::Result;
 use crate::rng::Seed;
-use crate::sample::direct;
+use crate::sample::{Watch, draw};
 use crate::train::checkpoint::{self, Header};
 use crate::train::{Observer, StepInfo, TrainState};
 use std::path::PathBuf;
@@ -71,10 +71,10 @@ impl<'a> Recorder<'a> {
         let stream = Seed(spec.seed).stream(&format!("evaluate/{}", state.step));
         let model = self.experiment.model(&state.parameters, self.context.device, None);
         // An interruption waits for the end of an evaluation, so that every row is complete.
-        let draws = direct::draw(&model, &stream, spec.evaluate.samples as u64, None, &|_| Ok(()))?;
+        let draws = draw(&model, &stream, spec.evaluate.samples as u64, None, Watch::NOBODY)?;
         let on_target = self.experiment.judge(&model)?;
-        let action = &*self.experiment.action;
-        self.tables.append(&ess_row("train_eval", state, &draws.log_weights, on_target, action)?)
+        let action = &*self.experiment.theory.action;
+        self.tables.append(&ess_row("train_eval", state, draws.log_weights(), on_target, action)?)
     }
 }
 

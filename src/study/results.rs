@@ -2,18 +2,17 @@
 
 use super::context::Context;
 use super::costs::Costs;
-use super::estimates::{Method, MethodResult, ess_row, free_energy_row, observable_rows};
+use super::estimates::{MethodResult, ess_row, method_results};
 use super::experiment::Experiment;
 use super::row::{ChainRow, CostRow};
 use super::sampling::Sampled;
 use super::summary::{MethodSummary, ObservableSummary, Summary};
 use super::tables::Tables;
-use super::warnings::{self, Chains, Evidence, Weights};
+use super::warnings::{self, Evidence, Weights};
 use crate::device;
 use crate::error::Result;
-use crate::sample::{Draws, IndependenceChains};
-use crate::stats::{Bootstrap, Ensemble, Series, effective_sample_size, kullback_leibler};
-use crate::theory::Action;
+use crate::sample::{Method, MethodRun};
+use crate::stats::{effective_sample_size, kullback_leibler};
 use crate::train::TrainState;
 
 impl Context<'_> {
@@ -29,22 +28,26 @@ impl Context<'_> {
         sampled: &Sampled,
         tables: &mut Tables,
     ) -> Result<Summary> {
-        let (flow, action) = (&experiment.flow, &*experiment.action);
-        let learned_from_data = experiment.data.is_some();
-        let mut ess = ess_row("final", state, &sampled.evaluation.log_weights, sampled.on_target, action)?;
-        ess.acceptance = sampled.independence.as_ref().map(IndependenceChains::acceptance);
+        let (theory, evaluated) = (&experiment.theory, sampled.evaluation.log_weights());
+        let action = &*theory.action;
+        let runs = sampled.methods();
+        let mut ess = ess_row("final", state, evaluated, sampled.on_target, action)?;
+        let independence = runs.iter().find(|run| run.method == Method::Independence);
+        ess.acceptance = independence.and_then(|run| Some(run.chain.as_ref()?.acceptance));
         tables.append(&ess)?;
 
-        let methods = self.methods(action, sampled);
-        let rows: Vec<&MethodResult> = methods.iter().flat_map(|method| &method.results).collect();
-        rows.iter().try_for_each(|result| tables.append(&result.row))?;
-        chain_rows(sampled).iter().try_for_each(|row| tables.append(row))?;
-        let costs =
-            Costs { context: self, flow, action, state, stop_reason: &stop_reason, learned_from_data }
-                .rows(sampled, &methods);
+        let (derived, resampling) = (theory.observables.derived(), self.seed().stream("stats/bootstrap"));
+        let results = runs.iter().map(|&run| (run, method_results(run, &derived, action, &resampling)));
+        let results: Vec<(&MethodRun, Vec<MethodResult>)> = results.collect();
+        let found: Vec<&MethodResult> = results.iter().flat_map(|(_, results)| results).collect();
+        found.iter().try_for_each(|result| tables.append(&result.row))?;
+        runs.iter().filter_map(|run| chain_row(run)).try_for_each(|row| tables.append(&row))?;
+        let learned_from_data = experiment.data.is_some();
+        let (training, device) = (state.cost, &*self.devices);
+        let costs = Costs { training, device, stop_reason: &stop_reason, learned_from_data }.rows(&results);
         costs.iter().try_for_each(|row| tables.append(row))?;
 
-        let kl = action.log_partition().map(|log_z| kullback_leibler(&sampled.evaluation.log_weights, log_z));
+        let kl = action.log_partition().map(|log_z| kullback_leibler(evaluated, log_z));
         let mut summary = Summary {
             stop_reason,
             steps: state.step,
@@ -56,110 +59,55 @@ impl Context<'_> {
             ess_target: ess.ess_target,
             max_weight_share: ess.max_weight_share,
             kl: kl.map(|kl| (kl.value, kl.error)),
-            observables: rows.iter().map(|result| observable_summary(result)).collect(),
-            methods: method_summaries(&costs, sampled),
+            observables: found.iter().map(|result| observable_summary(result)).collect(),
+            methods: method_summaries(&costs, &runs),
             warnings: Vec::new(),
         };
-        summary.warnings = warnings::of(&summary, &self.evidence(sampled));
+        let found = warnings::of(&summary, &evidence(sampled, &runs));
+        summary.warnings = found.iter().map(ToString::to_string).collect();
         Ok(summary)
-    }
-
-    fn methods(&self, action: &dyn Action, sampled: &Sampled) -> Vec<Method> {
-        let derived = action.observables().derived();
-        let mut methods = Vec::new();
-        let draws = sampled.direct.as_ref().unwrap_or(&sampled.evaluation);
-        let stream = self.seed().stream("stats/bootstrap");
-        let bootstrap = Bootstrap::new(&draws.log_weights, &draws.rows, draws.width, &stream);
-        let free_energy = free_energy_row(&draws.log_weights, &bootstrap, action);
-        let mut results = vec![MethodResult { row: free_energy, primary: false }];
-        results.extend(observable_rows("direct", &draws.ensemble(), &derived, Some(&bootstrap), None));
-        methods.push(Method { name: "direct", results });
-        if let Some(chains) = &sampled.independence {
-            let ensemble = Ensemble::Chains(&chains.series);
-            let alone = self.spec.sample.independence.as_ref().is_some_and(|spec| spec.hmc.is_none());
-            let proposals = alone.then_some((&chains.log_weights[..], &chains.rows[..]));
-            let results = observable_rows("independence", &ensemble, &derived, None, proposals);
-            methods.push(Method { name: "independence", results });
-        }
-        if let Some(chains) = &sampled.hmc {
-            let ensemble = Ensemble::Chains(&chains.series);
-            let results = observable_rows("hmc", &ensemble, &derived, None, None);
-            methods.push(Method { name: "hmc", results });
-        }
-        methods
-    }
-
-    /// What warnings are drawn from beside the summary.
-    fn evidence(&self, sampled: &Sampled) -> Evidence {
-        let weights = |of, key, draws: &Draws| Weights {
-            of,
-            key,
-            n: draws.log_weights.len(),
-            ess: effective_sample_size(&draws.log_weights),
-        };
-        let evaluation = weights("evaluation", "evaluate.samples", &sampled.evaluation);
-        let direct = sampled.direct.as_ref();
-        let direct = direct.map(|draws| weights("direct", "sample.direct.configurations", draws));
-        let length = |series: &[Series]| series.first().map_or(0, Series::count);
-        let independence = sampled.independence.as_ref().map(|chains| Chains {
-            method: "independence",
-            chains: chains.series.len(),
-            length: length(&chains.series),
-            thermalization: None,
-            acceptance: chains.acceptance(),
-            exp_minus_delta_h: None,
-        });
-        let hmc = sampled.hmc.as_ref().zip(self.spec.sample.hmc.as_ref());
-        let hmc = hmc.map(|(chains, spec)| Chains {
-            method: "hmc",
-            chains: chains.series.len(),
-            length: length(&chains.series),
-            thermalization: Some(spec.thermalization),
-            acceptance: chains.acceptance,
-            exp_minus_delta_h: Some(chains.exp_minus_delta_h),
-        });
-        Evidence {
-            weights: [Some(evaluation), direct].into_iter().flatten().collect(),
-            chains: [independence, hmc].into_iter().flatten().collect(),
-            target_samples: sampled.on_target.map(|judged| judged.n),
-            threads: device::threads(),
-        }
     }
 }
 
-fn chain_rows(sampled: &Sampled) -> Vec<ChainRow> {
-    let steps = |series: &[Series]| series.iter().map(Series::count).sum();
-    let independence = sampled.independence.as_ref().map(|chains| ChainRow {
-        method: "independence",
-        chains: chains.series.len(),
-        n: steps(&chains.series),
-        acceptance: chains.acceptance(),
-        longest_rejection_run: Some(chains.tally().longest_run),
-        trajectories_between: (chains.trajectories > 0).then_some(chains.trajectories),
-        exp_minus_delta_h: None,
-        exp_minus_delta_h_err: None,
-        integration_steps: None,
-        wall_s: chains.wall_s,
-    });
-    let hmc = sampled.hmc.as_ref().map(|chains| ChainRow {
-        method: "hmc",
-        chains: chains.series.len(),
-        n: steps(&chains.series),
-        acceptance: chains.acceptance,
-        longest_rejection_run: None,
-        trajectories_between: None,
-        exp_minus_delta_h: Some(chains.exp_minus_delta_h.0),
-        exp_minus_delta_h_err: Some(chains.exp_minus_delta_h.1),
-        integration_steps: Some(chains.steps),
-        wall_s: chains.wall_s,
-    });
-    independence.into_iter().chain(hmc).collect()
+/// What warnings are drawn from beside the summary.
+fn evidence<'a>(sampled: &Sampled, runs: &'a [&'a MethodRun]) -> Evidence<'a> {
+    let weights = |of, key, run: &MethodRun| Weights {
+        of,
+        key,
+        n: run.log_weights().len(),
+        ess: effective_sample_size(run.log_weights()),
+    };
+    let mut all = vec![weights("evaluation", "evaluate.samples", &sampled.evaluation)];
+    let direct = sampled.asked_for.iter().find(|run| run.method == Method::Direct);
+    all.extend(direct.map(|run| weights("direct", "sample.direct.configurations", run)));
+    Evidence {
+        weights: all,
+        runs,
+        target_samples: sampled.on_target.map(|judged| judged.n),
+        threads: device::threads(),
+    }
+}
+
+fn chain_row(run: &MethodRun) -> Option<ChainRow> {
+    let chain = run.chain.as_ref()?;
+    Some(ChainRow {
+        method: run.method,
+        chains: run.series().len(),
+        n: run.ensemble.count(),
+        acceptance: chain.acceptance,
+        longest_rejection_run: chain.longest_rejection_run,
+        trajectories_between: chain.trajectories_between,
+        exp_minus_delta_h: chain.exp_minus_delta_h.map(|(mean, _)| mean),
+        exp_minus_delta_h_err: chain.exp_minus_delta_h.map(|(_, error)| error),
+        integration_steps: chain.integration_steps,
+        wall_s: run.cost.wall_s,
+    })
 }
 
 fn observable_summary(result: &MethodResult) -> ObservableSummary {
     let row = &result.row;
     ObservableSummary {
-        method: row.method.into(),
+        method: row.method,
         observable: row.observable.clone(),
         value: row.value,
         error: row.error,
@@ -171,19 +119,16 @@ fn observable_summary(result: &MethodResult) -> ObservableSummary {
     }
 }
 
-fn method_summaries(costs: &[CostRow], sampled: &Sampled) -> Vec<MethodSummary> {
+/// The dearest row of each method.
+fn method_summaries(costs: &[CostRow], runs: &[&MethodRun]) -> Vec<MethodSummary> {
     let mut found: Vec<MethodSummary> = Vec::new();
     for row in costs {
-        let acceptance = match row.method {
-            "independence" => sampled.independence.as_ref().map(IndependenceChains::acceptance),
-            "hmc" => sampled.hmc.as_ref().map(|chains| chains.acceptance),
-            _ => None,
-        };
+        let run = runs.iter().find(|run| run.method == row.method);
         let this = MethodSummary {
-            method: row.method.into(),
+            method: row.method,
             observable: row.observable.clone(),
             n: row.n_raw,
-            acceptance,
+            acceptance: run.and_then(|run| Some(run.chain.as_ref()?.acceptance)),
             per_s: 1.0 / row.sample_s_per_configuration,
             effective_per_s: row.effective_samples_per_s,
             crossover_n_indep: row.crossover_n_indep,

@@ -1,5 +1,6 @@
 //! The CSV contract: one struct per file, its fields are the columns in order, after `cell` and the keys that vary.
 
+use crate::sample::Method;
 use serde::Serialize;
 
 /// `train.csv`: one logged training step.
@@ -58,7 +59,7 @@ pub struct EssRow {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CostRow {
     /// `direct`, `independence` or `hmc`.
-    pub method: &'static str,
+    pub method: Method,
     /// What the ESS refers to; `weights` for direct sampling.
     pub observable: String,
     /// Configurations flowed in training.
@@ -106,7 +107,7 @@ pub struct CostRow {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ObservableRow {
     /// `direct`, `independence` or `hmc`.
-    pub method: &'static str,
+    pub method: Method,
     /// Name of the observable.
     pub observable: String,
     /// Its mean under the target.
@@ -134,7 +135,7 @@ pub struct ObservableRow {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ChainRow {
     /// `independence` or `hmc`.
-    pub method: &'static str,
+    pub method: Method,
     /// Chains side by side.
     pub chains: usize,
     /// Steps of all chains together, after thermalisation.

@@ -7,9 +7,9 @@ use crate::ensemble::{EnsembleWriter, Provenance};
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 use crate::sample::{
-    ChainStore, DrawStore, Draws, Hmc, HmcChains, Independence, IndependenceChains, Model, direct,
+    Hmc, Independence, Method, MethodRun, Model, Records, Store, Watch, draw, draws_identity,
 };
-use crate::spec::HmcSpec;
+use crate::spec::{DirectSpec, HmcSpec, IndependenceSpec};
 use crate::train::TrainState;
 use rayon::prelude::*;
 use std::path::Path;
@@ -17,28 +17,40 @@ use std::path::Path;
 /// Configurations of Hybrid Monte Carlo that are sent back through the flow, about, where none are asked for.
 const TARGET_SAMPLES: u64 = 16_384;
 
-/// The name of the files that draws are kept in.
-const DIRECT_STORE: &str = "direct";
-
-/// The name of the files that running chains of Hybrid Monte Carlo are kept in.
-const HMC_STORE: &str = "hmc";
-
 /// What sampling left behind.
 pub struct Sampled {
-    pub evaluation: Draws,
-    pub direct: Option<Draws>,
-    pub hmc: Option<HmcChains>,
-    pub independence: Option<IndependenceChains>,
+    /// Fresh configurations of the model, to judge it by.
+    pub evaluation: MethodRun,
+    /// The methods that were asked for.
+    pub asked_for: Vec<MethodRun>,
     pub on_target: Option<OnTarget>,
 }
 
-/// Removes from a cell's folder what only running direct sampling and Hybrid Monte Carlo need.
+impl Sampled {
+    /// The methods in the order of tables; the evaluation stands in for direct sampling.
+    pub fn methods(&self) -> Vec<&MethodRun> {
+        let has_direct = self.asked_for.iter().any(|run| run.method == Method::Direct);
+        let evaluation = (!has_direct).then_some(&self.evaluation);
+        let mut all: Vec<&MethodRun> = evaluation.into_iter().chain(&self.asked_for).collect();
+        all.sort_by_key(|run| run.method);
+        all
+    }
+}
+
+/// The name of the files that a method is continued from.
+fn store_name(method: Method) -> String {
+    method.to_string()
+}
+
+/// Removes from a cell's folder what only running direct sampling and Hybrid Monte Carlo need; independence Metropolis may be asked
+/// for more.
 ///
 /// # Errors
 /// [`Error::Io`].
 pub fn forget_stores(folder: &Path) -> Result<()> {
-    DrawStore::remove(folder, DIRECT_STORE)?;
-    ChainStore::remove(folder, HMC_STORE)
+    [Method::Direct, Method::Hmc]
+        .into_iter()
+        .try_for_each(|method| Store::remove(folder, &store_name(method)))
 }
 
 impl Context<'_> {
@@ -48,42 +60,70 @@ impl Context<'_> {
     /// Whatever stops it.
     pub fn sample(&self, experiment: &Experiment, state: &TrainState) -> Result<Sampled> {
         let (spec, progress) = (self.spec, self.progress);
-        let observables = experiment.action.observables();
-        let model = experiment.model(&state.parameters, self.device, Some(&*observables));
-        let draw = |stream: &Stream, count: usize, store: Option<&mut DrawStore<'_>>| {
-            let watch = self.watch(state.step, count as u64, "configurations");
-            let draws = direct::draw(&model, stream, count as u64, store, &watch)?;
-            check_finite(state, &draws.log_weights).map(|()| draws)
-        };
+        let model = experiment.model(&state.parameters, self.device, Some(&*experiment.theory.observables));
         progress.begin(&format!("evaluating on {} fresh configurations", spec.evaluate.samples));
-        let evaluation = draw(&self.seed().stream("evaluate/final"), spec.evaluate.samples, None)?;
+        let stream = self.seed().stream("evaluate/final");
+        let evaluation = self.draw(&model, &stream, spec.evaluate.samples, None, state)?;
         let mut on_target = experiment.judge(&model)?;
-        let mut direct = None;
+        let mut asked_for = Vec::new();
         if let Some(asked) = &spec.sample.direct {
-            progress.begin(&format!("sampling {} configurations", asked.configurations));
-            let (stream, mut is_due) = (self.seed().stream("sample/direct"), self.save_clock());
-            let mut store = DrawStore::open(&self.checkpoints, DIRECT_STORE, &model, &stream, &mut is_due)?;
-            if store.count() > 0 {
-                progress.note(&format!("continuing after {} configurations", store.count()));
-            }
-            direct = Some(draw(&stream, asked.configurations, Some(&mut store))?);
+            asked_for.push(self.direct(asked, &model, state)?);
         }
-        let mut hmc = None;
         if let Some(asked) = &spec.sample.hmc {
-            progress.begin(&format!("HMC: {} chains of {} trajectories", asked.chains, asked.trajectories));
-            let (chains, judged) = self.hmc(asked, experiment, &model, state)?;
+            let (run, judged) = self.hmc(asked, experiment, &model, state)?;
             on_target = on_target.or(Some(judged));
-            hmc = Some(chains);
+            asked_for.push(run);
         }
-        let mut independence = None;
         if let Some(asked) = &spec.sample.independence {
-            progress.begin(&format!("independence Metropolis: {} proposals", asked.proposals));
-            let file = self.checkpoints.join("independence.safetensors");
-            let chain = Independence::new(&model, asked, self.seed());
-            let watch = self.watch(state.step, asked.proposals, "proposals");
-            independence = Some(chain.run(&file, self.save_clock(), &watch)?);
+            asked_for.push(self.independence(asked, experiment, &model, state)?);
         }
-        Ok(Sampled { evaluation, direct, hmc, independence, on_target })
+        Ok(Sampled { evaluation, asked_for, on_target })
+    }
+
+    fn draw(
+        &self,
+        model: &Model<'_>,
+        stream: &Stream,
+        count: usize,
+        store: Option<&mut Store<'_>>,
+        state: &TrainState,
+    ) -> Result<MethodRun> {
+        let hear = self.watch(state.step, count as u64, "configurations");
+        let watch = Watch { hear: &hear, ..Watch::NOBODY };
+        let run = draw(model, stream, count as u64, store, watch)?;
+        check_finite(state, run.log_weights()).map(|()| run)
+    }
+
+    fn direct(&self, asked: &DirectSpec, model: &Model<'_>, state: &TrainState) -> Result<MethodRun> {
+        self.progress.begin(&format!("sampling {} configurations", asked.configurations));
+        let (stream, mut is_due) = (self.seed().stream("sample/direct"), self.save_clock());
+        let (identity, width) = (draws_identity(model, &stream), Some(model.width() + 1));
+        let name = store_name(Method::Direct);
+        let mut store = Store::open(&self.checkpoints, &name, identity, width, &mut is_due)?;
+        let count = store.records().count();
+        if count > 0 {
+            self.progress.note(&format!("continuing after {count} configurations"));
+        }
+        self.draw(model, &stream, asked.configurations, Some(&mut store), state)
+    }
+
+    fn independence(
+        &self,
+        asked: &IndependenceSpec,
+        experiment: &Experiment,
+        model: &Model<'_>,
+        state: &TrainState,
+    ) -> Result<MethodRun> {
+        self.progress.begin(&format!("independence Metropolis: {} proposals", asked.proposals));
+        let chains = Independence::new(model, &experiment.theory, asked, self.seed());
+        let (name, mut is_due) = (store_name(Method::Independence), self.save_clock());
+        let mut store = Store::open(&self.checkpoints, &name, chains.identity(), None, &mut is_due)?;
+        let interrupt = self.interrupt;
+        let watch = Watch {
+            hear: &self.watch(state.step, asked.proposals, "proposals"),
+            is_stopped: &|| interrupt.signal().is_some(),
+        };
+        chains.run(Some(&mut store), watch)
     }
 
     /// The chains, and how the model does on configurations from all along them; these are saved where that is asked for.
@@ -93,30 +133,43 @@ impl Context<'_> {
         experiment: &Experiment,
         model: &Model<'_>,
         state: &TrainState,
-    ) -> Result<(HmcChains, OnTarget)> {
-        let action = &*experiment.action;
+    ) -> Result<(MethodRun, OnTarget)> {
+        self.progress.begin(&format!("HMC: {} chains of {} trajectories", spec.chains, spec.trajectories));
         let enough = (spec.trajectories * spec.chains as u64).div_ceil(TARGET_SAMPLES).min(spec.trajectories);
         let every = spec.save_every.unwrap_or(enough);
-        let mut is_due = self.save_clock();
-        let mut store = ChainStore::open(&self.checkpoints, HMC_STORE, model.numbers(), every, &mut is_due)?;
-        let observables = action.observables();
-        let chains = Hmc::new(action, spec, self.seed(), "sample/hmc").run(
-            &*observables,
-            Some(&mut store),
-            &self.watch(state.step, spec.thermalization + spec.trajectories, "trajectories"),
-        )?;
+        let hmc = Hmc::new(&experiment.theory, spec, self.seed(), Some(every));
+        let (name, mut is_due) = (store_name(Method::Hmc), self.save_clock());
+        let width = Some(model.numbers());
+        let mut store = Store::open(&self.checkpoints, &name, hmc.identity(), width, &mut is_due)?;
+        let interrupt = self.interrupt;
+        let watch = Watch {
+            hear: &self.watch(state.step, spec.thermalization + spec.trajectories, "trajectories"),
+            is_stopped: &|| interrupt.signal().is_some(),
+        };
+        let run = hmc.run(Some(&mut store), watch)?;
+        let path = spec.save_every.map(|_| self.ensembles.join("hmc.npz"));
+        Ok((run, self.judge(store.records(), path.as_deref(), experiment, model, state)?))
+    }
 
-        let path = self.ensembles.join("hmc.npz");
-        let mut writer = None;
-        if spec.save_every.is_some() {
+    /// How the model does on configurations of chains, which are written to a file where one is named.
+    fn judge(
+        &self,
+        fields: &mut Records,
+        path: Option<&Path>,
+        experiment: &Experiment,
+        model: &Model<'_>,
+        state: &TrainState,
+    ) -> Result<OnTarget> {
+        let (action, count) = (&*experiment.theory.action, fields.count());
+        let create = |path: &Path| -> Result<EnsembleWriter> {
             std::fs::create_dir_all(&self.ensembles)
                 .map_err(Error::io(&self.ensembles, "create the folder"))?;
-            let (field, shape) = (action.field_name(), experiment.flow.field_shape());
-            writer = Some(EnsembleWriter::create(&path, field, &shape, store.fields().count())?);
-        }
+            EnsembleWriter::create(path, action.field_name(), &experiment.flow.field_shape(), count)
+        };
+        let mut writer = path.map(create).transpose()?;
         let bound = model.bind();
         let (mut all_log_q, mut all_actions) = (Vec::new(), Vec::new());
-        store.fields().read(&mut |fields| {
+        fields.read(&mut |fields| {
             let log_q = model.log_prob(&bound, &fields)?;
             let actions = fields.par_chunks_exact(model.numbers()).map(|field| action.action_f64(field));
             let actions: Vec<f64> = actions.collect();
@@ -125,10 +178,11 @@ impl Context<'_> {
             all_actions.extend(actions);
             self.go_on(state.step)
         })?;
-        if let Some(writer) = writer {
-            writer.finish(&Provenance { method: "hmc", spec: &self.spec.to_toml() })?;
-            self.progress.note(&format!("{} configurations in {}", all_log_q.len(), path.display()));
+        if let (Some(writer), Some(path)) = (writer, path) {
+            let method = Method::Hmc.to_string();
+            writer.finish(&Provenance { method: &method, spec: &self.spec.to_toml() })?;
+            self.progress.note(&format!("{count} configurations in {}", path.display()));
         }
-        Ok((chains, OnTarget::new(&all_log_q, &all_actions)))
+        Ok(OnTarget::new(&all_log_q, &all_actions))
     }
 }

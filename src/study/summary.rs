@@ -1,5 +1,6 @@
 //! What a cell found, in numbers: the final table.
 
+use crate::sample::Method;
 use serde::{Deserialize, Serialize};
 
 /// The final table of a cell.
@@ -37,7 +38,7 @@ pub struct Summary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ObservableSummary {
     /// `direct`, `independence` or `hmc`.
-    pub method: String,
+    pub method: Method,
     /// Name.
     pub observable: String,
     /// Mean under the target.
@@ -62,7 +63,7 @@ pub struct ObservableSummary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MethodSummary {
     /// `direct`, `independence` or `hmc`.
-    pub method: String,
+    pub method: Method,
     /// That observable; `weights` for direct sampling.
     pub observable: String,
     /// Configurations or steps.

@@ -73,7 +73,7 @@ impl Trained {
 
     /// One line naming the target.
     pub fn describe(&self) -> String {
-        self.experiment.action.describe()
+        self.experiment.theory.action.describe()
     }
 
     /// Draws items of the stream `sample/ensemble` into a file, a batch at a time.
@@ -89,7 +89,7 @@ impl Trained {
         interrupt: &Interrupt,
     ) -> Result<Drawn> {
         let start = Instant::now();
-        let (action, flow) = (&*self.experiment.action, &self.experiment.flow);
+        let (action, flow) = (&*self.experiment.theory.action, &self.experiment.flow);
         let model = self.experiment.model(&self.state.parameters, device, None);
         let mut writer =
             EnsembleWriter::create(draw.file, action.field_name(), &flow.field_shape(), draw.count)?;

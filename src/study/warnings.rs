@@ -1,8 +1,9 @@
 //! Where the figures of a cell would mislead.
 
 use super::summary::{ObservableSummary, Summary};
-use crate::kernel::quartic::CHAINS;
-use crate::stats::Ess;
+use crate::sample::{ChainInfo, Method, MethodRun};
+use crate::stats::{Ess, TimeSeries};
+use std::fmt;
 
 /// Where a single weight rules, its error bars mean little.
 const DOMINANT_WEIGHT: f64 = 0.05;
@@ -40,16 +41,137 @@ const LOW_HMC_ACCEPTANCE: f64 = 0.3;
 /// Standard errors between ⟨e^{-ΔH}⟩ and one.
 const VIOLATION: f64 = 5.0;
 
+/// Threads that are busy for a smaller part of the time make costs look larger than they are.
+const BUSY: f64 = 0.75;
+
 /// Standard errors between flow and HMC, for the worst of a handful of observables.
 const DISAGREEMENT: f64 = 4.0;
 
+/// Where the figures of a cell would mislead, one variant for each way.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Warning {
+    /// One weight rules.
+    DominantWeight { of: &'static str, key: &'static str, share: f64 },
+    /// Few weights count.
+    FewEffective { of: &'static str, key: &'static str, effective: f64 },
+    /// The ESS is hardly known.
+    UncertainEss { of: &'static str, key: &'static str, ess: f64, error: f64 },
+    /// An average is not normal.
+    NotLinear { method: Method, observable: String, factor: f64, key: &'static str },
+    /// The target has more modes than the model.
+    ModeCollapse { ess: f64, target: f64 },
+    /// Nobody can tell whether it has.
+    FewTargetSamples { n: usize },
+    /// Hardly any proposal is accepted.
+    LowAcceptance { acceptance: f64 },
+    /// Hardly any trajectory is accepted.
+    LowHmcAcceptance { acceptance: f64 },
+    /// `⟨e^{-ΔH}⟩` is not one.
+    NoEquilibrium { method: Method, mean: f64, error: f64 },
+    /// Not many autocorrelation times.
+    ShortChain { method: Method, length: u64, observable: String, tau: f64 },
+    /// Many chains, each with its own start.
+    ManyStarts { method: Method, chains: usize, length: u64, observable: String, tau: f64 },
+    /// The start is not forgotten.
+    ShortThermalization { method: Method, steps: u64, observable: String, tau: f64 },
+    /// The chain has not met its worst configurations.
+    HiddenTau { method: Method, observable: String, exact: f64, tau: f64 },
+    /// Costs are those of threads without work.
+    IdleThreads { chains: usize, used: f64, threads: usize, multiple: usize },
+    /// Two methods find different things.
+    Disagreement { method: Method, chi_squared: f64, observables: usize, worst: String, sigmas: f64 },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DominantWeight { of, key, share } => write!(
+                f,
+                "{of}: one configuration carries {:.1}% of the total weight: ESS and reweighted errors are unreliable; train \
+                 longer or raise {key}",
+                100.0 * share
+            ),
+            Self::FewEffective { of, key, effective } => write!(
+                f,
+                "{of}: the ESS rests on {effective:.0} effective configurations: it reads too high; raise {key}"
+            ),
+            Self::UncertainEss { of, key, ess, error } => write!(
+                f,
+                "{of}: ESS = {ess:.3} +- {error:.3}: a few large weights make it, and the reweighted errors cannot be trusted; \
+                 train longer or raise {key}"
+            ),
+            Self::NotLinear { method, observable, factor, key } => write!(
+                f,
+                "{method}: the error of {observable} is {factor:.1} times larger by bootstrap: too few weights carry the \
+                 average; raise {key}"
+            ),
+            Self::ModeCollapse { ess, target } => write!(
+                f,
+                "ESS is {ess:.3} on the model's configurations but {target:.3} on those of the target: the model misses a part \
+                 of the distribution (mode collapse), and nothing drawn from it shows that"
+            ),
+            Self::FewTargetSamples { n } => write!(
+                f,
+                "the target-sample ESS rests on {n} configurations: too few to show a part of the distribution that the model \
+                 misses"
+            ),
+            Self::LowAcceptance { acceptance } => write!(
+                f,
+                "independence: only {:.2}% of the flow's proposals are accepted",
+                100.0 * acceptance
+            ),
+            Self::LowHmcAcceptance { acceptance } => write!(
+                f,
+                "hmc: only {:.2}% of the trajectories are accepted; raise sample.hmc.steps, or set sample.hmc.tune with \
+                 some thermalization",
+                100.0 * acceptance
+            ),
+            Self::NoEquilibrium { method, mean, error } => write!(
+                f,
+                "{method}: <e^-dH> = {mean:.4} +- {error:.4} is not 1: the chains are not in equilibrium"
+            ),
+            Self::ShortChain { method, length, observable, tau } => write!(
+                f,
+                "{method}: a chain of {length} steps is shorter than {SHORT_CHAIN} autocorrelation times of {observable} \
+                 ({tau:.1} steps): its errors are unreliable"
+            ),
+            Self::ManyStarts { method, chains, length, observable, tau } => write!(
+                f,
+                "{method}: {chains} chains of {length} steps all start from the model, and what is left of that is as large \
+                 as the statistical error ({observable}: {tau:.1} steps); run fewer chains or more proposals"
+            ),
+            Self::ShortThermalization { method, steps, observable, tau } => write!(
+                f,
+                "{method}: {steps} steps of thermalisation are fewer than {THERMALIZED} autocorrelation times of {observable} \
+                 ({tau:.1} steps): the start may bias all means"
+            ),
+            Self::HiddenTau { method, observable, exact, tau } => write!(
+                f,
+                "{method}: the weights of the proposals imply an autocorrelation time of {exact:.1} steps for {observable}, \
+                 the chain shows {tau:.1}: its errors may be too small; make more proposals"
+            ),
+            Self::IdleThreads { chains, used, threads, multiple } => write!(
+                f,
+                "hmc: {chains} chains keep {:.0}% of {threads} threads busy, so its costs are overstated by what is left; a \
+                 multiple of {multiple} uses all",
+                100.0 * used
+            ),
+            Self::Disagreement { method, chi_squared, observables, worst, sigmas } => write!(
+                f,
+                "{method} and HMC disagree: chi^2 = {chi_squared:.1} over {observables} observables, {worst} by {sigmas:.1} \
+                 standard errors; one of them does not sample the target"
+            ),
+        }
+    }
+}
+
 /// What a summary does not say.
 #[derive(Debug, Clone)]
-pub struct Evidence {
+pub struct Evidence<'a> {
     /// Weights that means and costs rest on.
     pub weights: Vec<Weights>,
-    /// Chains that were run.
-    pub chains: Vec<Chains>,
+    /// The methods that were run.
+    pub runs: &'a [&'a MethodRun],
     /// Configurations of the target that the model was judged on.
     pub target_samples: Option<usize>,
     /// CPU threads.
@@ -69,212 +191,151 @@ pub struct Weights {
     pub ess: Ess,
 }
 
-/// Chains of one method.
-#[derive(Debug, Clone, Copy)]
-pub struct Chains {
-    /// `independence` or `hmc`.
-    pub method: &'static str,
-    /// How many.
-    pub chains: usize,
-    /// Steps of one.
-    pub length: u64,
-    /// Steps before the first measured one, if there were to be any.
-    pub thermalization: Option<u64>,
-    /// Accepted per proposal or trajectory.
-    pub acceptance: f64,
-    /// `⟨e^{-ΔH}⟩` with its error.
-    pub exp_minus_delta_h: Option<(f64, f64)>,
-}
-
 /// Everything a reader has to know before trusting the figures.
-pub fn of(summary: &Summary, evidence: &Evidence) -> Vec<String> {
-    let mut found: Vec<String> = evidence.weights.iter().filter_map(of_weights).collect();
+pub fn of(summary: &Summary, evidence: &Evidence<'_>) -> Vec<Warning> {
+    let mut found: Vec<Warning> = evidence.weights.iter().filter_map(of_weights).collect();
     found.extend(not_linear(summary, evidence));
     found.extend(mode_collapse(summary, evidence));
-    for chains in &evidence.chains {
-        found.extend(of_chains(summary, chains));
-    }
-    found.extend(evidence.chains.iter().filter_map(|chains| idle_threads(chains, evidence.threads)));
-    found.extend(["direct", "independence"].iter().filter_map(|method| disagreement(summary, method)));
+    let chains = || evidence.runs.iter().filter_map(|run| Some((*run, run.chain.as_ref()?)));
+    chains().for_each(|(run, chain)| found.extend(of_chains(summary, run, chain)));
+    found.extend(chains().filter_map(|(run, chain)| idle_threads(run, chain, evidence.threads)));
+    let from_model = [Method::Direct, Method::Independence];
+    found.extend(from_model.into_iter().filter_map(|method| disagreement(summary, method)));
     found
 }
 
 /// The gravest fault of weights; the others follow from it.
-fn of_weights(weights: &Weights) -> Option<String> {
-    let Weights { of, key, n, ess } = weights;
-    let effective = *n as f64 * ess.value;
+fn of_weights(weights: &Weights) -> Option<Warning> {
+    let Weights { of, key, n, ess } = *weights;
+    let effective = n as f64 * ess.value;
     if ess.max_weight_share > DOMINANT_WEIGHT {
-        Some(format!(
-            "{of}: one configuration carries {:.1}% of the total weight: ESS and reweighted errors are unreliable; train \
-             longer or raise {key}",
-            100.0 * ess.max_weight_share
-        ))
+        Some(Warning::DominantWeight { of, key, share: ess.max_weight_share })
     } else if effective < FEW_EFFECTIVE {
-        Some(format!(
-            "{of}: the ESS rests on {effective:.0} effective configurations: it reads too high; raise {key}"
-        ))
+        Some(Warning::FewEffective { of, key, effective })
     } else if ess.error > UNCERTAIN * ess.value {
-        Some(format!(
-            "{of}: ESS = {:.3} +- {:.3}: a few large weights make it, and the reweighted errors cannot be trusted; train \
-             longer or raise {key}",
-            ess.value, ess.error
-        ))
+        Some(Warning::UncertainEss { of, key, ess: ess.value, error: ess.error })
     } else {
         None
     }
 }
 
-fn not_linear(summary: &Summary, evidence: &Evidence) -> Option<String> {
+fn not_linear(summary: &Summary, evidence: &Evidence<'_>) -> Option<Warning> {
     let primary = summary.observables.iter().filter(|o| o.primary);
     let excess = primary.filter(|o| o.error > 0.0).filter_map(|o| Some((o, o.error_bootstrap? / o.error)));
     let (worst, factor) =
         excess.filter(|(_, factor)| *factor > NOT_LINEAR).max_by(|a, b| a.1.total_cmp(&b.1))?;
-    Some(format!(
-        "{}: the error of {} is {factor:.1} times larger by bootstrap: too few weights carry the average; raise {}",
-        worst.method,
-        worst.observable,
-        evidence.weights.last().map_or("evaluate.samples", |weights| weights.key)
-    ))
+    let key = evidence.weights.last().map_or("evaluate.samples", |weights| weights.key);
+    Some(Warning::NotLinear { method: worst.method, observable: worst.observable.clone(), factor, key })
 }
 
-fn mode_collapse(summary: &Summary, evidence: &Evidence) -> Option<String> {
+fn mode_collapse(summary: &Summary, evidence: &Evidence<'_>) -> Option<Warning> {
     let (target, n) = summary.ess_target.zip(evidence.target_samples)?;
     if target < COLLAPSE * summary.ess {
-        return Some(format!(
-            "ESS is {:.3} on the model's configurations but {target:.3} on those of the target: the model misses a part \
-             of the distribution (mode collapse), and nothing drawn from it shows that",
-            summary.ess
-        ));
+        return Some(Warning::ModeCollapse { ess: summary.ess, target });
     }
-    (n < FEW_TARGET_SAMPLES).then(|| {
-        format!(
-            "the target-sample ESS rests on {n} configurations: too few to show a part of the distribution that the model \
-             misses"
-        )
-    })
+    (n < FEW_TARGET_SAMPLES).then_some(Warning::FewTargetSamples { n })
 }
 
-fn of_chains(summary: &Summary, chains: &Chains) -> Vec<String> {
-    let Chains { method, length, .. } = *chains;
+fn of_chains(summary: &Summary, run: &MethodRun, chain: &ChainInfo) -> Vec<Warning> {
+    let (method, acceptance) = (run.method, chain.acceptance);
     let mut found = Vec::new();
-    let percent = 100.0 * chains.acceptance;
-    if method == "independence" && chains.acceptance < LOW_ACCEPTANCE {
-        found.push(format!("independence: only {percent:.2}% of the flow's proposals are accepted"));
+    if method == Method::Independence && acceptance < LOW_ACCEPTANCE {
+        found.push(Warning::LowAcceptance { acceptance });
     }
-    if method == "hmc" && chains.acceptance < LOW_HMC_ACCEPTANCE {
-        found.push(format!(
-            "hmc: only {percent:.2}% of the trajectories are accepted; raise sample.hmc.steps, or set sample.hmc.tune with \
-             some thermalization"
-        ));
+    if method == Method::Hmc && acceptance < LOW_HMC_ACCEPTANCE {
+        found.push(Warning::LowHmcAcceptance { acceptance });
     }
     // Where hardly anything is accepted, the mean rests on rare trajectories, and its error is none.
-    let settled = chains.exp_minus_delta_h.filter(|_| chains.acceptance >= LOW_HMC_ACCEPTANCE);
+    let settled = chain.exp_minus_delta_h.filter(|_| acceptance >= LOW_HMC_ACCEPTANCE);
     let violation = settled.filter(|(mean, error)| (mean - 1.0).abs() > VIOLATION * error);
-    found.extend(violation.map(|(mean, error)| {
-        format!("{method}: <e^-dH> = {mean:.4} +- {error:.4} is not 1: the chains are not in equilibrium")
-    }));
+    found.extend(violation.map(|(mean, error)| Warning::NoEquilibrium { method, mean, error }));
+    found.extend(too_short(summary, run, chain));
+    found
+}
+
+/// What is wrong with the length of chains, and with the τ that it is measured by.
+fn too_short(summary: &Summary, run: &MethodRun, chain: &ChainInfo) -> Vec<Warning> {
+    let (method, chains) = (run.method, run.series().len());
+    let length = run.series().first().map_or(0, TimeSeries::count);
     let of_method = summary.observables.iter().filter(|o| o.method == method);
     let slowest = of_method.filter_map(|o| Some((o, o.tau_int?))).max_by(|a, b| a.1.0.total_cmp(&b.1.0));
-    let Some((observable, (tau, _))) = slowest else { return found };
-    let name = &observable.observable;
+    let Some((observable, (tau, _))) = slowest else { return Vec::new() };
+    let observable = observable.observable.clone();
+    let mut found = Vec::new();
     if (length as f64) < SHORT_CHAIN * tau {
-        found.push(format!(
-            "{method}: a chain of {length} steps is shorter than {SHORT_CHAIN} autocorrelation times of {name} ({tau:.1} \
-             steps): its errors are unreliable"
-        ));
-    } else if chains.thermalization.is_none()
-        && chains.chains > 1
-        && (chains.chains as f64) * tau > length as f64
-    {
+        found.push(Warning::ShortChain { method, length, observable: observable.clone(), tau });
+    } else if chain.thermalization.is_none() && chains > 1 && (chains as f64) * tau > length as f64 {
         // A start of τ steps biases the mean by τ/length of its distance, the error is √(2τ/(chains · length)) of the spread.
-        found.push(format!(
-            "{method}: {} chains of {length} steps all start from the model, and what is left of that is as large as the \
-             statistical error ({name}: {tau:.1} steps); run fewer chains or more proposals",
-            chains.chains
-        ));
+        found.push(Warning::ManyStarts { method, chains, length, observable: observable.clone(), tau });
     }
-    if let Some(steps) = chains.thermalization.filter(|steps| (*steps as f64) < THERMALIZED * tau) {
-        found.push(format!(
-            "{method}: {steps} steps of thermalisation are fewer than {THERMALIZED} autocorrelation times of {name} \
-             ({tau:.1} steps): the start may bias all means"
-        ));
-    }
+    let few = chain.thermalization.filter(|steps| (*steps as f64) < THERMALIZED * tau);
+    found.extend(few.map(|steps| Warning::ShortThermalization { method, steps, observable, tau }));
     found.extend(hidden_tau(summary, method));
     found
 }
 
 /// The observable whose τ from the weights is the most beyond that of the chain.
-fn hidden_tau(summary: &Summary, method: &str) -> Option<String> {
+fn hidden_tau(summary: &Summary, method: Method) -> Option<Warning> {
     let of_method = summary.observables.iter().filter(|o| o.method == method);
     let both = of_method.filter_map(|o| Some((o, o.tau_int_exact?, o.tau_int?)));
     let hidden =
         both.filter(|(_, exact, (tau, error))| *exact > HIDDEN_TAU * tau && exact - tau > 3.0 * error);
-    let (observable, exact, (tau, _)) = hidden.max_by(|a, b| (a.1 / a.2.0).total_cmp(&(b.1 / b.2.0)))?;
-    Some(format!(
-        "{method}: the weights of the proposals imply an autocorrelation time of {exact:.1} steps for {}, the chain shows \
-         {tau:.1}: its errors may be too small; make more proposals",
-        observable.observable
-    ))
+    let (worst, exact, (tau, _)) = hidden.max_by(|a, b| (a.1 / a.2.0).total_cmp(&(b.1 / b.2.0)))?;
+    Some(Warning::HiddenTau { method, observable: worst.observable.clone(), exact, tau })
 }
 
-/// Threads that HMC, tiles of chains side by side, left without work make it look dearer than it is.
-fn idle_threads(chains: &Chains, threads: usize) -> Option<String> {
-    let tiles = chains.chains.div_ceil(CHAINS);
-    let room = tiles.div_ceil(threads) * threads * CHAINS;
-    let used = chains.chains as f64 / room as f64;
-    (chains.method == "hmc" && used < 0.75).then(|| {
-        format!(
-            "hmc: {} chains keep {:.0}% of {threads} threads busy, so its costs are overstated by what is left; a multiple of {} uses all",
-            chains.chains,
-            100.0 * used,
-            threads * CHAINS
-        )
-    })
+/// Threads that tiles of chains side by side left without work make them look dearer than they are.
+fn idle_threads(run: &MethodRun, chain: &ChainInfo, threads: usize) -> Option<Warning> {
+    let (chains, side_by_side) = (run.series().len(), chain.side_by_side?);
+    let multiple = threads * side_by_side;
+    let used = chains as f64 / chains.next_multiple_of(multiple) as f64;
+    (used < BUSY).then_some(Warning::IdleThreads { chains, used, threads, multiple })
 }
 
-fn disagreement(summary: &Summary, method: &str) -> Option<String> {
+fn disagreement(summary: &Summary, method: Method) -> Option<Warning> {
     let distance = |flow: &ObservableSummary, hmc: &ObservableSummary| {
         (flow.value - hmc.value).abs() / flow.error.hypot(hmc.error)
     };
-    let of = |method: &str| {
-        let method = method.to_owned();
-        summary.observables.iter().filter(move |o| o.method == method && o.primary)
-    };
-    let pairs = of(method)
-        .filter_map(|flow| of("hmc").find(|hmc| hmc.observable == flow.observable).map(|hmc| (flow, hmc)));
+    let of = |method: Method| summary.observables.iter().filter(move |o| o.method == method && o.primary);
+    let pairs = of(method).filter_map(|flow| {
+        of(Method::Hmc).find(|hmc| hmc.observable == flow.observable).map(|hmc| (flow, hmc))
+    });
     let distances: Vec<(&str, f64)> =
         pairs.map(|(flow, hmc)| (flow.observable.as_str(), distance(flow, hmc))).collect();
     let chi_squared: f64 = distances.iter().map(|(_, distance)| distance * distance).sum();
     let (worst, sigmas) = distances.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    (sigmas > DISAGREEMENT).then(|| {
-        format!(
-            "{method} and HMC disagree: chi^2 = {chi_squared:.1} over {} observables, {worst} by {sigmas:.1} standard \
-             errors; one of them does not sample the target",
-            distances.len()
-        )
+    let (worst, observables) = (worst.to_owned(), distances.len());
+    (sigmas > DISAGREEMENT).then_some(Warning::Disagreement {
+        method,
+        chi_squared,
+        observables,
+        worst,
+        sigmas,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::MethodCost;
+    use crate::stats::Ensemble;
 
-    fn observable(method: &str, tau_int: Option<(f64, f64)>) -> ObservableSummary {
+    fn observable(method: Method, tau_int: Option<(f64, f64)>) -> ObservableSummary {
         ObservableSummary {
-            method: method.into(),
+            method,
             observable: "chi_2".into(),
             value: 1.5,
             error: 0.01,
-            error_bootstrap: (method == "direct").then_some(0.0102),
+            error_bootstrap: (method == Method::Direct).then_some(0.0102),
             tau_int,
-            tau_int_exact: (method == "independence").then_some(2.1),
+            tau_int_exact: (method == Method::Independence).then_some(2.1),
             exact: None,
             primary: true,
         }
     }
 
     /// A cell that nothing is wrong with.
-    fn sound() -> (Summary, Evidence) {
+    fn sound() -> (Summary, Seen) {
         let summary = Summary {
             stop_reason: "steps".into(),
             steps: 100,
@@ -287,69 +348,86 @@ mod tests {
             max_weight_share: 0.001,
             kl: None,
             observables: vec![
-                observable("direct", None),
-                observable("independence", Some((2.0, 0.1))),
+                observable(Method::Direct, None),
+                observable(Method::Independence, Some((2.0, 0.1))),
                 // Slower than what the weights tell of, and no plain mean.
                 ObservableSummary {
                     observable: "binder".into(),
                     primary: false,
                     tau_int_exact: None,
-                    ..observable("independence", Some((2.5, 0.1)))
+                    ..observable(Method::Independence, Some((2.5, 0.1)))
                 },
-                observable("hmc", Some((3.0, 0.1))),
+                observable(Method::Hmc, Some((3.0, 0.1))),
             ],
             methods: Vec::new(),
             warnings: Vec::new(),
         };
         let ess = Ess { value: 0.5, error: 0.01, max_weight_share: 0.001 };
-        let chains = Chains {
-            method: "independence",
-            chains: 1,
-            length: 1000,
-            thermalization: None,
-            acceptance: 0.6,
-            exp_minus_delta_h: None,
-        };
-        let hmc = Chains {
-            method: "hmc",
-            chains: 64,
+        let independence = ChainInfo { acceptance: 0.6, ..ChainInfo::default() };
+        let hmc = ChainInfo {
             thermalization: Some(100),
+            side_by_side: Some(8),
             exp_minus_delta_h: Some((1.001, 0.001)),
-            ..chains
+            ..independence.clone()
         };
-        let evidence = Evidence {
-            weights: vec![Weights { of: "direct", key: "sample.direct.configurations", n: 10_000, ess }],
-            chains: vec![chains, hmc],
+        let seen = Seen {
+            weights: Weights { of: "direct", key: "sample.direct.configurations", n: 10_000, ess },
+            independence: (independence, 1, 1000),
+            hmc: (hmc, 64, 1000),
             target_samples: Some(2000),
             threads: 2,
         };
-        (summary, evidence)
+        (summary, seen)
+    }
+
+    /// What evidence is made of: of each method its chains, how many there are and how long.
+    struct Seen {
+        weights: Weights,
+        independence: (ChainInfo, usize, u64),
+        hmc: (ChainInfo, usize, u64),
+        target_samples: Option<usize>,
+        threads: usize,
+    }
+
+    fn run(method: Method, (chain, chains, length): (ChainInfo, usize, u64)) -> MethodRun {
+        let mut series = TimeSeries::new(1, 64);
+        series.push(&[0.0], length);
+        let cost = MethodCost { setup: None, flops_per_configuration: 1.0, wall_s: 1.0 };
+        MethodRun { method, ensemble: Ensemble::Chains(vec![series; chains]), cost, chain: Some(chain) }
+    }
+
+    fn found(summary: &Summary, seen: Seen) -> Vec<String> {
+        let runs = [run(Method::Independence, seen.independence), run(Method::Hmc, seen.hmc)];
+        let Seen { weights, target_samples, threads, .. } = seen;
+        let runs = [&runs[0], &runs[1]];
+        let evidence = Evidence { weights: vec![weights], runs: &runs, target_samples, threads };
+        of(summary, &evidence).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn a_sound_cell_has_none_and_each_fault_has_its_own() {
-        let (summary, evidence) = sound();
-        assert_eq!(of(&summary, &evidence), Vec::<String>::new());
-        type Fault = (&'static str, fn(&mut Summary, &mut Evidence));
+        let (summary, seen) = sound();
+        assert_eq!(found(&summary, seen), Vec::<String>::new());
+        type Fault = (&'static str, fn(&mut Summary, &mut Seen));
         let faults: [Fault; 15] = [
             ("direct: one configuration carries 20.0% of the total weight", |_, seen| {
-                seen.weights[0].ess.max_weight_share = 0.2;
+                seen.weights.ess.max_weight_share = 0.2;
             }),
-            ("rests on 50 effective configurations", |_, seen| seen.weights[0].n = 100),
-            ("ESS = 0.500 +- 0.200", |_, seen| seen.weights[0].ess.error = 0.2),
+            ("rests on 50 effective configurations", |_, seen| seen.weights.n = 100),
+            ("ESS = 0.500 +- 0.200", |_, seen| seen.weights.ess.error = 0.2),
             ("mode collapse", |cell, _| cell.ess_target = Some(0.1)),
             ("rests on 10 configurations", |_, seen| seen.target_samples = Some(10)),
             ("direct: the error of chi_2 is 2.0 times larger by bootstrap", |cell, _| {
                 cell.observables[0].error_bootstrap = Some(0.02);
             }),
-            ("only 1.00% of the flow's proposals", |_, seen| seen.chains[0].acceptance = 0.01),
-            ("only 10.00% of the trajectories", |_, seen| seen.chains[1].acceptance = 0.1),
-            ("<e^-dH> = 1.1000 +- 0.0100", |_, seen| seen.chains[1].exp_minus_delta_h = Some((1.1, 0.01))),
+            ("only 1.00% of the flow's proposals", |_, seen| seen.independence.0.acceptance = 0.01),
+            ("only 10.00% of the trajectories", |_, seen| seen.hmc.0.acceptance = 0.1),
+            ("<e^-dH> = 1.1000 +- 0.0100", |_, seen| seen.hmc.0.exp_minus_delta_h = Some((1.1, 0.01))),
             ("independence: a chain of 99 steps is shorter than 50 autocorrelation times", |_, seen| {
-                seen.chains[0].length = 99;
+                seen.independence.2 = 99;
             }),
-            ("600 chains of 1000 steps all start from the model", |_, seen| seen.chains[0].chains = 600),
-            ("hmc: 20 steps of thermalisation", |_, seen| seen.chains[1].thermalization = Some(20)),
+            ("600 chains of 1000 steps all start from the model", |_, seen| seen.independence.1 = 600),
+            ("hmc: 20 steps of thermalisation", |_, seen| seen.hmc.0.thermalization = Some(20)),
             ("imply an autocorrelation time of 4.0 steps for chi_2, the chain shows 2.0", |cell, _| {
                 cell.observables[1].tau_int_exact = Some(4.0);
             }),
@@ -359,9 +437,9 @@ mod tests {
             }),
         ];
         for (expected, spoil) in faults {
-            let (mut summary, mut evidence) = sound();
-            spoil(&mut summary, &mut evidence);
-            let warnings = of(&summary, &evidence);
+            let (mut summary, mut seen) = sound();
+            spoil(&mut summary, &mut seen);
+            let warnings = found(&summary, seen);
             assert!(warnings.len() == 1 && warnings[0].contains(expected), "{expected}: {warnings:?}");
         }
     }

@@ -1,16 +1,17 @@
 //! What training and sampling need of a target: its action on the device, and in double precision on the host.
 
-use super::observable::Observables;
-use crate::kernel::quartic::CHAINS;
 use crate::lattice::Lattice;
 use burn::tensor::Tensor;
-use std::sync::Arc;
 
 /// A lattice action S with `p(φ) = e^{-S(φ)} / Z`.
 ///
 /// Fields are `[batch, component, T, X]`: one component for a scalar, one per direction for link angles.
 pub trait Action: std::fmt::Debug + Send + Sync {
-    /// One line naming the theory, its couplings and the convention.
+    /// The theory, its lattice and its couplings, every digit of them: what saved configurations are told apart by. It never changes
+    /// for the same action.
+    fn id(&self) -> String;
+
+    /// One line for readers, naming the theory, its couplings and the convention.
     fn describe(&self) -> String;
 
     /// What the field is called in files.
@@ -31,30 +32,6 @@ pub trait Action: std::fmt::Debug + Send + Sync {
     /// The action of one configuration `[component, T, X]`.
     fn action_f64(&self, field: &[f64]) -> f64;
 
-    /// The force `-∂S/∂φ` of one configuration, same layout.
-    fn force_f64(&self, field: &[f64]) -> Vec<f64>;
-
-    /// The actions of a tile of [`CHAINS`] configurations.
-    ///
-    /// # Shapes
-    /// `tile`: `[component, T, X][chain]`
-    fn tile_action(&self, tile: &[f64]) -> [f64; CHAINS];
-
-    /// `momenta += scale · force` for a tile of configurations.
-    ///
-    /// # Shapes
-    /// `tile`, `momenta`: `[component, T, X][chain]`
-    fn kick(&self, tile: &[f64], scale: f64, momenta: &mut [f64]);
-
-    /// Floating-point operations of one force on one configuration.
-    fn force_flops(&self) -> f64;
-
-    /// Whether `S(-φ) = S(φ)`, so that a chain may flip the sign of its configuration at any time.
-    fn is_even(&self) -> bool;
-
-    /// `ln Z = ln ∫ dφ e^{-S}` where it is known in closed form.
+    /// `ln Z = ln ∫ dφ e^{-S}` where it is known exactly.
     fn log_partition(&self) -> Option<f64>;
-
-    /// What is measured on every configuration, and what follows from the means.
-    fn observables(&self) -> Arc<dyn Observables>;
 }

@@ -1,21 +1,25 @@
 //! The real scalar field with quartic self-interaction, eq. (A1) of A22.
 
-use super::Action;
-use super::observable::Observables;
-use super::scalar_observables::ScalarObservables;
-use crate::kernel::quartic::{CHAINS, Dynamics, Quartic};
+use super::action::Action;
+use super::dynamics::Dynamics;
+use super::exact::Exact;
+use crate::kernel::quartic::{CHAINS, MolecularDynamics, Quartic, drift, kinetic_energy};
 use crate::lattice::Lattice;
 use burn::tensor::Tensor;
-use std::f64::consts::PI;
-use std::sync::Arc;
+use rand::rngs::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
 
-/// `S = Σ_x [ -Σ_μ φ(x) φ(x+μ̂) + ½ (m² + 2d) φ² + λ φ⁴ ]`, periodic, d = 2. Source: A22, eq. (A1).
+/// Spread of the configurations that chains start from.
+const START_WIDTH: f64 = 0.1;
+
+/// `S = Σ_x [ -Σ_μ φ(x) φ(x+μ̂) + ½ (m² + 2d) φ² + λ φ⁴ ]`, periodic, in d = 1 to 4 dimensions. Source: A22, eq. (A1).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Phi4 {
     lattice: Lattice,
     mass_squared: f64,
     quartic: Quartic,
-    dynamics: Dynamics,
+    dynamics: MolecularDynamics,
+    exact: Option<Exact>,
 }
 
 impl Phi4 {
@@ -23,46 +27,39 @@ impl Phi4 {
     pub fn new(lattice: Lattice, mass_squared: f64, coupling: f64) -> Self {
         let quadratic = 0.5 * (mass_squared + 2.0 * lattice.dimensions() as f64);
         let quartic = Quartic { lattice, quadratic, coupling };
-        Self { lattice, mass_squared, quartic, dynamics: Dynamics::new(quartic) }
+        Self {
+            lattice,
+            mass_squared,
+            quartic,
+            dynamics: MolecularDynamics::new(quartic),
+            exact: Exact::new(lattice, mass_squared, coupling),
+        }
     }
 
-    /// `m² + k̂²` for every momentum, `k̂² = Σ_μ 4 sin²(k_μ/2)`.
-    fn inverse_propagator(&self) -> impl Iterator<Item = f64> + '_ {
-        (0..self.lattice.volume()).map(|index| {
-            let n = self.lattice.coordinates(index);
-            let sin = |mu: usize| (PI * n[mu] as f64 / self.lattice.extents()[mu] as f64).sin();
-            self.mass_squared + (0..n.len()).map(|mu| 4.0 * sin(mu).powi(2)).sum::<f64>()
-        })
+    /// What is known without sampling: everything of the free field, and of a field in one dimension.
+    pub fn exact(&self) -> Option<&Exact> {
+        self.exact.as_ref()
     }
 
-    fn is_free(&self) -> bool {
-        self.quartic.coupling == 0.0 && self.mass_squared > 0.0
-    }
-
-    /// `⟨φ²⟩ = (1/V) Σ_k 1/(m² + k̂²)` of the free field (λ = 0).
-    pub fn free_phi_squared(&self) -> Option<f64> {
-        let volume = self.lattice.volume() as f64;
-        self.is_free().then(|| self.inverse_propagator().map(f64::recip).sum::<f64>() / volume)
-    }
-
-    /// `χ₂ = V ⟨M²⟩ = 1/m²` of the free field (λ = 0).
-    pub fn free_chi_2(&self) -> Option<f64> {
-        self.is_free().then(|| self.mass_squared.recip())
-    }
-
-    /// The pole mass M of the free field (λ = 0) at zero space momentum, `4 sinh²(M/2) = m²`; its two-point function in time is
-    /// `G(t) = (e^{-Mt} + e^{-M(T-t)}) / (2 sinh M (1 - e^{-MT}))`.
-    pub fn free_pole_mass(&self) -> Option<f64> {
-        self.is_free().then(|| 2.0 * (0.5 * self.mass_squared.sqrt()).asinh())
+    fn extents(&self, between: &str) -> String {
+        let extents: Vec<String> = self.lattice.extents().iter().map(usize::to_string).collect();
+        extents.join(between)
     }
 }
 
 impl Action for Phi4 {
+    fn id(&self) -> String {
+        let (extents, m2, lambda) = (self.extents("x"), self.mass_squared, self.quartic.coupling);
+        format!("phi4/{extents}/mass_squared={m2:?}/coupling={lambda:?}")
+    }
+
     fn describe(&self) -> String {
-        let [t, x] = self.lattice.extents();
         format!(
-            "real scalar field, {t} x {x}, m^2 = {}, lambda = {}: S = sum [-phi phi(+mu) + (m^2+4)/2 phi^2 + lambda phi^4]",
-            self.mass_squared, self.quartic.coupling
+            "real scalar field, {}, m^2 = {}, lambda = {}: S = sum [-phi phi(+mu) + (m^2+{})/2 phi^2 + lambda phi^4]",
+            self.extents(" x "),
+            self.mass_squared,
+            self.quartic.coupling,
+            2 * self.lattice.dimensions()
         )
     }
 
@@ -83,51 +80,58 @@ impl Action for Phi4 {
     }
 
     fn action_f64(&self, field: &[f64]) -> f64 {
-        let (lattice, quadratic) = (self.lattice, self.quartic.quadratic);
-        let density = |site: usize| {
-            let phi = field[site];
-            let forward = field[lattice.forward(site, 0)] + field[lattice.forward(site, 1)];
-            phi * phi * (quadratic + self.quartic.coupling * phi * phi) - phi * forward
+        let Quartic { quadratic, coupling, .. } = self.quartic;
+        let density = |(&phi, forward): (&f64, &[u32])| {
+            let forward: f64 = forward.iter().map(|&site| field[site as usize]).sum();
+            phi * phi * (quadratic + coupling * phi * phi) - phi * forward
         };
-        (0..lattice.volume()).map(density).sum()
+        field.iter().zip(self.dynamics.forward()).map(density).sum()
     }
 
-    fn force_f64(&self, field: &[f64]) -> Vec<f64> {
-        let (lattice, quadratic) = (self.lattice, self.quartic.quadratic);
-        let force = |site: usize| {
-            let phi = field[site];
-            let neighbours: f64 = (0..lattice.dimensions())
-                .map(|mu| field[lattice.forward(site, mu)] + field[lattice.backward(site, mu)])
-                .sum();
-            neighbours - 2.0 * quadratic * phi - 4.0 * self.quartic.coupling * phi.powi(3)
-        };
-        (0..lattice.volume()).map(force).collect()
-    }
-
-    /// `ln Z = ½ Σ_k ln(2π / (m² + k̂²))` of the free field (λ = 0, m² > 0).
     fn log_partition(&self) -> Option<f64> {
-        self.is_free().then(|| 0.5 * self.inverse_propagator().map(|p| (2.0 * PI / p).ln()).sum::<f64>())
+        self.exact.as_ref().map(Exact::log_partition)
+    }
+}
+
+impl Dynamics for Phi4 {
+    fn chains(&self) -> usize {
+        CHAINS
     }
 
-    fn tile_action(&self, tile: &[f64]) -> [f64; CHAINS] {
-        self.dynamics.action(tile)
+    fn numbers(&self) -> usize {
+        self.lattice.volume()
+    }
+
+    fn actions(&self, tile: &[f64]) -> Vec<f64> {
+        self.dynamics.action(tile).to_vec()
+    }
+
+    fn kinetic(&self, momenta: &[f64]) -> Vec<f64> {
+        kinetic_energy(momenta).to_vec()
     }
 
     fn kick(&self, tile: &[f64], scale: f64, momenta: &mut [f64]) {
         self.dynamics.kick(tile, scale, momenta);
     }
 
+    fn drift(&self, tile: &mut [f64], scale: f64, momenta: &[f64]) {
+        drift(tile, scale, momenta);
+    }
+
+    /// Small fluctuations around zero: a rough start has forces that no step size tuned for equilibrium follows, and a chain that
+    /// begins there may never leave.
+    fn start(&self, rng: &mut ChaCha8Rng) -> Vec<f64> {
+        let normals = StandardNormal.sample_iter(rng).take(self.numbers());
+        normals.map(|normal: f64| normal * START_WIDTH).collect()
+    }
+
     fn force_flops(&self) -> f64 {
-        // Four additions, φ², the two factors of the potential, the sum, and the multiply-add of the momentum.
-        10.0 * self.lattice.volume() as f64
+        // 2d additions, φ², the two factors of the potential, their product with φ, and the multiply-add of the momentum.
+        (2 * self.lattice.dimensions() + 6) as f64 * self.lattice.volume() as f64
     }
 
     fn is_even(&self) -> bool {
         true
-    }
-
-    fn observables(&self) -> Arc<dyn Observables> {
-        Arc::new(ScalarObservables::new(self, self.lattice))
     }
 }
 
@@ -148,12 +152,20 @@ mod tests {
         values.into_iter().map(f64::from).collect()
     }
 
+    /// The force on one configuration, as the first chain of a tile.
+    fn force(action: &Phi4, phi: &[f64]) -> Vec<f64> {
+        let tile: Vec<f64> = phi.iter().flat_map(|&phi| [phi; CHAINS]).collect();
+        let mut momenta = vec![0.0; tile.len()];
+        action.kick(&tile, 1.0, &mut momenta);
+        momenta.into_iter().step_by(CHAINS).collect()
+    }
+
     /// Central differences of a quartic have the error h² S'''/6, about 1e-9 here.
     #[test]
     fn the_force_is_minus_the_gradient_of_the_action() {
         for action in cases() {
             let phi = field(&action, "force");
-            let force = action.force_f64(&phi);
+            let force = force(&action, &phi);
             for site in 0..phi.len() {
                 let at = |h: f64| {
                     let mut phi = phi.clone();
@@ -174,10 +186,10 @@ mod tests {
             let tile: Vec<f64> = (0..volume * CHAINS).map(|i| chains[i % CHAINS][i / CHAINS]).collect();
             let mut momenta = vec![0.5; tile.len()];
             action.kick(&tile, 0.1, &mut momenta);
-            let actions = action.tile_action(&tile);
+            let actions = action.actions(&tile);
             for (c, chain) in chains.iter().enumerate() {
                 assert!((actions[c] - action.action_f64(chain)).abs() < 1e-11);
-                for (site, force) in action.force_f64(chain).iter().enumerate() {
+                for (site, force) in force(&action, chain).iter().enumerate() {
                     assert!((momenta[site * CHAINS + c] - (0.5 + 0.1 * force)).abs() < 1e-12);
                 }
             }
@@ -214,26 +226,21 @@ mod tests {
             for (i, s) in s.into_data().iter::<f64>().enumerate() {
                 let phi = &phi[i * volume..][..volume];
                 assert!((s - action.action_f64(phi)).abs() < 1e-11);
-                for (g, f) in gradient[i * volume..].iter().zip(action.force_f64(phi)) {
+                for (g, f) in gradient[i * volume..].iter().zip(force(&action, phi)) {
                     assert!((g + f).abs() < 1e-11);
                 }
             }
         }
     }
 
-    /// Values computed independently with NumPy, to the digits they are known to.
     #[test]
-    fn the_free_field_has_its_exact_values() {
-        for (extent, m2, free_energy, phi_squared) in [
-            (8, 1.25, -8.60833363841, 0.233967001547),
-            (10, 1.0, -16.4949135754, 0.254065787696),
-            (16, 0.25, -71.2372603405, 0.376958111158),
-        ] {
-            let action = Phi4::new(Lattice::new([extent, extent]), m2, 0.0);
-            let found = (action.log_partition().expect("free"), action.free_phi_squared().expect("free"));
-            assert!((found.0 + free_energy).abs() < 1e-9, "{}", found.0);
-            assert!((found.1 - phi_squared).abs() < 1e-11, "{}", found.1);
-        }
-        assert_eq!(Phi4::new(Lattice::new([4, 4]), 1.0, 0.5).log_partition(), None);
+    fn every_digit_tells_actions_apart_and_what_is_known_of_them_is_known() {
+        let ids: std::collections::BTreeSet<String> = cases().iter().map(Action::id).collect();
+        assert_eq!(ids.len(), cases().len());
+        let lattice = Lattice::new([4, 4]);
+        let [a, b] = [0.1, 0.1 + f64::EPSILON].map(|m2| Phi4::new(lattice, m2, 0.5));
+        assert_ne!(a.id(), b.id());
+        assert_eq!(a.log_partition(), None);
+        assert!(Phi4::new(lattice, 0.1, 0.0).log_partition().is_some());
     }
 }

@@ -233,6 +233,7 @@ fn verify_finds_nothing_wrong() {
     let finished = sandbox.flowqcd(&["verify", "--device", "cpu"]).succeeds();
     assert!(finished.stdout.contains("free field, flow: F"));
     assert!(!finished.stdout.contains("FAILED"), "{}", finished.stdout);
+    assert!(finished.stdout.lines().last().unwrap().starts_with("passed: "), "{}", finished.stdout);
 }
 
 #[test]

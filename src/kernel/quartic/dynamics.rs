@@ -12,22 +12,28 @@ pub const CHAINS: usize = 8;
 
 /// A [`Quartic`] with the neighbours of every site.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Dynamics {
+pub struct MolecularDynamics {
     action: Quartic,
-    /// Those one step forward first.
-    neighbours: Vec<[u32; 4]>,
+    /// `[site][neighbour]`, those one step forward first.
+    neighbours: Vec<u32>,
+    dimensions: usize,
 }
 
-impl Dynamics {
+impl MolecularDynamics {
     /// The molecular dynamics of an action.
     pub fn new(action: Quartic) -> Self {
-        let lattice = action.lattice;
+        let (lattice, dimensions) = (action.lattice, action.lattice.dimensions());
         let neighbours = |site: usize| {
-            let [t, x] = [0, 1].map(|mu| lattice.forward(site, mu) as u32);
-            let [before, left] = [0, 1].map(|mu| lattice.backward(site, mu) as u32);
-            [t, x, before, left]
+            let forward = (0..dimensions).map(move |mu| lattice.forward(site, mu) as u32);
+            forward.chain((0..dimensions).map(move |mu| lattice.backward(site, mu) as u32))
         };
-        Self { action, neighbours: (0..lattice.volume()).map(neighbours).collect() }
+        let neighbours = (0..lattice.volume()).flat_map(neighbours).collect();
+        Self { action, neighbours, dimensions }
+    }
+
+    /// For every site the sites one step forward, in the order of directions.
+    pub fn forward(&self) -> impl Iterator<Item = &[u32]> {
+        self.neighbours.chunks_exact(2 * self.dimensions).map(|near| &near[..self.dimensions])
     }
 
     /// `p += scale · F`, `F(x) = Σ_±μ φ(x±μ̂) - 2a φ - 4λ φ³`.
@@ -37,7 +43,13 @@ impl Dynamics {
     pub fn kick(&self, field: &[f64], scale: f64, momenta: &mut [f64]) {
         self.check(field);
         self.check(momenta);
-        f64::dispatch(Isa::active(), Kick { of: self, field, scale, momenta });
+        let isa = Isa::active();
+        match self.dimensions {
+            1 => f64::dispatch(isa, Kick::<2> { of: self, field, scale, momenta }),
+            2 => f64::dispatch(isa, Kick::<4> { of: self, field, scale, momenta }),
+            3 => f64::dispatch(isa, Kick::<6> { of: self, field, scale, momenta }),
+            _ => f64::dispatch(isa, Kick::<8> { of: self, field, scale, momenta }),
+        }
     }
 
     /// The action of every chain of a tile.
@@ -46,11 +58,17 @@ impl Dynamics {
     /// `field`: `[site][chain]`
     pub fn action(&self, field: &[f64]) -> [f64; CHAINS] {
         self.check(field);
-        f64::dispatch(Isa::active(), Energy { of: self, field })
+        let isa = Isa::active();
+        match self.dimensions {
+            1 => f64::dispatch(isa, Energy::<2> { of: self, field }),
+            2 => f64::dispatch(isa, Energy::<4> { of: self, field }),
+            3 => f64::dispatch(isa, Energy::<6> { of: self, field }),
+            _ => f64::dispatch(isa, Energy::<8> { of: self, field }),
+        }
     }
 
     fn check(&self, tile: &[f64]) {
-        assert_eq!(tile.len(), self.neighbours.len() * CHAINS, "numbers of a tile");
+        assert_eq!(tile.len(), self.action.lattice.volume() * CHAINS, "numbers of a tile");
     }
 }
 
@@ -73,14 +91,30 @@ fn rows(tile: &[f64]) -> &[[f64; CHAINS]] {
     tile.as_chunks().0
 }
 
-struct Kick<'a> {
-    of: &'a Dynamics,
+/// The sum over some neighbours of a site, for every chain.
+///
+/// Whole vectors by value: the compiler cannot tell that the momenta are no part of the field.
+#[inline(always)]
+fn sum(field: &[[f64; CHAINS]], near: &[u32]) -> [f64; CHAINS] {
+    let mut sum = field[near[0] as usize];
+    for &site in &near[1..] {
+        let next = field[site as usize];
+        for i in 0..CHAINS {
+            sum[i] += next[i];
+        }
+    }
+    sum
+}
+
+/// With so many neighbours of a site.
+struct Kick<'a, const NEAR: usize> {
+    of: &'a MolecularDynamics,
     field: &'a [f64],
     scale: f64,
     momenta: &'a mut [f64],
 }
 
-impl Kernel for Kick<'_> {
+impl<const NEAR: usize> Kernel for Kick<'_, NEAR> {
     type Elem = f64;
     type Output = ();
     #[inline(always)]
@@ -88,15 +122,13 @@ impl Kernel for Kick<'_> {
         let field = rows(self.field);
         let (linear, cubic) = (-2.0 * self.of.action.quadratic, -4.0 * self.of.action.coupling);
         let momenta: &mut [[f64; CHAINS]] = self.momenta.as_chunks_mut().0;
-        for ((p, phi), near) in momenta.iter_mut().zip(field).zip(&self.of.neighbours) {
-            // Whole vectors by value, one by one: the compiler cannot tell that the momenta are no part of the field, and a
-            // closure would not be compiled for the instruction set.
-            let (a, b) = (field[near[0] as usize], field[near[1] as usize]);
-            let (c, d) = (field[near[2] as usize], field[near[3] as usize]);
+        let neighbours = self.of.neighbours.as_chunks::<NEAR>().0;
+        for ((p, phi), near) in momenta.iter_mut().zip(field).zip(neighbours) {
+            let (forward, backward) = (sum(field, &near[..NEAR / 2]), sum(field, &near[NEAR / 2..]));
             let (phi, mut next) = (*phi, *p);
             for i in 0..CHAINS {
                 let own = phi[i] * (linear + cubic * (phi[i] * phi[i]));
-                next[i] += self.scale * ((a[i] + b[i]) + (c[i] + d[i]) + own);
+                next[i] += self.scale * ((forward[i] + backward[i]) + own);
             }
             *p = next;
         }
@@ -120,24 +152,25 @@ impl Kernel for Drift<'_> {
     }
 }
 
-struct Energy<'a> {
-    of: &'a Dynamics,
+/// With so many neighbours of a site.
+struct Energy<'a, const NEAR: usize> {
+    of: &'a MolecularDynamics,
     field: &'a [f64],
 }
 
-impl Kernel for Energy<'_> {
+impl<const NEAR: usize> Kernel for Energy<'_, NEAR> {
     type Elem = f64;
     type Output = [f64; CHAINS];
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = f64>>(self) -> [f64; CHAINS] {
         let field = rows(self.field);
         let mut sums = [0.0; CHAINS];
-        for (phi, near) in field.iter().zip(&self.of.neighbours) {
-            let (forward, along) = (&field[near[0] as usize], &field[near[1] as usize]);
+        for (phi, near) in field.iter().zip(self.of.neighbours.as_chunks::<NEAR>().0) {
+            let forward = sum(field, &near[..NEAR / 2]);
             for i in 0..CHAINS {
                 let square = phi[i] * phi[i];
                 let potential = square * (self.of.action.quadratic + self.of.action.coupling * square);
-                sums[i] += potential - phi[i] * (forward[i] + along[i]);
+                sums[i] += potential - phi[i] * forward[i];
             }
         }
         sums

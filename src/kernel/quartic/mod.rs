@@ -4,7 +4,7 @@ mod dynamics;
 #[cfg(feature = "wgpu")]
 mod gpu;
 
-pub use dynamics::{CHAINS, Dynamics, drift, kinetic_energy};
+pub use dynamics::{CHAINS, MolecularDynamics, drift, kinetic_energy};
 
 use crate::lattice::Lattice;
 use burn::tensor::Tensor;

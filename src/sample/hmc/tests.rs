@@ -1,9 +1,19 @@
 //! The laws of Hybrid Monte Carlo, and that chains sample the target.
 
-use super::*;
+use super::chains::Hmc;
+use super::trajectory::{Motion, Tile, Trajectories};
+use crate::error::Error;
 use crate::lattice::Lattice;
-use crate::spec::Integrator;
-use crate::theory::Phi4;
+use crate::rng::Seed;
+use crate::sample::integrator::Schedule;
+use crate::sample::store::Store;
+use crate::sample::watch::Watch;
+use crate::spec::{HmcSpec, Integrator};
+use crate::theory::Theory;
+use rand_distr::{Distribution, StandardNormal};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const NEVER: &(dyn Fn() -> bool + Sync) = &|| false;
 
 fn spec(integrator: Integrator, steps: usize) -> HmcSpec {
     HmcSpec {
@@ -20,31 +30,37 @@ fn spec(integrator: Integrator, steps: usize) -> HmcSpec {
     }
 }
 
-fn interacting() -> Phi4 {
-    Phi4::new(Lattice::new([6, 4]), -4.0, 2.0)
+fn interacting() -> Theory {
+    Theory::phi4(Lattice::new([6, 4]), -4.0, 2.0)
+}
+
+fn trajectories(theory: &Theory, integrator: Integrator) -> Trajectories<'_> {
+    let motion = Motion { length: 1.0, spread: 0.5, integrator };
+    Trajectories::new(&*theory.dynamics, motion, Seed(2), "sample/hmc")
 }
 
 /// A tile in equilibrium with fresh momenta.
-fn thermalized(hmc: &Hmc<'_>) -> (Tile, Vec<f64>) {
-    let mut tile = hmc.start(0);
-    hmc.advance(&mut tile, 10, 0..200, &mut |_| ());
-    let mut momenta = vec![0.0; tile.field.len()];
-    let streams = tile.streams.iter().enumerate();
-    streams.for_each(|(chain, stream)| fill_normals(&mut momenta, chain, &mut stream.item(1 << 40)));
+fn thermalized(trajectories: &Trajectories<'_>) -> (Tile, Vec<f64>) {
+    let mut tile = trajectories.start(0);
+    for index in 0..200 {
+        trajectories.advance(&mut tile, 10, index, NEVER).expect("nobody stops it");
+    }
+    let normals = StandardNormal.sample_iter(Seed(3).stream("momenta").item(0));
+    let momenta = normals.take(tile.field.len()).collect();
     (tile, momenta)
 }
 
 #[test]
 fn a_trajectory_runs_back_to_where_it_began() {
-    let action = interacting();
+    let theory = interacting();
     for integrator in [Integrator::Leapfrog, Integrator::Omelyan] {
-        let spec = spec(integrator, 12);
-        let hmc = Hmc::new(&action, &spec, Seed(2), "sample/hmc");
+        let hmc = trajectories(&theory, integrator);
         let (tile, start) = thermalized(&hmc);
         let (mut field, mut momenta) = (tile.field.clone(), start);
-        hmc.integrate(&Schedule::new(integrator, 1.0, 12), &mut field, &mut momenta);
+        let schedule = Schedule::new(integrator, 1.0, 12);
+        hmc.integrate(&schedule, &mut field, &mut momenta, NEVER).expect("nobody stops it");
         momenta.iter_mut().for_each(|p| *p = -*p);
-        hmc.integrate(&Schedule::new(integrator, 1.0, 12), &mut field, &mut momenta);
+        hmc.integrate(&schedule, &mut field, &mut momenta, NEVER).expect("nobody stops it");
         let worst = field.iter().zip(&tile.field).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(worst < 1e-12, "{integrator:?}: off by {worst:e}");
     }
@@ -52,18 +68,21 @@ fn a_trajectory_runs_back_to_where_it_began() {
 
 #[test]
 fn the_energy_violation_falls_with_the_square_of_the_step() {
-    let action = interacting();
+    let theory = interacting();
     for integrator in [Integrator::Leapfrog, Integrator::Omelyan] {
-        let spec = spec(integrator, 12);
-        let hmc = Hmc::new(&action, &spec, Seed(2), "sample/hmc");
+        let hmc = trajectories(&theory, integrator);
         let (tile, start) = thermalized(&hmc);
+        let energy = |field: &[f64], momenta: &[f64]| -> Vec<f64> {
+            let kinetic = theory.dynamics.kinetic(momenta);
+            theory.dynamics.actions(field).iter().zip(kinetic).map(|(s, k)| s + k).collect()
+        };
+        let before = energy(&tile.field, &start);
         let violation = |steps: usize| {
             let (mut field, mut momenta) = (tile.field.clone(), start.clone());
-            hmc.integrate(&Schedule::new(integrator, 1.0, steps), &mut field, &mut momenta);
-            let (before, after) = (kinetic_energy(&start), kinetic_energy(&momenta));
-            let action = hmc.action.tile_action(&field);
-            let of = |chain: usize| after[chain] + action[chain] - before[chain] - tile.action[chain];
-            (0..CHAINS).map(|chain| of(chain).powi(2)).sum::<f64>().sqrt()
+            let schedule = Schedule::new(integrator, 1.0, steps);
+            hmc.integrate(&schedule, &mut field, &mut momenta, NEVER).expect("nobody stops it");
+            let after = energy(&field, &momenta);
+            after.iter().zip(&before).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
         };
         let ratio = violation(40) / violation(80);
         // The next order is smaller by ε² = 1/1600.
@@ -74,20 +93,18 @@ fn the_energy_violation_falls_with_the_square_of_the_step() {
 /// The free field's exact values, ⟨e^{-ΔH}⟩ = 1, and an acceptance that tuning reaches.
 #[test]
 fn chains_sample_the_target() {
-    let action = Phi4::new(Lattice::new([4, 6]), 0.8, 0.0);
-    let observables = action.observables();
+    let theory = Theory::phi4(Lattice::new([4, 6]), 0.8, 0.0);
     for integrator in [Integrator::Leapfrog, Integrator::Omelyan] {
         let spec = HmcSpec { tune: true, trajectories: 4000, ..spec(integrator, 3) };
-        let chains =
-            Hmc::new(&action, &spec, Seed(5), "sample/hmc").run(&*observables, None, &|_| Ok(())).unwrap();
-        assert!(chains.acceptance > 0.75 && chains.acceptance < 0.999, "{}", chains.acceptance);
-        assert_eq!(chains.series.len(), 16);
-        let (mean, error) = chains.exp_minus_delta_h;
+        let run = Hmc::new(&theory, &spec, Seed(5), None).run(None, Watch::NOBODY).unwrap();
+        let chain = run.chain.as_ref().expect("a chain");
+        assert!(chain.acceptance > 0.75 && chain.acceptance < 0.999, "{}", chain.acceptance);
+        assert_eq!(run.series().len(), 16);
+        let (mean, error) = chain.exp_minus_delta_h.expect("of every trajectory");
         assert!((mean - 1.0).abs() < 4.0 * error, "<exp(-dH)> = {mean} +- {error}");
-        let ensemble = crate::stats::Ensemble::Chains(&chains.series);
-        for observable in observables.derived() {
+        for observable in theory.observables.derived() {
             let Some(exact) = observable.exact else { continue };
-            let found = ensemble.measured(&*observable.value).expect("finite");
+            let found = run.ensemble.measured(&*observable.value).expect("finite");
             let pull = (found.value - exact) / found.error;
             assert!(pull.abs() < 4.0, "{}: {found:?} is not {exact}", observable.name);
         }
@@ -96,12 +113,69 @@ fn chains_sample_the_target() {
 
 #[test]
 fn threads_and_chains_beside_it_do_not_change_a_chain() {
-    let action = interacting();
-    let observables = action.observables();
+    let theory = interacting();
     let few = HmcSpec { chains: 3, trajectories: 50, ..spec(Integrator::Omelyan, 5) };
     let many = HmcSpec { chains: 20, ..few.clone() };
-    let run = |spec: &HmcSpec| {
-        Hmc::new(&action, spec, Seed(5), "sample/hmc").run(&*observables, None, &|_| Ok(())).unwrap()
+    let run = |spec: &HmcSpec| Hmc::new(&theory, spec, Seed(5), None).run(None, Watch::NOBODY).unwrap();
+    assert_eq!(run(&few).series()[2].to_numbers()[5..], run(&many).series()[2].to_numbers()[5..]);
+}
+
+/// A tuned thermalisation begins with other steps than it ends with; its price is that of the steps that were made.
+#[test]
+fn thermalisation_costs_the_forces_that_it_evaluated() {
+    let theory = interacting();
+    let cost = |tune: bool, steps: usize| {
+        let spec = HmcSpec { tune, length_spread: 0.0, chains: 4, ..spec(Integrator::Leapfrog, steps) };
+        let run = Hmc::new(&theory, &spec, Seed(5), None).run(None, Watch::NOBODY).unwrap();
+        (run.cost.setup.expect("thermalisation").flops, run.cost.flops_per_configuration)
     };
-    assert_eq!(run(&few).series[2].to_numbers()[5..], run(&many).series[2].to_numbers()[5..]);
+    let forces = theory.dynamics.force_flops();
+    let (setup, trajectory) = cost(false, 7);
+    assert_eq!((setup, trajectory), (8.0 * forces * 200.0 * 4.0, 8.0 * forces));
+    let (setup, trajectory) = cost(true, 40);
+    assert!(setup > 1.1 * trajectory * 200.0 * 4.0, "{setup} at {trajectory} a trajectory");
+}
+
+/// A signal in the middle of trajectories leaves some tiles ahead of others.
+#[test]
+fn chains_that_are_stopped_in_the_middle_of_a_trajectory_go_on_to_the_same_digits() {
+    let theory = interacting();
+    let spec = HmcSpec { trajectories: 250, tune: true, ..spec(Integrator::Omelyan, 5) };
+    let hmc = Hmc::new(&theory, &spec, Seed(5), Some(20));
+    let folder = tempfile::tempdir().unwrap();
+    let [mut never, mut not_either] = [|| false; 2];
+    let records = |store: &mut Store<'_>| {
+        let mut all = Vec::new();
+        store
+            .records()
+            .read(&mut |part| {
+                all.extend(part);
+                Ok(())
+            })
+            .unwrap();
+        all
+    };
+    let identity = hmc.identity();
+    let mut whole_store = Store::open(folder.path(), "whole", identity, Some(24), &mut never).unwrap();
+    let whole = hmc.run(Some(&mut whole_store), Watch::NOBODY).unwrap();
+    let mut stops = 0;
+    let (stopped, kept) = loop {
+        let asked = AtomicU64::new(0);
+        let is_stopped = || asked.fetch_add(1, Ordering::Relaxed) > 137;
+        let hear = |_| {
+            let interrupted = Error::InterruptedDraw { signal: "SIGINT", done: 0, count: 0 };
+            if is_stopped() { Err(interrupted) } else { Ok(()) }
+        };
+        let identity = hmc.identity();
+        let mut store = Store::open(folder.path(), "stopped", identity, Some(24), &mut not_either).unwrap();
+        match hmc.run(Some(&mut store), Watch { hear: &hear, is_stopped: &is_stopped }) {
+            Ok(run) => break (run, records(&mut store)),
+            Err(_) => stops += 1,
+        }
+    };
+    assert!(stops > 3, "it was stopped {stops} times");
+    assert_eq!(stopped.ensemble, whole.ensemble);
+    assert_eq!(stopped.chain, whole.chain);
+    assert_eq!(kept, records(&mut whole_store));
+    assert_eq!(whole.series()[0].count() / 20 * 16, whole_store.records().count());
 }

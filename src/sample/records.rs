@@ -1,15 +1,15 @@
-//! Configurations on the disk while chains run: appended as they come, cut back to what a saved state knows of.
+//! Records on the disk, all of one width: appended as they come, cut back to what a saved state knows of.
 
 use crate::error::{Error, Result};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Configurations read at once, about so many numbers.
+/// Records read at once, about so many numbers.
 const PART: usize = 1 << 18;
 
-/// A file of raw double-precision configurations, all of one shape.
-pub struct Spool {
+/// A file of raw double-precision records, so many numbers each: draws with their measurements, configurations of a chain.
+pub struct Records {
     path: PathBuf,
     file: File,
     numbers: usize,
@@ -17,17 +17,17 @@ pub struct Spool {
     hasher: blake3::Hasher,
 }
 
-/// How far a spool had come when a state was saved.
+/// How far the records had come when a state was saved.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Mark {
-    /// Configurations.
+    /// Records.
     pub count: u64,
     /// BLAKE3 of their bytes.
     pub digest: String,
 }
 
-impl Spool {
-    /// Opens the file, or makes it, for configurations of so many numbers; what it holds counts only after
+impl Records {
+    /// Opens the file, or makes it, for records of so many numbers; what it holds counts only after
     /// [`Self::cut_back`].
     ///
     /// # Errors
@@ -38,7 +38,7 @@ impl Spool {
         Ok(Self { path: path.to_owned(), file, numbers, count: 0, hasher: blake3::Hasher::new() })
     }
 
-    /// Keeps the configurations up to a mark, none without one, and drops the rest.
+    /// Keeps the records up to a mark, none without one, and drops the rest.
     ///
     /// # Errors
     /// [`Error::Io`], or [`Error::BadFile`] if they are not those of the mark.
@@ -65,15 +65,15 @@ impl Spool {
         }
     }
 
-    /// Appends configurations.
+    /// Appends records.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn append(&mut self, fields: &[f64]) -> Result<()> {
-        let bytes: Vec<u8> = fields.iter().flat_map(|value| value.to_le_bytes()).collect();
+    pub fn append(&mut self, records: &[f64]) -> Result<()> {
+        let bytes: Vec<u8> = records.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.file.write_all(&bytes).map_err(Error::io(&self.path, "write"))?;
         self.hasher.update(&bytes);
-        self.count += (fields.len() / self.numbers) as u64;
+        self.count += (records.len() / self.numbers) as u64;
         Ok(())
     }
 
@@ -86,12 +86,12 @@ impl Spool {
         Ok(Mark { count: self.count, digest: self.digest() })
     }
 
-    /// Configurations.
+    /// Records.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Calls `each` with all configurations in order, some at a time.
+    /// Calls `each` with all records in order, some at a time.
     ///
     /// # Errors
     /// What `each` returns, or [`Error::Io`].
@@ -121,32 +121,32 @@ mod tests {
     #[test]
     fn what_was_appended_after_a_mark_is_dropped_and_damage_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("fields");
-        let all = |spool: &mut Spool| {
+        let path = folder.path().join("records");
+        let all = |records: &mut Records| {
             let mut all = Vec::new();
             let keep = &mut |part| {
                 all.extend(part);
                 Ok(())
             };
-            spool.read(keep).unwrap();
+            records.read(keep).unwrap();
             all
         };
-        let mut spool = Spool::open(&path, 2).unwrap();
-        spool.cut_back(None).unwrap();
-        spool.append(&[1.0, 2.0, 3.0, 4.0]).unwrap();
-        let mark = spool.mark().unwrap();
-        spool.append(&[5.0, 6.0]).unwrap();
-        drop(spool);
-        let mut spool = Spool::open(&path, 2).unwrap();
-        spool.cut_back(Some(&mark)).unwrap();
-        spool.append(&[7.0, 8.0]).unwrap();
-        assert_eq!(all(&mut spool), [1.0, 2.0, 3.0, 4.0, 7.0, 8.0]);
-        assert_eq!(spool.count(), 3);
+        let mut records = Records::open(&path, 2).unwrap();
+        records.cut_back(None).unwrap();
+        records.append(&[1.0, 2.0, 3.0, 4.0]).unwrap();
+        let mark = records.mark().unwrap();
+        records.append(&[5.0, 6.0]).unwrap();
+        drop(records);
+        let mut records = Records::open(&path, 2).unwrap();
+        records.cut_back(Some(&mark)).unwrap();
+        records.append(&[7.0, 8.0]).unwrap();
+        assert_eq!(all(&mut records), [1.0, 2.0, 3.0, 4.0, 7.0, 8.0]);
+        assert_eq!(records.count(), 3);
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[9] ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        assert!(matches!(spool.cut_back(Some(&mark)), Err(Error::BadFile { .. })));
+        assert!(matches!(records.cut_back(Some(&mark)), Err(Error::BadFile { .. })));
         std::fs::write(&path, [0; 9]).unwrap();
-        assert!(matches!(spool.cut_back(Some(&mark)), Err(Error::BadFile { .. })));
+        assert!(matches!(records.cut_back(Some(&mark)), Err(Error::BadFile { .. })));
     }
 }

@@ -5,7 +5,7 @@
 /// At most `capacity` bins are kept; when they are full, neighbours are merged. A bin is the mean of consecutive values, so
 /// means and, for bins longer than the autocorrelation, errors stay what they were.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Series {
+pub struct TimeSeries {
     width: usize,
     capacity: usize,
     bin: u64,
@@ -18,7 +18,7 @@ pub struct Series {
     moments: Vec<f64>,
 }
 
-impl Series {
+impl TimeSeries {
     /// An empty chain of `width` numbers.
     ///
     /// # Panics
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_short_chain_is_kept_as_it_is() {
-        let mut series = Series::new(2, 64);
+        let mut series = TimeSeries::new(2, 64);
         (0..50).for_each(|i| series.push(&value(i), 1));
         assert_eq!((series.bin(), series.count(), series.rows().len()), (1, 50, 50));
         assert!(series.rows().zip(0..).all(|(row, i)| row == value(i)));
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_long_chain_keeps_its_means_and_variances_in_few_bins() {
-        let (mut series, n) = (Series::new(2, 64), 10_000);
+        let (mut series, n) = (TimeSeries::new(2, 64), 10_000);
         (0..n).for_each(|i| series.push(&value(i), 1));
         assert!(series.rows().len() <= 64 && series.bin() == 256);
         for number in 0..2 {
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn staying_is_adding_the_same_value_again_and_numbers_restore_a_series() {
-        let (mut at_once, mut one_by_one) = (Series::new(2, 16), Series::new(2, 16));
+        let (mut at_once, mut one_by_one) = (TimeSeries::new(2, 16), TimeSeries::new(2, 16));
         for i in 0..40 {
             at_once.push(&value(i), 1 + i % 5);
             (0..1 + i % 5).for_each(|_| one_by_one.push(&value(i), 1));
@@ -173,7 +173,7 @@ mod tests {
         assert!(
             at_once.rows().flatten().zip(one_by_one.rows().flatten()).all(|(a, b)| (a - b).abs() < 1e-12)
         );
-        assert_eq!(Series::from_numbers(&at_once.to_numbers()), Some(at_once));
-        assert_eq!(Series::from_numbers(&[1.0, 2.0]), None);
+        assert_eq!(TimeSeries::from_numbers(&at_once.to_numbers()), Some(at_once));
+        assert_eq!(TimeSeries::from_numbers(&[1.0, 2.0]), None);
     }
 }

@@ -1,0 +1,91 @@
+//! What every sampling method leaves behind: configurations to average over, what they cost, how its chains went.
+
+use crate::cost::Cost;
+use crate::stats::{Ensemble, TimeSeries};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How configurations of the target are had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Drawn from the model, and reweighted.
+    Direct,
+    /// Independence Metropolis with the model as proposal.
+    Independence,
+    /// Hybrid Monte Carlo.
+    Hmc,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Direct => "direct",
+            Self::Independence => "independence",
+            Self::Hmc => "hmc",
+        })
+    }
+}
+
+/// One method, run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MethodRun {
+    /// Which.
+    pub method: Method,
+    /// What means are taken over.
+    pub ensemble: Ensemble,
+    /// What was spent.
+    pub cost: MethodCost,
+    /// How the chains went, if there were any.
+    pub chain: Option<ChainInfo>,
+}
+
+/// What a method spent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MethodCost {
+    /// What came before the first configuration that counts; nothing where that was the training of the model.
+    pub setup: Option<Cost>,
+    /// Counted floating-point operations of a configuration or step.
+    pub flops_per_configuration: f64,
+    /// Seconds of sampling, measurements included.
+    pub wall_s: f64,
+}
+
+/// How chains went.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ChainInfo {
+    /// Accepted per proposal or trajectory.
+    pub acceptance: f64,
+    /// Steps of each chain before the first measured one, if there were to be any.
+    pub thermalization: Option<u64>,
+    /// Chains side by side that keep a thread busy at once, if that matters.
+    pub side_by_side: Option<usize>,
+    /// Most rejections in a row.
+    pub longest_rejection_run: Option<u64>,
+    /// Trajectories of HMC between flow proposals.
+    pub trajectories_between: Option<u64>,
+    /// `⟨e^{-ΔH}⟩`, one in exact arithmetic, with its error.
+    pub exp_minus_delta_h: Option<(f64, f64)>,
+    /// Integration steps of a trajectory, after tuning.
+    pub integration_steps: Option<usize>,
+    /// The first proposals, where nothing but their weights decides: they imply the autocorrelation time.
+    pub proposals: Option<Ensemble>,
+}
+
+impl MethodRun {
+    /// `log w` of configurations of the model; none for chains.
+    pub fn log_weights(&self) -> &[f64] {
+        match &self.ensemble {
+            Ensemble::Weighted { log_weights, .. } => log_weights,
+            Ensemble::Chains(_) => &[],
+        }
+    }
+
+    /// The measurements of every chain; none for configurations of the model.
+    pub fn series(&self) -> &[TimeSeries] {
+        match &self.ensemble {
+            Ensemble::Weighted { .. } => &[],
+            Ensemble::Chains(series) => series,
+        }
+    }
+}
