@@ -13,7 +13,7 @@ use flowqcd::kernel::{ConvStack, conv_stack, fma_peak};
 use flowqcd::lattice::Lattice;
 use flowqcd::rng::Seed;
 use flowqcd::sample::{Model, Watch, draw};
-use flowqcd::spec::{FlowSpec, Spec, TrainSpec};
+use flowqcd::spec::{Spec, TrainSpec};
 use flowqcd::theory::Phi4;
 use flowqcd::train::Trainer;
 use std::sync::Arc;
@@ -105,7 +105,7 @@ impl Cell {
         );
         let spec = Spec::parse(&text, &[]).expect("the specification is valid");
         let lattice = Lattice::new([extent, extent]);
-        let flow = Flow::new(&FlowSpec { affine: spec.flow.affine.clone() }, lattice);
+        let flow = Flow::new(&spec.flow, lattice);
         Self { extent, batch, flow, action: Phi4::new(lattice, -1.0, 1.0), train: spec.train }
     }
 

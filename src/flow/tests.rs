@@ -12,7 +12,7 @@ fn flows() -> Vec<(Flow, Vec<f64>)> {
         .into_iter()
         .map(|(layers, kernel_size, hidden)| {
             let affine = AffineSpec { layers, kernel_size, hidden, initial_width: 1.5 };
-            let flow = Flow::new(&FlowSpec { affine }, Lattice::new(EXTENTS));
+            let flow = Flow::new(&FlowSpec::Affine(affine), Lattice::new(EXTENTS));
             let parameters = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
             (flow, parameters)
         })
@@ -114,7 +114,7 @@ fn the_gradient_of_the_loss_is_that_of_finite_differences() {
 fn one_layer_moves_the_sites_of_its_parity_and_no_others() {
     let affine = AffineSpec { layers: 1, kernel_size: 3, hidden: vec![5], initial_width: 1.0 };
     let lattice = Lattice::new(EXTENTS);
-    let flow = Flow::new(&FlowSpec { affine }, lattice);
+    let flow = Flow::new(&FlowSpec::Affine(affine), lattice);
     let parameters: Vec<f64> = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
     let bound = flow.bind(&parameters, &Device::flex());
     let z = field(1);

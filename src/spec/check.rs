@@ -131,11 +131,12 @@ fn check_table(path: &str, table: &toml::Table, schema: &Json, problems: &mut Ve
             problems.push(Problem::new(join(path, key), "missing"));
         }
     }
-    let count = table.len() as u64;
-    if schema["minProperties"].as_u64().is_some_and(|least| count < least) {
+    // Unknown keys have been named already.
+    let known = table.keys().filter(|key| schema["properties"].get(key).is_some()).count() as u64;
+    if table.is_empty() && schema["minProperties"].as_u64().is_some() {
         problems.push(Problem::new(path, format!("needs one of: {}", candidates.join(", "))));
     }
-    if schema["maxProperties"].as_u64().is_some_and(|most| count > most) {
+    if schema["maxProperties"].as_u64().is_some_and(|most| known > most) {
         problems.push(Problem::new(path, format!("takes only one of: {}", candidates.join(", "))));
     }
 }

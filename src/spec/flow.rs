@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 /// The flow: one table, named by the kind of coupling.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FlowSpec {
+#[serde(rename_all = "snake_case")]
+pub enum FlowSpec {
     /// Affine checkerboard couplings from a unit normal on each site.
-    pub affine: AffineSpec,
+    Affine(AffineSpec),
 }
 
 /// `[flow.affine]`: couplings `φ_a → e^s φ_a + t` with (s, t) from a periodic convolutional network.

@@ -3,6 +3,10 @@
 //! Each table is one struct: serde reads and writes it, schemars describes it, and `check` holds a file against
 //! that description, so the rules a user meets, the JSON Schema and the code cannot drift apart. Rules that span
 //! several keys are in `rules`.
+//!
+//! A choice is an enum, written as a table that holds one table named by the choice: `[train.optimizer.adam]` is
+//! `OptimizerSpec::Adam(AdamSpec)`. A further choice is one variant and the struct of its keys. A choice that is
+//! made where a file makes none is the enum's default, has no keys and is not written.
 
 mod check;
 mod document;

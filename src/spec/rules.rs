@@ -17,6 +17,12 @@ impl View<'_> {
         path.split('.').try_fold(self.0, |value, key| value.get(key))
     }
 
+    /// What a table named by a choice holds, with its path.
+    fn chosen(&self, table: &str) -> Option<(String, &Value)> {
+        let (name, value) = self.get(table)?.as_table()?.iter().next()?;
+        Some((format!("{table}.{name}"), value))
+    }
+
     fn integer(&self, path: &str) -> Option<i64> {
         self.get(path)?.as_integer()
     }
@@ -28,11 +34,12 @@ impl View<'_> {
 }
 
 fn kernel_fits_lattice(view: &View) -> Option<Problem> {
-    let kernel = view.integer("flow.affine.kernel_size")?;
-    let extents = view.get("theory.phi4.extents")?.as_array()?;
+    let ((flow, keys), (_, theory)) = (view.chosen("flow")?, view.chosen("theory")?);
+    let kernel = keys.get("kernel_size")?.as_integer()?;
+    let extents = theory.get("extents")?.as_array()?;
     let smallest = extents.iter().filter_map(Value::as_integer).min()?;
     (kernel > smallest).then(|| {
-        Problem::new("flow.affine.kernel_size", format!("must not exceed the smallest extent, {smallest}"))
+        Problem::new(format!("{flow}.kernel_size"), format!("must not exceed the smallest extent, {smallest}"))
             .value(kernel)
             .hint("a larger kernel would read the same site twice through the periodic boundary")
     })

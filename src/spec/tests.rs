@@ -35,7 +35,8 @@ fn problems(text: &str, overrides: &[&str]) -> Vec<String> {
 #[test]
 fn the_resolved_specification_reads_back_as_itself() {
     let spec = Spec::parse(GOOD, &[]).unwrap();
-    assert_eq!(spec.train.optimizer.adam.beta_2, 0.999);
+    let OptimizerSpec::Adam(adam) = &spec.train.optimizer;
+    assert_eq!(adam.beta_2, 0.999);
     let again = Spec::parse(&spec.to_toml(), &[]).unwrap();
     assert_eq!(spec, again);
     assert_eq!(spec.digest(), again.digest());
@@ -46,13 +47,15 @@ fn overrides_change_any_key_and_make_tables() {
     let overrides =
         ["theory.phi4.coupling=1.5", "train.batch.double.every=5", "train.batch.double.maximum=256"];
     let spec = Spec::parse(GOOD, &overrides.map(String::from)).unwrap();
-    assert_eq!(spec.theory.phi4.coupling, 1.5);
+    let TheorySpec::Phi4(phi4) = &spec.theory;
+    assert_eq!(phi4.coupling, 1.5);
     assert_eq!(spec.train.batch.double.as_ref().unwrap().maximum, 256);
     let original = Spec::parse(GOOD, &[]).unwrap();
     let changed: Vec<String> = original.differences(&spec).into_iter().map(|d| d.0).collect();
     assert_eq!(changed, ["theory.phi4.coupling", "train.batch.double.every", "train.batch.double.maximum"]);
     let spec = Spec::parse(GOOD, &["theory.phi4.convention=albergo".into()]).unwrap();
-    assert_eq!(spec.theory.phi4.couplings().coupling, 0.25);
+    let TheorySpec::Phi4(phi4) = &spec.theory;
+    assert_eq!(phi4.couplings().coupling, 0.25);
 }
 
 /// Each case: what is changed, and what the one problem must say.
@@ -153,4 +156,94 @@ fn the_schema_describes_every_key() {
     let schema = json_schema();
     walk("", &schema);
     assert!(!schema.to_string().contains("null"), "TOML has no null");
+}
+
+/// Every table of the schema that holds one of several, with its path.
+fn choices() -> Vec<(String, Vec<String>)> {
+    fn walk(path: &str, schema: &serde_json::Value, found: &mut Vec<(String, Vec<String>)>) {
+        let Some(keys) = schema["properties"].as_object() else { return };
+        if schema["maxProperties"] == 1 {
+            found.push((path.to_owned(), keys.keys().cloned().collect()));
+        }
+        for (key, value) in keys {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            walk(&path, value, found);
+        }
+    }
+    let mut found = Vec::new();
+    walk("", &json_schema(), &mut found);
+    found
+}
+
+#[test]
+fn every_choice_is_a_table_that_takes_exactly_one_of_its_names() {
+    let found = choices();
+    let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+    for path in ["theory", "flow", "train.loss", "train.learning_rate", "train.optimizer"] {
+        assert!(paths.contains(&path), "{path} is not among {paths:?}");
+    }
+    for (path, names) in &found {
+        let list = names.iter().map(|name| format!("{path}.{name}")).collect::<Vec<String>>().join(", ");
+        let with = |value: &str| {
+            let mut table: toml::Table = GOOD.parse().unwrap();
+            let (last, parents) = path.rsplit('.').collect::<Vec<&str>>().split_first().map(|(l, p)| (*l, p.to_vec())).unwrap();
+            let place = parents.iter().rev().fold(&mut table, |table, key| {
+                table.get_mut(*key).and_then(toml::Value::as_table_mut).unwrap()
+            });
+            let parsed: toml::Table = format!("v = {value}").parse().unwrap();
+            place.insert(last.into(), parsed["v"].clone());
+            problems(&table.to_string(), &[])
+        };
+        let all = names.iter().map(|name| format!("{name} = {{}}")).collect::<Vec<String>>().join(", ");
+        let expect = |found: Vec<String>, expected: &str| {
+            assert!(found.iter().any(|problem| problem.contains(expected)), "{found:#?} lacks {expected}");
+        };
+        expect(with("{}"), &format!("{path}: needs one of: {list}"));
+        expect(with("{ unknown = 1 }"), &format!("{path}.unknown: unknown key"));
+        expect(with(&format!("\"{}\"", names[0])), "must be a table, not a string");
+        if names.len() > 1 {
+            expect(with(&format!("{{ {all} }}")), &format!("{path}: takes only one of: {list}"));
+        }
+    }
+}
+
+#[test]
+fn the_choice_that_is_made_without_one_may_be_written_but_is_not() {
+    let left_out = Spec::parse(GOOD, &[]).unwrap();
+    let chosen = Spec::parse(&format!("{GOOD}\n[train.loss.reverse_kl]\n[train.learning_rate.constant]\n"), &[]);
+    assert_eq!(chosen.as_ref(), Ok(&left_out));
+    assert_eq!(chosen.unwrap().to_toml(), left_out.to_toml());
+    assert!(!left_out.to_toml().contains("reverse_kl") && !left_out.to_toml().contains("constant"));
+}
+
+#[test]
+fn a_choice_can_be_made_by_an_override_and_its_wrong_keys_name_the_nearest() {
+    let spec = Spec::parse(GOOD, &["train.loss.forward_kl.ensemble=a.npz".into()]).unwrap();
+    assert_eq!(spec.train.loss, LossSpec::ForwardKl(ForwardKlSpec { ensemble: "a.npz".into() }));
+    for (change, hint) in [
+        ("train.loss.forward_lk.ensemble=a.npz", "did you mean `train.loss.forward_kl`?"),
+        ("train.optimizer.adam.learning_rat=1", "did you mean `train.optimizer.adam.learning_rate`?"),
+        ("flow=affine", "unknown key"),
+    ] {
+        assert!(problems(GOOD, &[change])[0].contains(hint), "{change}");
+    }
+}
+
+/// Old run directories and checkpoints are told by the digest of what was written then.
+#[test]
+fn stored_specifications_are_printed_as_they_were() {
+    let mut folders = vec![std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("experiments")];
+    let mut found = 0;
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.ends_with("spec.toml") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert_eq!(Spec::parse(&text, &[]).unwrap().to_toml(), text, "{}", path.display());
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 5, "{found} specifications");
 }

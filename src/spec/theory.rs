@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 /// The theory: one table, named by the choice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TheorySpec {
+#[serde(rename_all = "snake_case")]
+pub enum TheorySpec {
     /// The real scalar field with quartic self-interaction.
-    pub phi4: Phi4Spec,
+    Phi4(Phi4Spec),
 }
 
 /// `[theory.phi4]`: `S = Σ [-Σ_μ φ(x) φ(x+μ̂) + ½ (m² + 2d) φ² + λ φ⁴]`, d = 2.

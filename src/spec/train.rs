@@ -24,33 +24,33 @@ pub struct TrainSpec {
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub checkpoint_seconds: f64,
     /// What is minimised; the reverse divergence if left out.
-    #[serde(default, skip_serializing_if = "LossSpec::is_reverse_kl")]
+    #[serde(default, skip_serializing_if = "LossSpec::is_default")]
     pub loss: LossSpec,
     /// Configurations per gradient step.
     pub batch: BatchSpec,
     /// The update rule.
     pub optimizer: OptimizerSpec,
     /// How the learning rate changes with the step; constant if left out.
-    #[serde(default, skip_serializing_if = "LearningRateSpec::is_constant")]
+    #[serde(default, skip_serializing_if = "LearningRateSpec::is_default")]
     pub learning_rate: LearningRateSpec,
     /// Training ends on the first of these.
     pub stop: StopSpec,
 }
 
-/// `[train.loss.*]`: one table, named by the choice; D_KL(q‖p) on configurations of the model with reparametrised gradients if
-/// there is none.
+/// `[train.loss.*]`: one table, named by the choice.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("maxProperties" = 1))]
-pub struct LossSpec {
+#[serde(rename_all = "snake_case")]
+pub enum LossSpec {
+    /// D_KL(q‖p) on configurations of the model, with reparametrised gradients.
+    #[default]
+    ReverseKl,
     /// D_KL(p‖q) on configurations of the target.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forward_kl: Option<ForwardKlSpec>,
+    ForwardKl(ForwardKlSpec),
 }
 
 impl LossSpec {
-    fn is_reverse_kl(&self) -> bool {
-        self.forward_kl.is_none()
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -93,10 +93,19 @@ pub struct DoubleSpec {
 
 /// `[train.optimizer.*]`: one table, named by the choice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OptimizerSpec {
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerSpec {
     /// Adam.
-    pub adam: AdamSpec,
+    Adam(AdamSpec),
+}
+
+impl OptimizerSpec {
+    /// Step size of the first step.
+    pub fn learning_rate(&self) -> f64 {
+        match self {
+            Self::Adam(adam) => adam.learning_rate,
+        }
+    }
 }
 
 /// `[train.optimizer.adam]`: Kingma and Ba, arXiv:1412.6980, with bias correction.
@@ -122,17 +131,18 @@ pub struct AdamSpec {
 
 /// `[train.learning_rate.*]`: one table, named by the choice.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("maxProperties" = 1))]
-pub struct LearningRateSpec {
+#[serde(rename_all = "snake_case")]
+pub enum LearningRateSpec {
+    /// The learning rate of the optimizer throughout.
+    #[default]
+    Constant,
     /// Halves the learning rate now and then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub halve: Option<HalveSpec>,
+    Halve(HalveSpec),
 }
 
 impl LearningRateSpec {
-    fn is_constant(&self) -> bool {
-        self.halve.is_none()
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::ensemble::TargetSamples;
 use crate::error::Result;
 use crate::flow::Flow;
 use crate::sample::Model;
-use crate::spec::{Cell, Spec};
+use crate::spec::{Cell, LossSpec, Spec};
 use crate::stats::target_sample_ess;
 use crate::theory::{self, Observables, Theory};
 use std::path::Path;
@@ -113,5 +113,8 @@ impl Experiment {
 }
 
 fn data_file(spec: &Spec) -> Option<&str> {
-    spec.train.loss.forward_kl.as_ref().map(|loss| loss.ensemble.as_str())
+    match &spec.train.loss {
+        LossSpec::ReverseKl => None,
+        LossSpec::ForwardKl(loss) => Some(&loss.ensemble),
+    }
 }

@@ -44,6 +44,10 @@ impl Theory {
 
 /// The theory that a specification names.
 pub fn build(spec: &TheorySpec) -> Theory {
-    let couplings = spec.phi4.couplings();
-    Theory::phi4(spec.phi4.lattice(), couplings.mass_squared, couplings.coupling)
+    match spec {
+        TheorySpec::Phi4(spec) => {
+            let couplings = spec.couplings();
+            Theory::phi4(spec.lattice(), couplings.mass_squared, couplings.coupling)
+        }
+    }
 }

@@ -12,7 +12,10 @@ pub fn batch_size(spec: &BatchSpec, step: u64) -> usize {
 
 /// `rate · 2^{-⌊step/every⌋}`, or `rate`.
 pub fn learning_rate(spec: &LearningRateSpec, rate: f64, step: u64) -> f64 {
-    spec.halve.as_ref().map_or(rate, |halve| rate * 0.5f64.powf((step / halve.every) as f64))
+    match spec {
+        LearningRateSpec::Constant => rate,
+        LearningRateSpec::Halve(halve) => rate * 0.5f64.powf((step / halve.every) as f64),
+    }
 }
 
 /// Configurations flowed until the stop rules on steps and samples end the training; `None` without such a rule, or if there are
@@ -55,7 +58,7 @@ mod tests {
 
     #[test]
     fn the_rate_halves() {
-        let spec = LearningRateSpec { halve: Some(HalveSpec { every: 5000 }) };
+        let spec = LearningRateSpec::Halve(HalveSpec { every: 5000 });
         assert_eq!(
             [0, 4999, 5000, 10_000].map(|step| learning_rate(&spec, 1e-3, step)),
             [1e-3, 1e-3, 5e-4, 2.5e-4]

@@ -145,7 +145,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<StepInfo, StepFailure> {
         let start = Instant::now();
         let batch_size = schedule::batch_size(&self.spec.batch, state.step);
-        let rate = self.spec.optimizer.adam.learning_rate;
+        let rate = self.spec.optimizer.learning_rate();
         let learning_rate = schedule::learning_rate(&self.spec.learning_rate, rate, state.step);
         let sums = self.batch(state, batch_size, go_on).map_err(StepFailure::Ended)?;
         let mut batch = self.estimator.finish(sums);

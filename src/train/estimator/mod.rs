@@ -26,10 +26,10 @@ pub fn build<'a>(
     data: Option<&'a TargetSamples>,
     seed: Seed,
 ) -> Result<Box<dyn Estimator + 'a>> {
-    match (&spec.forward_kl, data) {
-        (None, _) => Ok(Box::new(ReverseKl::new(flow, action, seed))),
-        (Some(_), Some(samples)) => Ok(Box::new(ForwardKl::new(samples, seed))),
-        (Some(loss), None) => Err(Error::Usage {
+    match (spec, data) {
+        (LossSpec::ReverseKl, _) => Ok(Box::new(ReverseKl::new(flow, action, seed))),
+        (LossSpec::ForwardKl(_), Some(samples)) => Ok(Box::new(ForwardKl::new(samples, seed))),
+        (LossSpec::ForwardKl(loss), None) => Err(Error::Usage {
             message: format!("train.loss.forward_kl.ensemble = {}: was not read", loss.ensemble),
             hint: "give its configurations to the trainer: this loss is a mean over them".into(),
         }),

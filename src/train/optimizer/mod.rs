@@ -10,5 +10,7 @@ use crate::spec::OptimizerSpec;
 
 /// The rule that a specification names.
 pub fn build(spec: &OptimizerSpec) -> Box<dyn Optimizer> {
-    Box::new(Adam::new(&spec.adam))
+    match spec {
+        OptimizerSpec::Adam(spec) => Box::new(Adam::new(spec)),
+    }
 }
