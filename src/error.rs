@@ -55,6 +55,23 @@ impl fmt::Display for Problem {
     }
 }
 
+/// A signal that asked the program to stop, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal(pub u8);
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => write!(f, "SIGHUP"),
+            2 => write!(f, "SIGINT"),
+            // Linux, and the BSDs with macOS.
+            10 | 30 => write!(f, "SIGUSR1"),
+            15 => write!(f, "SIGTERM"),
+            number => write!(f, "signal {number}"),
+        }
+    }
+}
+
 /// Everything that ends a command early.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -115,8 +132,8 @@ pub enum Error {
     /// A signal asked the run to stop; everything is on disk.
     #[error("stopped by {signal} after step {step}; continue with: {resume}")]
     Interrupted {
-        /// `SIGINT` or `SIGTERM`.
-        signal: &'static str,
+        /// Which one.
+        signal: Signal,
         /// The last finished step.
         step: u64,
         /// Command that continues the run.
@@ -128,8 +145,8 @@ pub enum Error {
          several files: --first says where the next one begins"
     )]
     InterruptedDraw {
-        /// `SIGINT` or `SIGTERM`.
-        signal: &'static str,
+        /// Which one.
+        signal: Signal,
         /// Configurations drawn.
         done: u64,
         /// Configurations asked for.
@@ -162,14 +179,11 @@ impl Error {
         move |source| Self::Io { path, action, source }
     }
 
-    /// Exit status: 2 for a wrong specification or usage, 130 and 143 for signals, else 1.
+    /// Exit status: 2 for a wrong specification or usage, 128 + n for the signal n, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Spec { .. } | Self::Usage { .. } => 2,
-            Self::Interrupted { signal: "SIGTERM", .. } | Self::InterruptedDraw { signal: "SIGTERM", .. } => {
-                143
-            }
-            Self::Interrupted { .. } | Self::InterruptedDraw { .. } => 130,
+            Self::Interrupted { signal, .. } | Self::InterruptedDraw { signal, .. } => 128 + signal.0,
             _ => 1,
         }
     }

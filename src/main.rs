@@ -1,4 +1,4 @@
-//! The `flowqcd` command: parse, run, print the error once, exit with its code.
+//! The `flowqcd` command.
 
 use std::process::ExitCode;
 
@@ -7,11 +7,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match flowqcd::cli::main() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    flowqcd::cli::main()
 }

@@ -2,7 +2,8 @@
 
 use super::args::CheckArgs;
 use super::progress::duration;
-use super::{print, table};
+use super::output::print;
+use super::table;
 use crate::device::{self, ComputeDevice};
 use crate::error::Result;
 use crate::flow::Flow;

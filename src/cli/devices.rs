@@ -1,6 +1,7 @@
 //! `flowqcd devices`.
 
-use super::{print, table};
+use super::output::print;
+use super::table;
 use crate::device::{self, DeviceInfo};
 use crate::error::Result;
 

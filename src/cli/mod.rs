@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod devices;
+mod output;
 mod plot;
 mod progress;
 mod run;
@@ -15,15 +16,41 @@ use crate::error::Result;
 use crate::spec;
 use args::{Args, Command};
 use clap::{CommandFactory, Parser};
+use output::{print, read_no_more, say};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Parses the arguments and carries out the command.
-///
-/// # Errors
-/// Whatever the command ends with, ready to be printed.
-pub fn main() -> Result<()> {
+/// Parses the arguments, carries out the command, says why it failed if it did, and gives the exit status.
+pub fn main() -> ExitCode {
     shorten_device_panics();
-    match Args::parse().command {
+    signals::outlive_file_limits();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(other) => return answer(&other),
+    };
+    match carry_out(args.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&error.to_string());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// What clap answers itself: help, the version, and what is wrong with the arguments.
+fn answer(answer: &clap::Error) -> ExitCode {
+    match answer.print().or_else(read_no_more) {
+        Ok(()) => ExitCode::from(answer.exit_code() as u8),
+        // Nothing more can be said on stderr; of stdout it can.
+        Err(error) => {
+            say(&format!("error: standard output: cannot write: {error}"));
+            ExitCode::from(if answer.use_stderr() { answer.exit_code() as u8 } else { 1 })
+        }
+    }
+}
+
+fn carry_out(command: Command) -> Result<()> {
+    match command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Sample(args) => sample::sample(&args),
@@ -50,7 +77,7 @@ fn shorten_device_panics() {
             .is_some_and(|name| DEVICE_THREADS.iter().any(|prefix| name.starts_with(prefix)));
         match info.payload_as_str() {
             Some(_) if of_device && reported.swap(true, Ordering::Relaxed) => {}
-            Some(reason) if of_device => eprintln!("the device reports: {reason}"),
+            Some(reason) if of_device => say(&format!("the device reports: {reason}")),
             _ => usual(info),
         }
     }));
@@ -58,10 +85,3 @@ fn shorten_device_panics() {
 
 /// How the names of cubecl's device threads begin.
 const DEVICE_THREADS: [&str; 2] = ["DSD-", "DSU-"];
-
-/// Prints to stdout; a reader that went away (`| head`) is no error.
-fn print(text: &str) -> Result<()> {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{text}");
-    Ok(())
-}

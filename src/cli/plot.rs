@@ -1,7 +1,7 @@
 //! `flowqcd plot`.
 
 use super::args::PlotArgs;
-use super::print;
+use super::output::print;
 use super::progress::duration;
 use super::table::lines;
 use crate::error::{Error, Result};

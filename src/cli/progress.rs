@@ -1,5 +1,6 @@
 //! Progress on stderr: a bar on a terminal, nothing when quiet or redirected.
 
+use super::output::say;
 use crate::spec::StopSpec;
 use crate::study::Progress;
 use crate::train::{StepInfo, TrainState};
@@ -39,7 +40,7 @@ impl Terminal {
     /// Prints a line above the bar.
     pub fn line(&self, text: &str) {
         if !self.quiet {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| say(text));
         }
     }
 

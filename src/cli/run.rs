@@ -2,7 +2,8 @@
 
 use super::args::RunArgs;
 use super::progress::Terminal;
-use super::{print, signals, table};
+use super::output::{print, say};
+use super::{signals, table};
 use crate::device;
 use crate::error::Result;
 use crate::spec::Spec;
@@ -46,7 +47,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let cells = &manifest.cells[..];
     for cell in cells {
         let place = if cells.len() > 1 { format!("cell {}: ", cell.cell) } else { String::new() };
-        cell.summary.warnings.iter().for_each(|text| eprintln!("warning: {place}{text}"));
+        cell.summary.warnings.iter().for_each(|text| say(&format!("warning: {place}{text}")));
     }
     match (args.spec.device.json, cells) {
         (true, _) => print(&serde_json::to_string_pretty(&manifest).expect("plain data")),

@@ -1,9 +1,10 @@
 //! `flowqcd sample`.
 
 use super::args::SampleArgs;
+use super::output::print;
 use super::progress::{Terminal, duration};
 use super::table::{lines, with_error};
-use super::{print, signals};
+use super::signals;
 use crate::device;
 use crate::error::{Error, Result};
 use crate::study::{Draw, Drawn, Trained};

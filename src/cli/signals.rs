@@ -1,8 +1,10 @@
-//! Ctrl-C and SIGTERM: the first asks for a checkpoint, the second ends the program at once.
+//! Signals that ask for an end: the first leaves a checkpoint, the second ends the program at once.
 
 use crate::error::{Error, Result};
 use crate::study::Interrupt;
 use signal_hook::consts::{SIGINT, SIGTERM};
+#[cfg(unix)]
+use signal_hook::consts::{SIGHUP, SIGUSR1, SIGXFSZ};
 use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -15,7 +17,7 @@ pub fn watch() -> Result<Interrupt> {
     let interrupt = Interrupt::default();
     let again = Arc::new(AtomicBool::new(false));
     let install = || -> std::io::Result<()> {
-        for signal in [SIGINT, SIGTERM] {
+        for signal in asking() {
             // Order matters: the shutdown of the second signal is armed by the first.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;
             flag::register(signal, Arc::clone(&again))?;
@@ -29,4 +31,32 @@ pub fn watch() -> Result<Interrupt> {
         hint: "run outside a sandbox that forbids signal handlers".into(),
     })?;
     Ok(interrupt)
+}
+
+/// A file that grows beyond `ulimit -f` is an error of that file, not the end of the program.
+pub fn outlive_file_limits() {
+    // A handler, whatever it does, is enough for the write to fail instead; without one the default stays.
+    #[cfg(unix)]
+    let _ = flag::register(SIGXFSZ, Arc::default());
+}
+
+#[cfg(not(unix))]
+fn asking() -> Vec<i32> {
+    vec![SIGINT, SIGTERM]
+}
+
+/// Ctrl-C, batch systems that are about to kill, and a terminal that goes away.
+#[cfg(unix)]
+fn asking() -> Vec<i32> {
+    let signals = [SIGINT, SIGTERM, SIGUSR1, SIGHUP];
+    signals.into_iter().filter(|&signal| signal != SIGHUP || hangs_up()).collect()
+}
+
+/// Whether a hangup is to be heard: under `nohup` it is not, and where that cannot be told it is left to the system.
+#[cfg(unix)]
+fn hangs_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 << (SIGHUP - 1) == 0)
 }

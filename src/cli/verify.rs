@@ -1,7 +1,7 @@
 //! `flowqcd verify`.
 
 use super::args::VerifyArgs;
-use super::print;
+use super::output::{print, say};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::verify::{self, Check};
@@ -23,8 +23,8 @@ struct Judged<'a> {
 /// [`Error::Verify`] naming the checks that failed.
 pub fn verify(args: &VerifyArgs) -> Result<()> {
     let device = args.device.select()?;
-    eprintln!("verifying on {}, {} threads", device.name(), device::threads());
-    let checks = verify::all(&device, &|text| eprintln!("{text}"))?;
+    say(&format!("verifying on {}, {} threads", device.name(), device::threads()));
+    let checks = verify::all(&device, &say)?;
     match args.device.json {
         true => print(&json(&checks))?,
         false => print(&text(&checks))?,

@@ -1,5 +1,6 @@
 //! How a run talks to whoever started it, and how it is asked to stop.
 
+use crate::error::Signal;
 use crate::spec::StopSpec;
 use crate::train::{StepInfo, TrainState};
 use std::sync::Arc;
@@ -25,12 +26,8 @@ pub trait Progress {
 pub struct Interrupt(pub Arc<AtomicUsize>);
 
 impl Interrupt {
-    /// The name of the signal that arrived, if one did.
-    pub fn signal(&self) -> Option<&'static str> {
-        match self.0.load(Ordering::Relaxed) {
-            0 => None,
-            15 => Some("SIGTERM"),
-            _ => Some("SIGINT"),
-        }
+    /// The signal that arrived, if one did.
+    pub fn signal(&self) -> Option<Signal> {
+        u8::try_from(self.0.load(Ordering::Relaxed)).ok().filter(|&number| number > 0).map(Signal)
     }
 }

@@ -1,6 +1,6 @@
 //! What users type, and what they are told.
 
-use super::support::{Finished, Sandbox, TINY, column, repository, table};
+use super::support::{Finished, Sandbox, TINY, column, repository, table, wait_until};
 
 /// The specification is refused with these words, and nothing is written.
 #[track_caller]
@@ -217,4 +217,58 @@ fn schema_and_completions_are_printed() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(sandbox.flowqcd(&["completions", shell]).succeeds().stdout.contains("flowqcd"));
     }
+}
+
+/// `/dev/full` is a disk without room; every command that prints a result is asked for it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 30"));
+    sandbox.flowqcd(&["run", "tiny.toml"]).succeeds();
+    for command in [
+        "schema",
+        "completions bash",
+        "--help",
+        "devices",
+        "check tiny.toml",
+        "run tiny.toml",
+        "plot runs/tiny",
+        "sample runs/tiny -n 10 --out a.npz",
+    ] {
+        let finished = sandbox.shell(&format!("\"$FLOWQCD\" {command} > /dev/full"));
+        assert_eq!(finished.code, Some(1), "{command}: {}", finished.stderr);
+        let expected = "error: standard output: cannot write: No space left on device";
+        assert!(finished.stderr.contains(expected), "{command}: {}", finished.stderr);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_ends_the_program_quietly() {
+    let sandbox = Sandbox::new();
+    // The other end of the pipe is closed before anything is written.
+    let script = "{ sleep 0.3; \"$FLOWQCD\" schema 2> said; echo $? > code; } | true";
+    sandbox.shell(script);
+    wait_until("code", || sandbox.path("code").exists() && !sandbox.read("code").is_empty());
+    assert_eq!((sandbox.read("code").as_str(), sandbox.read("said").as_str()), ("0\n", ""));
+}
+
+/// Progress, notes, warnings and errors that nobody can read change neither results nor the exit status.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_goes_on_where_nothing_can_be_said() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 30"));
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "heard"]).succeeds();
+    for (out, redirection) in [("full", "2> /dev/full"), ("gone", "2>&1 > /dev/null | true")] {
+        let command = format!("\"$FLOWQCD\" run tiny.toml --out {out} {redirection}");
+        sandbox.shell(&command);
+        wait_until(out, || sandbox.path(&format!("{out}/observables.csv")).exists());
+        let finished = sandbox.flowqcd(&["run", "tiny.toml", "--out", out]).succeeds();
+        assert!(finished.stderr.contains("this run is finished"), "{}", finished.stderr);
+        assert_eq!(sandbox.read(&format!("{out}/ess.csv")), sandbox.read("heard/ess.csv"));
+    }
+    let refused = sandbox.shell("\"$FLOWQCD\" run nowhere.toml 2> /dev/full");
+    assert_eq!(refused.code, Some(2));
 }

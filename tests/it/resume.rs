@@ -89,7 +89,8 @@ fn results_do_not_depend_on_the_number_of_threads() {
 #[cfg(unix)]
 #[test]
 fn a_signal_leaves_a_checkpoint_and_the_command_that_continues() {
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    let user = 128 + signal_hook::consts::SIGUSR1;
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129), ("USR1", user)] {
         let sandbox = Sandbox::new();
         sandbox.write("tiny.toml", &TINY.replace("checkpoint_seconds = 0.02", "checkpoint_seconds = 1e6"));
         sandbox.flowqcd(&["run", "tiny.toml", "--out", "whole"]).succeeds();
@@ -107,6 +108,32 @@ fn a_signal_leaves_a_checkpoint_and_the_command_that_continues() {
         sandbox.flowqcd(&["run", "tiny.toml", "--out", "stopped"]).succeeds();
         assert_same(&sandbox, "stopped", &expected);
     }
+}
+
+/// `nohup` means that a terminal may go away.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_under_nohup_does_not_hear_a_hangup() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    let script = "trap '' HUP; \"$FLOWQCD\" run tiny.toml --out run & \
+                  while ! [ -s run/train.csv ]; do sleep 0.01; done; kill -s HUP $!; wait $!";
+    sandbox.shell(script).succeeds();
+}
+
+/// `ulimit -f` counts blocks of 512 bytes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_of_the_file_and_leaves_nothing_behind() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", TINY);
+    let finished = sandbox.shell("ulimit -f 4; \"$FLOWQCD\" run tiny.toml --out run");
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    assert!(finished.stderr.contains("cannot write: File too large"), "{}", finished.stderr);
+    let files = std::fs::read_dir(sandbox.path("run/checkpoints")).unwrap();
+    let names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.iter().all(|name| !name.starts_with(".tmp-")), "{names:?}");
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "run"]).succeeds();
 }
 
 #[test]

@@ -55,6 +55,15 @@ impl Sandbox {
         Finished::new(command.env(variable.0, variable.1).output().expect("the program starts"))
     }
 
+    /// Runs a shell script in the sandbox, in which `$FLOWQCD` is the program.
+    #[cfg(unix)]
+    pub fn shell(&self, script: &str) -> Finished {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).current_dir(self.folder.path()).stdin(Stdio::null());
+        shell.env("FLOWQCD", env!("CARGO_BIN_EXE_flowqcd")).env("FLOWQCD_DEVICE", "cpu");
+        Finished::new(shell.output().expect("the shell starts"))
+    }
+
     /// Starts the program and leaves it running.
     pub fn start(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
