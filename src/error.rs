@@ -25,12 +25,12 @@ impl Problem {
     /// A problem of `key` without a value.
     pub fn new(key: impl Into<String>, rule: impl Into<String>) -> Self {
         let (value, hint, line) = (None, None, None);
-        Self { key: key.into(), value, rule: rule.into(), hint, line }
+        Self { key: excerpt(&key.into(), MOST_OF_A_KEY), value, rule: excerpt(&rule.into(), MOST_OF_A_RULE), hint, line }
     }
 
-    /// Adds the offending value.
+    /// Adds the offending value, on one line and not too long.
     pub fn value(mut self, value: impl fmt::Display) -> Self {
-        self.value = Some(value.to_string());
+        self.value = Some(excerpt(&value.to_string(), MOST_OF_A_VALUE));
         self
     }
 
@@ -38,6 +38,25 @@ impl Problem {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+/// Characters of a value that a message shows, at most.
+const MOST_OF_A_VALUE: usize = 80;
+
+/// Characters of a key that a message shows, at most.
+const MOST_OF_A_KEY: usize = 200;
+
+/// Characters of a rule that a message shows, at most; it may name what was found.
+const MOST_OF_A_RULE: usize = 1000;
+
+/// A text on one line, its beginning if it is longer than `most` characters; what a terminal would obey is escaped.
+fn excerpt(text: &str, most: usize) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let shown: String = text.chars().take(most).map(escaped).collect();
+    match text.chars().count() {
+        count if count > most => format!("{shown}… ({count} characters)"),
+        _ => shown,
     }
 }
 
@@ -204,6 +223,13 @@ fn spec_message(file: &Path, problems: &[Problem]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_file_holds_is_shown_on_one_line_in_part_and_escaped() {
+        let problem = Problem::new("a\u{1b}[31m", "unknown key").value(format!("\"\n{}\"", "x".repeat(5000)));
+        let expected = format!("a\\u{{1b}}[31m = \"\\n{}… (5003 characters): unknown key", "x".repeat(78));
+        assert_eq!(problem.to_string(), expected);
+    }
 
     #[test]
     fn a_spec_error_lists_every_problem_then_the_hints() {

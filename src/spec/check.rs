@@ -4,7 +4,10 @@ use crate::error::Problem;
 use serde_json::Value as Json;
 use toml::Value;
 
-/// Every way in which `value` breaks `schema`.
+/// Problems that are told, about: a reader mends a few and looks again.
+pub const MOST_PROBLEMS: usize = 100;
+
+/// Every way in which `value` breaks `schema`, up to [`MOST_PROBLEMS`].
 pub fn check(value: &Value, schema: &Json) -> Vec<Problem> {
     let mut problems = Vec::new();
     check_at("", value, schema, &mut problems);
@@ -59,6 +62,9 @@ fn join(prefix: &str, key: &str) -> String {
 }
 
 fn check_at(path: &str, value: &Value, schema: &Json, problems: &mut Vec<Problem>) {
+    if problems.len() >= MOST_PROBLEMS {
+        return;
+    }
     if let Some(names) = enumeration(schema) {
         if !names.iter().any(|name| value.as_str() == Some(name)) {
             problems.push(Problem::new(path, format!("must be one of: {}", names.join(", "))).value(value));

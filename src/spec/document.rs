@@ -38,30 +38,14 @@ impl<'a> Document<'a> {
                 .hint("for example --set theory.phi4.coupling=1.5"));
         };
         let (path, value) = (path.trim(), value.trim());
-        let keys: Vec<&str> = path.split('.').collect();
-        if let Err((place, candidates)) = resolve_key(schema, &keys) {
-            let problem =
-                Problem::new(format!("--set {path}"), format!("unknown key `{place}`")).value(value);
-            return Err(match nearest(&place, &candidates) {
-                Some(key) => problem.hint(format!("did you mean `{key}`?")),
-                None => problem.hint(format!("keys here: {}", candidates.join(", "))),
-            });
+        let place = format!("--set {path}");
+        if let Some(problem) = unknown_key(schema, &place, path) {
+            return Err(problem.value(value));
         }
         // A bare word is a string, so that names need no quotes on the command line.
         let parsed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("v"));
         let parsed = parsed.unwrap_or_else(|| Value::String(value.into()));
-        let mut table = self.value.as_table_mut().expect("a document is a table");
-        for key in &keys[..keys.len() - 1] {
-            let entry = table.entry(*key).or_insert_with(|| Value::Table(Default::default()));
-            let Some(next) = entry.as_table_mut() else {
-                return Err(Problem::new(
-                    format!("--set {path}"),
-                    format!("`{key}` is not a table in the file"),
-                ));
-            };
-            table = next;
-        }
-        table.insert(keys[keys.len() - 1].into(), parsed);
+        put(&mut self.value, path, parsed).map_err(|problem| Problem { key: place, ..problem })?;
         self.overridden.push(path.into());
         Ok(())
     }
@@ -76,6 +60,34 @@ impl<'a> Document<'a> {
             }
         }
     }
+}
+
+/// The problem at `place` of a path that the schema does not know.
+pub fn unknown_key(schema: &Json, place: impl Into<String>, path: &str) -> Option<Problem> {
+    let keys: Vec<&str> = path.split('.').collect();
+    let (unknown, candidates) = resolve_key(schema, &keys).err()?;
+    let problem = Problem::new(place, format!("unknown key `{unknown}`"));
+    Some(match nearest(&unknown, &candidates) {
+        Some(key) => problem.hint(format!("did you mean `{key}`?")),
+        None => problem.hint(format!("keys here: {}", candidates.join(", "))),
+    })
+}
+
+/// Puts a value at a dotted path, with tables on the way to it.
+///
+/// # Errors
+/// The problem that something on the way is no table.
+pub fn put(document: &mut Value, path: &str, value: Value) -> Result<(), Problem> {
+    let mut keys: Vec<&str> = path.split('.').collect();
+    let last = keys.pop().expect("a path has a key");
+    let mut table = document.as_table_mut().expect("a document is a table");
+    for key in keys {
+        let entry = table.entry(key).or_insert_with(|| Value::Table(Default::default()));
+        let is_none = || Problem::new(path, format!("`{key}` is not a table in the file"));
+        table = entry.as_table_mut().ok_or_else(is_none)?;
+    }
+    table.insert(last.into(), value);
+    Ok(())
 }
 
 /// Byte offset at which the key of a dotted path begins.

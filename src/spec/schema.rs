@@ -1,6 +1,6 @@
 //! The JSON Schema of a specification: for editors, and for [`super::check`].
 
-use super::Spec;
+use super::specification::Spec;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 

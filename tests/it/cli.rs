@@ -272,3 +272,46 @@ fn a_run_goes_on_where_nothing_can_be_said() {
     let refused = sandbox.shell("\"$FLOWQCD\" run nowhere.toml 2> /dev/full");
     assert_eq!(refused.code, Some(2));
 }
+
+/// Devices have no end, and a value may be anything.
+#[cfg(unix)]
+#[test]
+fn a_specification_of_any_size_and_kind_is_answered_in_few_words() {
+    let sandbox = Sandbox::new();
+    let long = TINY.replace("coupling = 1.0", &format!("coupling = \"{}\"", "x".repeat(3_000_000)));
+    let lists = TINY.replace("hidden = [6]", &format!("hidden = [{}6]", "0, ".repeat(1_000_000)));
+    let tables: String = (0..200_000).map(|i| format!("[a.b{i}]\n")).collect();
+    sandbox.write("long.toml", &long);
+    sandbox.write("lists.toml", &lists);
+    sandbox.write("tables.toml", &format!("{TINY}\n{tables}"));
+    sandbox.write("giant.toml", &" ".repeat(5 << 20));
+    sandbox.write("control.toml", &format!("{TINY}\n\"\\u001b[31mred\" = 1\n"));
+    std::fs::write(sandbox.path("bytes.toml"), [0x76, 0xff, 0xfe]).unwrap();
+    for (file, expected) in [
+        ("/dev/zero", "must not be larger than 4 MiB"),
+        ("giant.toml", "must not be larger than 4 MiB"),
+        ("bytes.toml", "is not text: byte 1 is not UTF-8"),
+        ("long.toml", "theory.phi4.coupling = \"xxx"),
+        ("lists.toml", "flow.affine.hidden[0] = 0: must be at least 1"),
+        ("tables.toml", "error: tables.toml: a: unknown key"),
+        ("control.toml", r"control.toml: \u{1b}[31mred: unknown key"),
+    ] {
+        let finished = sandbox.flowqcd(&["check", file]);
+        assert_eq!(finished.code, Some(2), "{file}: {}", finished.stderr);
+        assert!(finished.stderr.contains(expected), "{file}: {}", finished.stderr);
+        assert!(finished.stderr.len() < 20_000, "{file}: {} bytes are said", finished.stderr.len());
+        assert!(!finished.stderr.contains('\u{1b}'), "{file}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_specification_can_come_from_standard_input() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 30"));
+    sandbox.shell("\"$FLOWQCD\" run - --out run < tiny.toml").succeeds();
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "run"]).succeeds();
+    let refused = sandbox.shell("echo seed = 1 | \"$FLOWQCD\" check -");
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("error: -: version: missing"), "{}", refused.stderr);
+}

@@ -1,0 +1,104 @@
+//! The cells of a study: the specification of each, and what tells it from the others.
+
+use super::document::{put, unknown_key};
+use super::schema::json_schema;
+use super::specification::Spec;
+use super::study::StudySpec;
+use super::validate::validated;
+use crate::error::Problem;
+use serde_json::Value as Json;
+use toml::Value;
+
+/// Cells of a study, at most.
+const MOST_CELLS: u64 = 10_000;
+
+/// One point of a study.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// Its number.
+    pub index: u64,
+    /// The varied keys by their last part, with their values here; `seed` too if there are repeats.
+    pub values: Vec<(String, String)>,
+    /// What it runs.
+    pub spec: Spec,
+}
+
+impl Spec {
+    /// The cells of its study; one without a study.
+    ///
+    /// # Errors
+    /// Everything wrong with the lists or with a cell; nothing for a specification that was parsed.
+    pub fn cells(&self) -> Result<Vec<Cell>, Vec<Problem>> {
+        let base = Self { study: None, ..self.clone() };
+        let Some(study) = &self.study else {
+            return Ok(vec![Cell { index: 0, values: Vec::new(), spec: base }]);
+        };
+        let schema = json_schema();
+        let problems = problems(study, &schema);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let base = Value::try_from(base).expect("a specification has only TOML types");
+        let points = (0..study.points()).map(|index| point(study, &base, &schema, index));
+        let points: Vec<_> = points.collect();
+        let wrong: Vec<Problem> = points.iter().filter_map(|point| point.as_ref().err()).flatten().cloned().collect();
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        let cells = points.into_iter().flatten().flat_map(|point| repeats(study, point));
+        Ok((0..).zip(cells).map(|(index, cell)| Cell { index, ..cell }).collect())
+    }
+}
+
+/// What is wrong with the lists, whatever is in them.
+fn problems(study: &StudySpec, schema: &Json) -> Vec<Problem> {
+    let points = study.points();
+    let uneven = study.vary.iter().filter(|(_, values)| values.len() != points || values.is_empty());
+    let uneven = uneven.map(|(key, values)| {
+        let rule = format!("must have as many values as the longest list, {points} (and one at least)");
+        Problem::new(place(key), rule).value(format!("{} values", values.len()))
+    });
+    let unknown = study.vary.keys().filter_map(|key| unknown_key(schema, place(key), key));
+    let cells = study.cells().filter(|&cells| cells <= MOST_CELLS);
+    let too_many = cells.is_none().then(|| {
+        let rule = format!("must be at most {MOST_CELLS} in all, {points} points as often as study.repeats says");
+        Problem::new("study: number of cells", rule).value(u128::from(study.repeats) * points as u128)
+    });
+    uneven.chain(unknown).chain(too_many).collect()
+}
+
+fn place(key: &str) -> String {
+    format!("study.vary.\"{key}\"")
+}
+
+/// One point of the lists, before repeats.
+fn point(study: &StudySpec, base: &Value, schema: &Json, index: usize) -> Result<Cell, Vec<Problem>> {
+    let (mut document, mut values) = (base.clone(), Vec::new());
+    let at_cell = |mut problem: Problem| {
+        problem.key = format!("study.vary, cell {index}: {}", problem.key);
+        problem
+    };
+    for (key, list) in &study.vary {
+        let value = Value::try_from(&list[index]).map_err(|error| vec![at_cell(Problem::new(key, error.to_string()))])?;
+        let last = key.rsplit('.').next().unwrap_or_default();
+        values.push((last.to_owned(), value.to_string().trim_matches('"').to_owned()));
+        put(&mut document, key, value).map_err(|problem| vec![at_cell(problem)])?;
+    }
+    let spec = validated(&document, schema)
+        .map_err(|problems| problems.into_iter().map(at_cell).collect::<Vec<Problem>>())?;
+    Ok(Cell { index: 0, values, spec })
+}
+
+/// A point with the seeds seed, seed + 1, …
+fn repeats(study: &StudySpec, point: Cell) -> impl Iterator<Item = Cell> {
+    let count = study.repeats;
+    (0..count).map(move |repeat| {
+        let mut cell = point.clone();
+        cell.spec.seed += repeat;
+        if count > 1 {
+            cell.values.retain(|(key, _)| key != "seed");
+            cell.values.push(("seed".into(), cell.spec.seed.to_string()));
+        }
+        cell
+    })
+}
