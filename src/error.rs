@@ -25,7 +25,13 @@ impl Problem {
     /// A problem of `key` without a value.
     pub fn new(key: impl Into<String>, rule: impl Into<String>) -> Self {
         let (value, hint, line) = (None, None, None);
-        Self { key: excerpt(&key.into(), MOST_OF_A_KEY), value, rule: excerpt(&rule.into(), MOST_OF_A_RULE), hint, line }
+        Self {
+            key: excerpt(&key.into(), MOST_OF_A_KEY),
+            value,
+            rule: excerpt(&rule.into(), MOST_OF_A_RULE),
+            hint,
+            line,
+        }
     }
 
     /// Adds the offending value, on one line and not too long.

@@ -1,8 +1,8 @@
 //! `flowqcd check`: what a specification amounts to, without running it.
 
 use super::args::CheckArgs;
-use super::progress::duration;
 use super::output::print;
+use super::progress::duration;
 use super::table;
 use crate::device::{self, ComputeDevice};
 use crate::error::Result;
@@ -10,9 +10,16 @@ use crate::flow::Flow;
 use crate::rng::Seed;
 use crate::spec::{Cell, Spec};
 use crate::study::Experiment;
+use crate::theory;
 use crate::train::{StepFailure, Trainer, samples_until};
 use serde::Serialize;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
+
+/// Seconds of measuring, of all cells that cost differently and of one of them, at most.
+const MEASURING_S: f64 = 5.0;
+const MEASURING_ONE_S: f64 = 0.5;
 
 /// What `check` reports.
 #[derive(Debug, Serialize)]
@@ -31,7 +38,7 @@ struct Report {
 }
 
 /// What `check` reports of one cell.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 struct CellReport {
     /// The varied keys.
     values: Vec<(String, String)>,
@@ -48,10 +55,25 @@ struct CellReport {
     train_s: Option<f64>,
 }
 
+/// What cells have in common that differ in nothing that costs.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    parameters: usize,
+    flops_per_sample: f64,
+    flops_per_training_sample: f64,
+    memory_bytes: f64,
+    /// Numbers of a measurement.
+    width: usize,
+    samples_per_s: f64,
+}
+
 /// Validates and prints; times a few training steps of one micro-batch for the estimate.
 pub fn check(args: &CheckArgs) -> Result<()> {
-    let spec = Spec::load(&args.spec.spec, &args.spec.overrides())?;
+    let file = &args.spec.spec;
+    let spec = Spec::load(file, &args.spec.overrides())?;
     let device = args.spec.device.select()?;
+    memory::check(file, &spec, &device)?;
+    Experiment::check_files(&spec)?;
     let report = report(spec, &device)?;
     match args.spec.device.json {
         true => print(&serde_json::to_string_pretty(&report).expect("plain data")),
@@ -61,46 +83,71 @@ pub fn check(args: &CheckArgs) -> Result<()> {
 
 fn report(spec: Spec, device: &ComputeDevice) -> Result<Report> {
     let cells = spec.cells().expect("a parsed specification has valid cells");
-    let mut reports = cells.iter().map(|cell| cell_report(cell, device));
-    let first = reports.next().expect("a specification has a cell")?;
-    let further = reports.collect::<Result<Vec<CellReport>>>()?;
-    let times = std::iter::once(&first).chain(&further).map(|cell| cell.train_s);
-    Ok(Report {
-        cells: cells.len(),
-        device: device.name().into(),
-        threads: device::threads(),
-        total_train_s: times.sum(),
-        first,
-        further,
-        spec,
-    })
+    let keys: HashSet<String> = cells.iter().map(|cell| cost_key(&cell.spec)).collect();
+    let seconds = (MEASURING_S / keys.len() as f64).min(MEASURING_ONE_S);
+    let mut sizes = HashMap::new();
+    let mut reports = Vec::with_capacity(cells.len());
+    for cell in &cells {
+        let size = match sizes.entry(cost_key(&cell.spec)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => *new.insert(size(&cell.spec, device, seconds)?),
+        };
+        reports.push(cell_report(cell, size));
+    }
+    let total_train_s = reports.iter().map(|cell| cell.train_s).sum();
+    let further = reports.split_off(1);
+    let first = reports.pop().expect("a specification has a cell");
+    let (device, threads) = (device.name().into(), device::threads());
+    Ok(Report { cells: cells.len(), device, threads, total_train_s, first, further, spec })
 }
 
-fn cell_report(cell: &Cell, device: &ComputeDevice) -> Result<CellReport> {
-    let spec = &cell.spec;
+/// What the cost of a training sample depends on; cells that differ only in seeds, couplings or rates have it in common.
+fn cost_key(spec: &Spec) -> String {
+    let (theory, loss) = (std::mem::discriminant(&spec.theory), std::mem::discriminant(&spec.train.loss));
+    format!(
+        "{theory:?} {:?} {:?} {:?} {loss:?}",
+        spec.theory.extents(),
+        spec.flow.architecture(),
+        spec.train.batch
+    )
+}
+
+fn size(spec: &Spec, device: &ComputeDevice, seconds: f64) -> Result<Size> {
     let experiment = Experiment::load(spec)?;
-    let (samples_per_s, flops_per_training_sample) = measure(spec, &experiment, device)?;
-    let Experiment { theory, flow, .. } = experiment;
-    let train_samples = samples_until(&spec.train.batch, &spec.train.stop);
-    let by_samples = train_samples.map(|samples| samples as f64 / samples_per_s);
-    Ok(CellReport {
-        values: cell.values.clone(),
-        theory: theory.action.describe(),
-        parameters: flow.layout().len(),
-        flops_per_sample: flow.flops_per_sample(),
-        flops_per_training_sample,
-        memory_bytes: memory(spec, &flow, device),
-        direct_bytes: direct_memory(spec, theory.observables.width()),
+    let (samples_per_s, flops_per_training_sample) = measure(spec, &experiment, device, seconds)?;
+    Ok(Size {
+        parameters: experiment.flow.layout().len(),
+        flops_per_sample: experiment.flow.flops_per_sample(),
+        memory_bytes: memory_bytes(spec, &experiment.flow, device),
+        width: experiment.theory.observables.width(),
         samples_per_s,
-        train_samples,
-        train_flops: train_samples.map(|samples| flops_per_training_sample * samples as f64),
-        train_s: [by_samples, spec.train.stop.seconds].into_iter().flatten().reduce(f64::min),
+        flops_per_training_sample,
     })
 }
 
-/// Training samples per second and counted operations of one, from half a second of steps with one micro-batch each, after one that a GPU compiles its
-/// kernels in.
-fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice) -> Result<(f64, f64)> {
+fn cell_report(cell: &Cell, size: Size) -> CellReport {
+    let spec = &cell.spec;
+    let train_samples = samples_until(&spec.train.batch, &spec.train.stop);
+    let flops = size.flops_per_training_sample;
+    let by_samples = train_samples.map(|samples| samples as f64 / size.samples_per_s);
+    CellReport {
+        values: cell.values.clone(),
+        theory: theory::build(&spec.theory).action.describe(),
+        parameters: size.parameters,
+        flops_per_sample: size.flops_per_sample,
+        flops_per_training_sample: flops,
+        memory_bytes: size.memory_bytes,
+        direct_bytes: direct_memory(spec, size.width),
+        samples_per_s: size.samples_per_s,
+        train_samples,
+        train_flops: train_samples.map(|samples| flops * samples as f64),
+        train_s: [by_samples, spec.train.stop.seconds].into_iter().flatten().reduce(f64::min),
+    }
+}
+
+/// Training samples per second and counted operations of one, from so many seconds of steps with one micro-batch each, after
+/// one that a GPU compiles its kernels in.
+fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice, for_s: f64) -> Result<(f64, f64)> {
     let Experiment { theory, flow, data, .. } = experiment;
     let mut train = spec.train.clone();
     let largest = train.batch.double.as_ref().map_or(train.batch.size, |d| d.maximum);
@@ -120,7 +167,7 @@ fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice) -> Resu
     let first = seconds()?;
     let mut best = if device.is_cpu() { first } else { f64::INFINITY };
     let start = Instant::now();
-    while best.is_infinite() || start.elapsed().as_secs_f64() < 0.5 {
+    while best.is_infinite() || start.elapsed().as_secs_f64() < for_s {
         best = best.min(seconds()?);
     }
     Ok((train.batch.size as f64 / best, trainer.flops_per_sample()))
@@ -132,7 +179,7 @@ fn micro_batch(spec: &Spec, flow: &Flow, device: &ComputeDevice) -> usize {
 }
 
 /// Bytes of one micro-batch in training and of the parameters with gradient and moments.
-fn memory(spec: &Spec, flow: &Flow, device: &ComputeDevice) -> f64 {
+fn memory_bytes(spec: &Spec, flow: &Flow, device: &ComputeDevice) -> f64 {
     let batch = spec.train.batch.double.as_ref().map_or(spec.train.batch.size, |d| d.maximum);
     let activations = flow.activations_per_sample() * micro_batch(spec, flow, device).min(batch) as f64;
     4.0 * (activations + 6.0 * flow.layout().len() as f64)
@@ -147,14 +194,15 @@ fn direct_memory(spec: &Spec, width: usize) -> f64 {
 fn text(report: &Report) -> String {
     let row = |name: &str, value: String| (name.to_owned(), value);
     let mut rows = vec![row("cells", report.cells.to_string())];
-    for cell in std::iter::once(&report.first).chain(&report.further) {
+    let cells: Vec<&CellReport> = std::iter::once(&report.first).chain(&report.further).collect();
+    let mut first = 0;
+    for alike in cells.chunk_by(|a, b| is_alike(a, b)) {
         if report.cells > 1 {
-            let values: Vec<String> =
-                cell.values.iter().map(|(key, value)| format!("{key} = {value}")).collect();
             rows.push(row("", String::new()));
-            rows.push(row("cell", values.join(", ")));
+            rows.push(heading(first, alike));
         }
-        rows.extend(cell_rows(cell, report));
+        rows.extend(cell_rows(alike, report));
+        first += alike.len();
     }
     if let Some(seconds) = report.total_train_s.filter(|_| report.cells > 1) {
         rows.push(row("", String::new()));
@@ -163,21 +211,43 @@ fn text(report: &Report) -> String {
     table::lines(&rows)
 }
 
-fn cell_rows(cell: &CellReport, report: &Report) -> Vec<(String, String)> {
+/// Whether two cells differ in nothing but what their varied keys say.
+fn is_alike(a: &CellReport, b: &CellReport) -> bool {
+    CellReport { values: b.values.clone(), theory: b.theory.clone(), ..a.clone() } == *b
+}
+
+/// Numbers and values of neighbouring cells, the first and the last.
+fn heading(first: usize, alike: &[&CellReport]) -> (String, String) {
+    let (from, to) = (&alike[0].values, &alike[alike.len() - 1].values);
+    let value = |((key, from), (_, to)): (&(String, String), &(String, String))| match from == to {
+        true => format!("{key} = {from}"),
+        false => format!("{key} = {from} ... {to}"),
+    };
+    let values: Vec<String> = from.iter().zip(to).map(value).collect();
+    let name = match alike.len() {
+        1 => format!("cell {first}"),
+        count => format!("cells {first} to {}", first + count - 1),
+    };
+    (name, values.join(", "))
+}
+
+fn cell_rows(alike: &[&CellReport], report: &Report) -> Vec<(String, String)> {
     let row = |name: &str, value: String| (name.to_owned(), value);
-    let speed = format!(
-        "{:.0} training samples/s on {}, {} threads",
-        cell.samples_per_s, report.device, report.threads
-    );
-    let mut rows = vec![
-        row("theory", cell.theory.clone()),
+    let cell = alike[0];
+    let threads = table::count(report.threads, "thread");
+    let speed = format!("{:.0} training samples/s on {}, {threads}", cell.samples_per_s, report.device);
+    let mut rows = Vec::new();
+    if alike.iter().all(|other| other.theory == cell.theory) {
+        rows.push(row("theory", cell.theory.clone()));
+    }
+    rows.extend([
         row("parameters", cell.parameters.to_string()),
         row("FLOPs per sample", format!("{:.4e}", cell.flops_per_sample)),
         row("FLOPs per training sample", format!("{:.4e}", cell.flops_per_training_sample)),
         row("memory (about)", format!("{:.0} MB", cell.memory_bytes / 1e6)),
         row("memory, sampling (about)", format!("{:.0} MB", cell.direct_bytes / 1e6)),
         row("speed (measured now)", speed),
-    ];
+    ]);
     if let (Some(samples), Some(flops)) = (cell.train_samples, cell.train_flops) {
         rows.push(row("training, at most", format!("{samples} samples, {flops:.3e} FLOP")));
     }
@@ -188,6 +258,7 @@ fn cell_rows(cell: &CellReport, report: &Report) -> Vec<(String, String)> {
             duration(1e6 / cell.samples_per_s)
         ),
     };
-    rows.push(row("training time (estimate)", time));
+    let each = if alike.len() > 1 { "training time of each (estimate)" } else { "training time (estimate)" };
+    rows.push(row(each, time));
     rows
 }

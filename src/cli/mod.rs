@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod devices;
+mod memory;
 mod output;
 mod plot;
 mod progress;

@@ -32,7 +32,7 @@ impl Terminal {
     /// A bar that indicatif draws only on a terminal.
     pub fn new(quiet: bool) -> Self {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(LENGTH) };
-        let style = ProgressStyle::with_template("{bar:16} {msg}").expect("the template is valid");
+        let style = ProgressStyle::with_template("{bar:16} {wide_msg}").expect("the template is valid");
         bar.set_style(style);
         Self { quiet, bar, start: Cell::new(None) }
     }
@@ -73,8 +73,10 @@ impl Progress for Terminal {
         let fraction = clock.unwrap_or(stop.ess.map_or(0.0, |target| info.ess_smoothed / target)).min(1.0);
         let (rate, left) = self.advance(state.cost.samples, fraction);
         let left = left.filter(|_| clock.is_some()).unwrap_or("?".into());
+        let steps = stop.steps.map_or(String::new(), |limit| format!(" of {limit}"));
+        let target = stop.ess.map_or(String::new(), |target| format!(" of {target}"));
         self.bar.set_message(format!(
-            "step {}, ETA {left}, {rate:.0} samples/s, ESS {:.3}, loss {:.3}, batch {}",
+            "step {}{steps}, ETA {left}, {rate:.0} samples/s, ESS {:.3}{target}, loss {:.3}, batch {}",
             state.step, info.ess_smoothed, info.loss, info.batch_size
         ));
     }

@@ -1,9 +1,9 @@
 //! `flowqcd run`.
 
 use super::args::RunArgs;
-use super::progress::Terminal;
 use super::output::{print, say};
-use super::{signals, table};
+use super::progress::Terminal;
+use super::{memory, signals, table};
 use crate::device;
 use crate::error::Result;
 use crate::spec::Spec;
@@ -13,17 +13,18 @@ use std::path::PathBuf;
 /// Runs or continues a specification and prints the final table.
 pub fn run(args: &RunArgs) -> Result<()> {
     let spec = Spec::load(&args.spec.spec, &args.spec.overrides())?;
-    // What is wrong with a file is to be known before anything is written.
-    Experiment::check_files(&spec)?;
     let device = args.spec.device.select()?;
+    // What is wrong with a size or a file is to be known before anything is written.
+    memory::check(&args.spec.spec, &spec, &device)?;
+    Experiment::check_files(&spec)?;
     let dir = RunDir::open(&run_directory(args), &spec, args.fresh)?;
     let interrupt = signals::watch()?;
     let progress = Terminal::new(args.quiet);
     progress.line(&format!(
-        "{} on {}, {} threads, seed {}, into {}",
+        "{} on {}, {}, seed {}, into {}",
         args.spec.spec.display(),
         device.name(),
-        device::threads(),
+        table::count(device::threads(), "thread"),
         spec.seed,
         dir.path().display()
     ));

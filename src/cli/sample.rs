@@ -3,8 +3,8 @@
 use super::args::SampleArgs;
 use super::output::print;
 use super::progress::{Terminal, duration};
-use super::table::{lines, with_error};
 use super::signals;
+use super::table::{count, lines, with_error};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::study::{Draw, Drawn, Trained};
@@ -25,12 +25,12 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     let seed = args.seed.unwrap_or(trained.spec.seed);
     let last = args.first + args.number - 1;
     progress.line(&format!(
-        "{} after {} steps; configurations {} to {last} of seed {seed} on {}, {} threads",
+        "{} after {} steps; configurations {} to {last} of seed {seed} on {}, {}",
         trained.path.display(),
         trained.step,
         args.first,
         device.name(),
-        device::threads()
+        count(device::threads(), "thread")
     ));
     progress.line(&trained.describe());
     let draw = Draw { seed, first: args.first, count: args.number, file: &args.out };

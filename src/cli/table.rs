@@ -11,6 +11,11 @@ pub fn lines(rows: &[(String, String)]) -> String {
     lines.join("\n")
 }
 
+/// `1 thread`, `2 threads`.
+pub fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// The final table of a run.
 pub fn summary(summary: &Summary) -> String {
     let row = |name: &str, value: String| (name.to_owned(), value);

@@ -2,6 +2,7 @@
 
 use super::args::VerifyArgs;
 use super::output::{print, say};
+use super::table::count;
 use crate::device;
 use crate::error::{Error, Result};
 use crate::verify::{self, Check};
@@ -23,7 +24,7 @@ struct Judged<'a> {
 /// [`Error::Verify`] naming the checks that failed.
 pub fn verify(args: &VerifyArgs) -> Result<()> {
     let device = args.device.select()?;
-    say(&format!("verifying on {}, {} threads", device.name(), device::threads()));
+    say(&format!("verifying on {}, {}", device.name(), count(device::threads(), "thread")));
     let checks = verify::all(&device, &say)?;
     match args.device.json {
         true => print(&json(&checks))?,

@@ -2,6 +2,9 @@
 
 #[cfg(feature = "wgpu")]
 mod adapters;
+mod memory;
+
+pub use memory::{Memory, memory};
 
 use crate::error::{Error, Result};
 use crate::kernel::Isa;
@@ -19,6 +22,9 @@ const CPU_MICRO_BATCH: usize = 128;
 
 /// Configurations that the CPU kernels sample at once.
 const CPU_SAMPLES: usize = 1024;
+
+/// Memory for the configurations that the CPU kernels take at once, where these are large.
+const CPU_BYTES: u64 = 4 << 30;
 
 /// Configurations that a GPU takes at once, at most and at least: enough to keep every unit busy.
 const GPU_SAMPLES: [usize; 2] = [GPU_TILE, 16_384];
@@ -154,7 +160,7 @@ impl ComputeDevice {
     /// so many at a time.
     pub fn micro_batch(&self, kept_per_sample: f64, working_per_sample: f64) -> usize {
         if self.is_cpu() {
-            return CPU_MICRO_BATCH;
+            return CPU_MICRO_BATCH.min(fitting(CPU_BYTES, kept_per_sample));
         }
         fitting(self.room, kept_per_sample).min(fitting(GPU_BYTES, working_per_sample))
     }
@@ -162,7 +168,7 @@ impl ComputeDevice {
     /// Configurations to sample at once, with so many numbers of each worked on at a time; on a GPU no more than that.
     pub fn sample_batch(&self, working_per_sample: f64, at_most: Option<usize>) -> usize {
         if self.is_cpu() {
-            return CPU_SAMPLES;
+            return CPU_SAMPLES.min(fitting(CPU_BYTES, working_per_sample));
         }
         let suited = fitting(self.room.min(GPU_BYTES), working_per_sample);
         suited.min(at_most.unwrap_or(usize::MAX)).min(self.sampled.load(Ordering::Relaxed))
@@ -244,7 +250,7 @@ fn no_limit() -> Arc<AtomicUsize> {
     Arc::new(AtomicUsize::new(usize::MAX))
 }
 
-/// A power of two of configurations with so many numbers each that fits into so many bytes on a GPU.
+/// A power of two of configurations with so many numbers each that fits into so many bytes.
 fn fitting(bytes: u64, numbers_per_sample: f64) -> usize {
     let fit = (bytes as f64 / (4.0 * numbers_per_sample)) as usize;
     (1 << fit.max(1).ilog2()).clamp(GPU_SAMPLES[0], GPU_SAMPLES[1])
@@ -352,7 +358,7 @@ pub fn list() -> Vec<DeviceInfo> {
     let isa: Vec<&str> = Isa::available().into_iter().map(Isa::name).collect();
     let cpu = DeviceInfo {
         name: "cpu".into(),
-        model: format!("{} threads", threads()),
+        model: format!("{} thread{}", threads(), if threads() == 1 { "" } else { "s" }),
         kind: format!("CPU ({})", isa.join(", ")),
         api: String::new(),
         driver: String::new(),

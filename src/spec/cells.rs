@@ -41,7 +41,8 @@ impl Spec {
         let base = Value::try_from(base).expect("a specification has only TOML types");
         let points = (0..study.points()).map(|index| point(study, &base, &schema, index));
         let points: Vec<_> = points.collect();
-        let wrong: Vec<Problem> = points.iter().filter_map(|point| point.as_ref().err()).flatten().cloned().collect();
+        let wrong: Vec<Problem> =
+            points.iter().filter_map(|point| point.as_ref().err()).flatten().cloned().collect();
         if !wrong.is_empty() {
             return Err(wrong);
         }
@@ -61,7 +62,8 @@ fn problems(study: &StudySpec, schema: &Json) -> Vec<Problem> {
     let unknown = study.vary.keys().filter_map(|key| unknown_key(schema, place(key), key));
     let cells = study.cells().filter(|&cells| cells <= MOST_CELLS);
     let too_many = cells.is_none().then(|| {
-        let rule = format!("must be at most {MOST_CELLS} in all, {points} points as often as study.repeats says");
+        let rule =
+            format!("must be at most {MOST_CELLS} in all, {points} points as often as study.repeats says");
         Problem::new("study: number of cells", rule).value(u128::from(study.repeats) * points as u128)
     });
     uneven.chain(unknown).chain(too_many).collect()
@@ -79,7 +81,8 @@ fn point(study: &StudySpec, base: &Value, schema: &Json, index: usize) -> Result
         problem
     };
     for (key, list) in &study.vary {
-        let value = Value::try_from(&list[index]).map_err(|error| vec![at_cell(Problem::new(key, error.to_string()))])?;
+        let value = Value::try_from(&list[index])
+            .map_err(|error| vec![at_cell(Problem::new(key, error.to_string()))])?;
         let last = key.rsplit('.').next().unwrap_or_default();
         values.push((last.to_owned(), value.to_string().trim_matches('"').to_owned()));
         put(&mut document, key, value).map_err(|problem| vec![at_cell(problem)])?;

@@ -11,6 +11,45 @@ pub enum FlowSpec {
     Affine(AffineSpec),
 }
 
+impl FlowSpec {
+    /// Parameters on a lattice of so many dimensions, about; not whole, because it may be more than can be counted.
+    pub fn parameters(&self, dimensions: usize) -> f64 {
+        match self {
+            Self::Affine(affine) => {
+                let taps = (affine.kernel_size as f64).powi(dimensions as i32);
+                let channels = [&[1], &affine.hidden[..], &[2]].concat();
+                let weights = channels.windows(2).map(|pair| pair[0] as f64 * pair[1] as f64 * taps);
+                affine.layers as f64 * weights.sum::<f64>()
+            }
+        }
+    }
+
+    /// Layers, each with masks of its own.
+    pub fn layers(&self) -> usize {
+        match self {
+            Self::Affine(affine) => affine.layers,
+        }
+    }
+
+    /// Numbers of a configuration that training keeps for each site, about.
+    pub fn kept_per_site(&self) -> f64 {
+        match self {
+            // The hidden layers, the field, and (s, t).
+            Self::Affine(affine) => {
+                let hidden = affine.hidden.iter().map(|&width| width as f64).sum::<f64>();
+                affine.layers as f64 * (hidden + 3.0)
+            }
+        }
+    }
+
+    /// The same architecture, all numbers that do not change its size at their defaults.
+    pub fn architecture(&self) -> Self {
+        match self {
+            Self::Affine(affine) => Self::Affine(AffineSpec { initial_width: one(), ..affine.clone() }),
+        }
+    }
+}
+
 /// `[flow.affine]`: couplings `φ_a → e^s φ_a + t` with (s, t) from a periodic convolutional network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

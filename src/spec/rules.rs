@@ -39,9 +39,12 @@ fn kernel_fits_lattice(view: &View) -> Option<Problem> {
     let extents = theory.get("extents")?.as_array()?;
     let smallest = extents.iter().filter_map(Value::as_integer).min()?;
     (kernel > smallest).then(|| {
-        Problem::new(format!("{flow}.kernel_size"), format!("must not exceed the smallest extent, {smallest}"))
-            .value(kernel)
-            .hint("a larger kernel would read the same site twice through the periodic boundary")
+        Problem::new(
+            format!("{flow}.kernel_size"),
+            format!("must not exceed the smallest extent, {smallest}"),
+        )
+        .value(kernel)
+        .hint("a larger kernel would read the same site twice through the periodic boundary")
     })
 }
 

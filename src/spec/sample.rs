@@ -52,7 +52,7 @@ pub struct InterludeSpec {
     pub chains: usize,
     /// Steps of a trajectory.
     #[serde(default = "steps")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     pub steps: usize,
     /// Length of a trajectory.
     #[serde(default = "one")]
@@ -79,11 +79,11 @@ pub enum Integrator {
 #[serde(deny_unknown_fields)]
 pub struct HmcSpec {
     /// Trajectories of each chain that are measured.
-    #[schemars(range(min = 2))]
+    #[schemars(range(min = 2, max = 1_000_000_000_000u64))]
     pub trajectories: u64,
     /// Trajectories of each chain before, not measured.
     #[serde(default = "thermalization")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1_000_000_000_000u64))]
     pub thermalization: u64,
     /// Chains; multiples of 8 use the vector units fully.
     #[serde(default = "chains")]
@@ -99,7 +99,7 @@ pub struct HmcSpec {
     pub length_spread: f64,
     /// Steps of a trajectory, before tuning.
     #[serde(default = "steps")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     pub steps: usize,
     /// How the equations of motion are integrated.
     #[serde(default)]

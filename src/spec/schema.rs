@@ -21,7 +21,9 @@ fn choices_as_tables(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(choices_as_tables),
         Value::Object(object) => {
             object.values_mut().for_each(choices_as_tables);
-            let Some(choices) = object.get("oneOf").and_then(Value::as_array).and_then(choices) else { return };
+            let Some(choices) = object.get("oneOf").and_then(Value::as_array).and_then(choices) else {
+                return;
+            };
             object.remove("oneOf");
             object.extend(table(choices));
             object.extend([("minProperties".into(), 1.into()), ("maxProperties".into(), 1.into())]);
@@ -51,7 +53,8 @@ fn choice(alternative: &Value) -> Option<(String, Value)> {
 
 /// The schema of a table that takes these keys and no others.
 fn table(keys: Map<String, Value>) -> Map<String, Value> {
-    let parts = [("type", "object".into()), ("properties", keys.into()), ("additionalProperties", false.into())];
+    let parts =
+        [("type", "object".into()), ("properties", keys.into()), ("additionalProperties", false.into())];
     parts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 

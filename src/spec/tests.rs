@@ -186,7 +186,8 @@ fn every_choice_is_a_table_that_takes_exactly_one_of_its_names() {
         let list = names.iter().map(|name| format!("{path}.{name}")).collect::<Vec<String>>().join(", ");
         let with = |value: &str| {
             let mut table: toml::Table = GOOD.parse().unwrap();
-            let (last, parents) = path.rsplit('.').collect::<Vec<&str>>().split_first().map(|(l, p)| (*l, p.to_vec())).unwrap();
+            let (last, parents) =
+                path.rsplit('.').collect::<Vec<&str>>().split_first().map(|(l, p)| (*l, p.to_vec())).unwrap();
             let place = parents.iter().rev().fold(&mut table, |table, key| {
                 table.get_mut(*key).and_then(toml::Value::as_table_mut).unwrap()
             });
@@ -210,7 +211,8 @@ fn every_choice_is_a_table_that_takes_exactly_one_of_its_names() {
 #[test]
 fn the_choice_that_is_made_without_one_may_be_written_but_is_not() {
     let left_out = Spec::parse(GOOD, &[]).unwrap();
-    let chosen = Spec::parse(&format!("{GOOD}\n[train.loss.reverse_kl]\n[train.learning_rate.constant]\n"), &[]);
+    let chosen =
+        Spec::parse(&format!("{GOOD}\n[train.loss.reverse_kl]\n[train.learning_rate.constant]\n"), &[]);
     assert_eq!(chosen.as_ref(), Ok(&left_out));
     assert_eq!(chosen.unwrap().to_toml(), left_out.to_toml());
     assert!(!left_out.to_toml().contains("reverse_kl") && !left_out.to_toml().contains("constant"));

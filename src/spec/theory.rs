@@ -12,6 +12,15 @@ pub enum TheorySpec {
     Phi4(Phi4Spec),
 }
 
+impl TheorySpec {
+    /// Sites in each direction, time first.
+    pub fn extents(&self) -> &[usize] {
+        match self {
+            Self::Phi4(phi4) => &phi4.extents,
+        }
+    }
+}
+
 /// `[theory.phi4]`: `S = Σ [-Σ_μ φ(x) φ(x+μ̂) + ½ (m² + 2d) φ² + λ φ⁴]`, d = 2.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -285,7 +285,7 @@ fn a_specification_of_any_size_and_kind_is_answered_in_few_words() {
     sandbox.write("lists.toml", &lists);
     sandbox.write("tables.toml", &format!("{TINY}\n{tables}"));
     sandbox.write("giant.toml", &" ".repeat(5 << 20));
-    sandbox.write("control.toml", &format!("{TINY}\n\"\\u001b[31mred\" = 1\n"));
+    sandbox.write("control.toml", &format!("\"\\u001b[31mred\" = 1\n{TINY}"));
     std::fs::write(sandbox.path("bytes.toml"), [0x76, 0xff, 0xfe]).unwrap();
     for (file, expected) in [
         ("/dev/zero", "must not be larger than 4 MiB"),
@@ -314,4 +314,87 @@ fn a_specification_can_come_from_standard_input() {
     let refused = sandbox.shell("echo seed = 1 | \"$FLOWQCD\" check -");
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.contains("error: -: version: missing"), "{}", refused.stderr);
+}
+
+/// Each would take more memory than any machine has, or more than can be counted.
+#[test]
+fn what_no_machine_can_hold_is_refused_before_anything_is_written() {
+    let huge =
+        ["--set", "theory.phi4.extents=[4096,4096]", "--set", "flow.affine.hidden=[4096,4096,4096,4096]"];
+    let cases: [(&[&str], &str); 9] = [
+        (
+            &["--set", "theory.phi4.extents=[20000,20000]"],
+            "theory.phi4.extents = [20000, 20000]: needs 1.2 TB",
+        ),
+        (&["--set", "theory.phi4.extents=[100000,100000]"], "theory.phi4.extents = [100000, 100000]: needs "),
+        (&["--set", "theory.phi4.extents=[1000000000,1000000000]"], "1000000000]: needs "),
+        (&["--set", "theory.phi4.extents=[4294967296,4294967296]"], "4294967296]: needs "),
+        (&["--set", "theory.phi4.extents=[100000,100000,100000,100000]"], "100000]: needs "),
+        (&huge, "theory.phi4.extents = [4096, 4096]: needs "),
+        (
+            &["--set", "train.batch.size=9000000000000000000"],
+            "train.batch.size = 9000000000000000000: needs ",
+        ),
+        (
+            &["--set", "evaluate.samples=1000000000000000"],
+            "evaluate.samples = 1000000000000000: needs 3.2e4 TB",
+        ),
+        (&["--set", "sample.independence.proposals=1000000000000000"], "sample.independence.proposals = "),
+    ];
+    for (arguments, expected) in cases {
+        // A batch that doubles has to be allowed to be as large.
+        let spec = TINY.replace("maximum = 60", "maximum = 9000000000000000000");
+        let finished = refused(&spec, arguments, &[expected, " of memory"]);
+        let sandbox = Sandbox::new();
+        sandbox.write("spec.toml", &spec);
+        let checked = sandbox.flowqcd(&[&["check", "spec.toml"], arguments].concat());
+        assert_eq!((checked.code, checked.stderr), (Some(2), finished.stderr));
+    }
+}
+
+#[test]
+fn a_study_of_more_cells_than_anyone_runs_is_refused() {
+    let values = "0.5, ".repeat(500_000);
+    for study in [
+        "[study]\nrepeats = 1000000".to_owned(),
+        "[study]\nrepeats = 9223372036854775807".to_owned(),
+        format!("[study.vary]\n\"theory.phi4.coupling\" = [{values}]"),
+    ] {
+        let expected = "must be at most 10000 in all";
+        refused(&format!("{TINY}\n{study}\n"), &[], &["study: number of cells = ", expected]);
+    }
+}
+
+/// Seeds, couplings and rates do not change what a step costs: one measurement serves all.
+#[test]
+fn check_measures_once_what_costs_the_same() {
+    let sandbox = Sandbox::new();
+    let vary =
+        "\"theory.phi4.coupling\" = [0.5, 1.0]\n\"train.optimizer.adam.learning_rate\" = [1e-3, 2e-3]\n";
+    sandbox.write("study.toml", &format!("{TINY}\n[study]\nrepeats = 1000\n[study.vary]\n{vary}"));
+    let report = sandbox.flowqcd(&["check", "study.toml", "--json"]).succeeds().stdout;
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["cells"], 2000);
+    let speeds = report["further"].as_array().unwrap().iter().map(|cell| cell["samples_per_s"].as_f64());
+    assert!(speeds.clone().all(|speed| speed == report["samples_per_s"].as_f64()));
+    assert_eq!(speeds.count(), 1999);
+    let text = sandbox.flowqcd(&["check", "study.toml"]).succeeds().stdout;
+    assert!(text.contains("cells 0 to 1999  coupling = 0.5 ... 1.0"), "{text}");
+    assert_eq!(text.matches("FLOPs per sample").count(), 1, "{text}");
+}
+
+/// Cells on other lattices cost something else.
+#[test]
+fn check_tells_cells_apart_that_cost_differently() {
+    let sandbox = Sandbox::new();
+    let vary = "[study]\nrepeats = 2\n[study.vary]\n\"theory.phi4.extents\" = [[4, 4], [6, 4]]\n";
+    sandbox.write("study.toml", &format!("{TINY}\n{vary}"));
+    let text = sandbox.flowqcd(&["check", "study.toml", "--threads", "1"]).succeeds().stdout;
+    for expected in [
+        "cells 0 to 1  extents = [4, 4], seed = 3 ... 4",
+        "cells 2 to 3  extents = [6, 4], seed",
+        "1 thread\n",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in:\n{text}");
+    }
 }

@@ -1,0 +1,89 @@
+//! What a specification needs of a machine's memory, at least: estimates that no size overflows, made before anything is built.
+
+use super::specification::Spec;
+use serde::Serialize;
+
+/// Bytes that something a specification asks for takes, at least.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Need {
+    /// The key that asks for it.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// What takes the memory.
+    pub what: &'static str,
+    /// How much, about; not whole, because it may be more than can be counted.
+    pub bytes: f64,
+}
+
+/// Bytes of a site in the masks of a layer.
+const MASKS: f64 = 2.0;
+
+/// Bytes of a parameter: itself, its gradient and the moments of the optimizer.
+const PARAMETER: f64 = 4.0 + 8.0 + 2.0 * 4.0;
+
+/// Bytes of a configuration of a batch beside its field: loss, log weight and relative weight.
+const IN_BATCH: f64 = 3.0 * 8.0;
+
+/// Configurations that are trained on side by side in the vector units, if only one is.
+const LANES: usize = 16;
+
+impl Spec {
+    /// What training needs. `suited` says how many configurations, with so many numbers kept of each, suit the processor
+    /// at once; nothing if they are kept elsewhere.
+    pub fn training_needs(&self, suited: Option<&dyn Fn(f64) -> usize>) -> Vec<Need> {
+        let batch = &self.train.batch;
+        let (volume, kept) = (self.volume(), self.flow.kept_per_site() * self.volume());
+        let suited = suited.map(|suited| batch.micro_batch.unwrap_or_else(|| suited(kept)).min(batch.size));
+        let together = suited.map_or(0, |suited| suited.max(LANES)) as f64;
+        let bytes = 4.0 * kept * together + MASKS * self.flow.layers() as f64 * volume;
+        let parameters = PARAMETER * self.flow.parameters(self.theory.extents().len());
+        vec![
+            self.of_lattice("the configurations that are trained on at once", bytes),
+            self.of_flow("the parameters with their moments", parameters),
+            need("train.batch.size", batch.size as f64, "the weights of a batch", IN_BATCH),
+        ]
+    }
+
+    /// What sampling needs: all weights and measurements are held until the last is drawn.
+    pub fn sampling_needs(&self) -> Vec<Need> {
+        let measured = 8.0 * (2.0 + (self.theory.extents()[0] / 2) as f64);
+        let (drawn, sample) = ("weights and measurements", &self.sample);
+        let direct = sample.direct.as_ref().map_or(0, |direct| direct.configurations);
+        let proposals = sample.independence.as_ref().map_or(0, |chain| chain.proposals);
+        let chains = sample.hmc.as_ref().map_or(0, |hmc| hmc.chains);
+        vec![
+            need("evaluate.samples", self.evaluate.samples as f64, drawn, measured),
+            need("sample.direct.configurations", direct as f64, drawn, measured),
+            need("sample.independence.proposals", proposals as f64, drawn, measured),
+            // Field, momenta, and the field to go back to.
+            need("sample.hmc.chains", chains as f64, "the fields of all chains", 3.0 * 8.0 * self.volume()),
+        ]
+    }
+
+    /// Number of sites, which may be more than can be counted.
+    fn volume(&self) -> f64 {
+        self.theory.extents().iter().map(|&extent| extent as f64).product()
+    }
+
+    fn of_lattice(&self, what: &'static str, bytes: f64) -> Need {
+        let (key, value) = (format!("theory.{}.extents", choice(&self.theory)), self.theory.extents());
+        Need { key, value: format!("{value:?}"), what, bytes }
+    }
+
+    fn of_flow(&self, what: &'static str, bytes: f64) -> Need {
+        let (key, value) = (format!("flow.{}", choice(&self.flow)), toml::Value::try_from(&self.flow));
+        Need { key, value: value.map(|value| value.to_string()).unwrap_or_default(), what, bytes }
+    }
+}
+
+/// What a number of things needs that take so many bytes each.
+fn need(key: &str, count: f64, what: &'static str, bytes_of_each: f64) -> Need {
+    Need { key: key.into(), value: count.to_string(), what, bytes: count * bytes_of_each }
+}
+
+/// The name of a choice.
+fn choice(table: &impl Serialize) -> String {
+    let table = toml::Table::try_from(table).unwrap_or_default();
+    table.keys().next().cloned().unwrap_or_default()
+}
