@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Parses the arguments, carries out the command, says why it failed if it did, and gives the exit status.
 pub fn main() -> ExitCode {
+    silence_device_selection();
     shorten_device_panics();
     signals::outlive_file_limits();
     let args = match Args::try_parse() {
@@ -64,6 +65,14 @@ fn carry_out(command: Command) -> Result<()> {
             clap_complete::generate(shell, &mut Args::command(), "flowqcd", &mut script);
             print(String::from_utf8_lossy(&script).trim_end())
         }
+    }
+}
+
+/// Mesa has a layer that orders GPUs for a desktop; without a desktop it complains, and here adapters are told by what they are.
+fn silence_device_selection() {
+    if cfg!(target_os = "linux") && std::env::var_os("NODEVICE_SELECT").is_none() {
+        // SAFETY: this is the first thing the program does; no other thread reads the environment yet.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
 }
 

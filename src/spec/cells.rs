@@ -89,6 +89,10 @@ fn point(study: &StudySpec, base: &Value, schema: &Json, index: usize) -> Result
     }
     let spec = validated(&document, schema)
         .map_err(|problems| problems.into_iter().map(at_cell).collect::<Vec<Problem>>())?;
+    if spec.seed + (study.repeats - 1) > i64::MAX as u64 {
+        let rule = "must leave room for the seeds of all repeats";
+        return Err(vec![at_cell(Problem::new("seed", rule).value(spec.seed))]);
+    }
     Ok(Cell { index: 0, values, spec })
 }
 
