@@ -21,6 +21,22 @@ pub fn check(file: &Path, spec: &Spec, device: &ComputeDevice) -> Result<()> {
     if problems.is_empty() { Ok(()) } else { Err(Error::Spec { file: file.to_owned(), problems }) }
 }
 
+/// Checks that the weights of so many configurations can be held.
+///
+/// # Errors
+/// [`Error::Usage`] if not.
+pub fn check_number(number: u64) -> Result<()> {
+    let (has, needs) = (memory(), 8.0 * number as f64);
+    if needs <= has.bytes as f64 {
+        return Ok(());
+    }
+    let there_is = format!("{} {} of memory", has.owner, bytes(has.bytes as f64));
+    Err(Error::Usage {
+        message: format!("--number = {number}: needs {} for the weights, but {there_is}", bytes(needs)),
+        hint: "draw fewer at a time into several files: --first says where the next one begins".into(),
+    })
+}
+
 /// What of things needed at the same time is too much: each by itself, or else the largest together with the others.
 fn too_much(needs: &[Need], has: Memory) -> Vec<Problem> {
     let room = has.bytes as f64;

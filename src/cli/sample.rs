@@ -3,8 +3,8 @@
 use super::args::SampleArgs;
 use super::output::print;
 use super::progress::{Terminal, duration};
-use super::signals;
 use super::table::{count, lines, with_error};
+use super::{memory, signals};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::study::{Draw, Drawn, Trained};
@@ -18,6 +18,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
             hint: format!("make it: mkdir -p {}", folder.display()),
         });
     }
+    memory::check_number(args.number)?;
     let trained = Trained::load(&args.checkpoint)?;
     let device = args.device.select()?;
     let interrupt = signals::watch()?;

@@ -353,6 +353,14 @@ fn what_no_machine_can_hold_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn more_weights_than_any_machine_can_hold_are_not_drawn() {
+    let refused = Sandbox::new().flowqcd(&["sample", "nowhere", "-n", "1099511627776", "--out", "a.npz"]);
+    assert_eq!(refused.code, Some(2));
+    let expected = "--number = 1099511627776: needs 8.8 TB for the weights, but ";
+    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+}
+
+#[test]
 fn a_study_of_more_cells_than_anyone_runs_is_refused() {
     let values = "0.5, ".repeat(500_000);
     for study in [
