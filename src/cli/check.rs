@@ -3,7 +3,7 @@
 use super::args::CheckArgs;
 use super::output::print;
 use super::progress::duration;
-use super::table;
+use super::{memory, table};
 use crate::device::{self, ComputeDevice};
 use crate::error::Result;
 use crate::flow::Flow;

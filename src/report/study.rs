@@ -1,8 +1,8 @@
 //! Results of studies against a key that varies.
 
-use super::Run;
 use super::columns::Columns;
 use super::figure::{Axis, Figure, Point, Series};
+use super::run::Run;
 use crate::error::{Error, Result};
 
 /// The key of repeats, which tells nothing apart.

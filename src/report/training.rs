@@ -1,8 +1,8 @@
 //! Quality against cost while training: figures, and what a level of the ESS cost.
 
-use super::Run;
 use super::columns::Columns;
 use super::figure::{Axis, Figure, Point, Series};
+use super::run::Run;
 use crate::error::Result;
 use serde::Serialize;
 

@@ -21,7 +21,8 @@ fn choices_as_tables(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(choices_as_tables),
         Value::Object(object) => {
             object.values_mut().for_each(choices_as_tables);
-            let Some(choices) = object.get("oneOf").and_then(Value::as_array).and_then(choices) else {
+            let Some(choices) = object.get("oneOf").and_then(Value::as_array).and_then(|all| choices(all))
+            else {
                 return;
             };
             object.remove("oneOf");
@@ -33,7 +34,7 @@ fn choices_as_tables(schema: &mut Value) {
 }
 
 /// The tables of a choice by their names; nothing for an enumeration, which is names alone.
-fn choices(alternatives: &Vec<Value>) -> Option<Map<String, Value>> {
+fn choices(alternatives: &[Value]) -> Option<Map<String, Value>> {
     let is_name = |alternative: &Value| alternative["type"] == "string";
     if alternatives.iter().all(is_name) { None } else { alternatives.iter().map(choice).collect() }
 }
