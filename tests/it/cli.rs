@@ -321,7 +321,7 @@ fn a_specification_can_come_from_standard_input() {
 fn what_no_machine_can_hold_is_refused_before_anything_is_written() {
     let huge =
         ["--set", "theory.phi4.extents=[4096,4096]", "--set", "flow.affine.hidden=[4096,4096,4096,4096]"];
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 8] = [
         (
             &["--set", "theory.phi4.extents=[20000,20000]"],
             "theory.phi4.extents = [20000, 20000]: needs 1.2 TB",
@@ -329,7 +329,6 @@ fn what_no_machine_can_hold_is_refused_before_anything_is_written() {
         (&["--set", "theory.phi4.extents=[100000,100000]"], "theory.phi4.extents = [100000, 100000]: needs "),
         (&["--set", "theory.phi4.extents=[1000000000,1000000000]"], "1000000000]: needs "),
         (&["--set", "theory.phi4.extents=[4294967296,4294967296]"], "4294967296]: needs "),
-        (&["--set", "theory.phi4.extents=[100000,100000,100000,100000]"], "100000]: needs "),
         (&huge, "theory.phi4.extents = [4096, 4096]: needs "),
         (
             &["--set", "train.batch.size=9000000000000000000"],
@@ -373,6 +372,11 @@ fn a_study_of_more_cells_than_anyone_runs_is_refused() {
     }
 }
 
+/// The words of a text with one space between them.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<&str>>().join(" ")
+}
+
 /// Seeds, couplings and rates do not change what a step costs: one measurement serves all.
 #[test]
 fn check_measures_once_what_costs_the_same() {
@@ -386,8 +390,8 @@ fn check_measures_once_what_costs_the_same() {
     let speeds = report["further"].as_array().unwrap().iter().map(|cell| cell["samples_per_s"].as_f64());
     assert!(speeds.clone().all(|speed| speed == report["samples_per_s"].as_f64()));
     assert_eq!(speeds.count(), 1999);
-    let text = sandbox.flowqcd(&["check", "study.toml"]).succeeds().stdout;
-    assert!(text.contains("cells 0 to 1999  coupling = 0.5 ... 1.0"), "{text}");
+    let text = words(&sandbox.flowqcd(&["check", "study.toml"]).succeeds().stdout);
+    assert!(text.contains("cells 0 to 1999 coupling = 0.5 ... 1.0"), "{text}");
     assert_eq!(text.matches("FLOPs per sample").count(), 1, "{text}");
 }
 
@@ -397,11 +401,11 @@ fn check_tells_cells_apart_that_cost_differently() {
     let sandbox = Sandbox::new();
     let vary = "[study]\nrepeats = 2\n[study.vary]\n\"theory.phi4.extents\" = [[4, 4], [6, 4]]\n";
     sandbox.write("study.toml", &format!("{TINY}\n{vary}"));
-    let text = sandbox.flowqcd(&["check", "study.toml", "--threads", "1"]).succeeds().stdout;
+    let text = words(&sandbox.flowqcd(&["check", "study.toml", "--threads", "1"]).succeeds().stdout);
     for expected in [
-        "cells 0 to 1  extents = [4, 4], seed = 3 ... 4",
-        "cells 2 to 3  extents = [6, 4], seed",
-        "1 thread\n",
+        "cells 0 to 1 extents = [4, 4], seed = 3 ... 4",
+        "cells 2 to 3 extents = [6, 4], seed",
+        "1 thread training",
     ] {
         assert!(text.contains(expected), "{expected} is missing in:\n{text}");
     }
