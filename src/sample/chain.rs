@@ -130,7 +130,7 @@ mod tests {
                 let (mut state, heard) = (String::new(), Cell::new(0));
                 let hear = |_| {
                     heard.set(heard.get() + 1);
-                    let error = Error::InterruptedDraw { signal: "SIGINT", done: 0, count: 0 };
+                    let error = Error::InterruptedDraw { signal: crate::error::Signal(2), done: 0, count: 0 };
                     if heard.get() % stops == 0 { Err(error) } else { Ok(()) }
                 };
                 while state != "aaabaaabaa" {

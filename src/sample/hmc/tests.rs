@@ -163,7 +163,7 @@ fn chains_that_are_stopped_in_the_middle_of_a_trajectory_go_on_to_the_same_digit
         let asked = AtomicU64::new(0);
         let is_stopped = || asked.fetch_add(1, Ordering::Relaxed) > 137;
         let hear = |_| {
-            let interrupted = Error::InterruptedDraw { signal: "SIGINT", done: 0, count: 0 };
+            let interrupted = Error::InterruptedDraw { signal: crate::error::Signal(2), done: 0, count: 0 };
             if is_stopped() { Err(interrupted) } else { Ok(()) }
         };
         let identity = hmc.identity();
