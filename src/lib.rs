@@ -19,7 +19,8 @@
 //!
 //! # Conventions
 //! - `p(φ) = e^{-S(φ)} / Z`, model density `q`, `log_weight = -action - log_q`, `force = -∂S/∂φ`.
-//! - Lattice units, two dimensions, extents `[T, X]`; fields are `[batch, component, T, X]`.
+//! - Lattice units, one to four dimensions, extents `[T, X, …]`; fields are `[batch, component, site]`, the last
+//!   coordinate of a site innermost.
 //! - `log_det` is that of the map just applied: `log q(f(z)) = log r(z) - log_det`.
 //! - A multiply-add is two floating-point operations; only convolutions are counted.
 //!

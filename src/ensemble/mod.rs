@@ -28,7 +28,7 @@ impl TargetSamples {
     /// [`Error::Usage`] if the file holds anything else, [`Error::BadFile`] if it is damaged.
     pub fn load(path: &Path, action: &dyn Action) -> Result<Self> {
         let mut reader = open(path, action)?;
-        let numbers = shape(action).iter().product();
+        let numbers = file_shape(action).iter().product();
         let (mut fields, mut actions) = (Vec::new(), Vec::new());
         reader.fields(&mut |part| {
             fields.extend(part.iter().map(|&number| number as f32));
@@ -61,12 +61,12 @@ impl TargetSamples {
         self.actions.len()
     }
 
-    /// One configuration `[component, T, X]`.
+    /// One configuration `[component, site]`.
     pub fn field(&self, index: usize) -> &[f32] {
         &self.fields[index * self.numbers..][..self.numbers]
     }
 
-    /// All configurations `[configuration][component, T, X]`.
+    /// All configurations `[configuration][component, site]`.
     pub fn fields(&self) -> &[f32] {
         &self.fields
     }
@@ -82,14 +82,13 @@ impl TargetSamples {
     }
 }
 
-/// `[component, T, X]`.
-fn shape(action: &dyn Action) -> [usize; 3] {
-    let [t, x] = action.lattice().extents();
-    [action.components(), t, x]
+/// `[component, T, X, …]`, as files keep a configuration.
+pub fn file_shape(action: &dyn Action) -> Vec<usize> {
+    [&[action.components()], action.lattice().extents()].concat()
 }
 
 fn open(path: &Path, action: &dyn Action) -> Result<EnsembleReader> {
-    let mut reader = EnsembleReader::open(path, action.field_name(), shape(action))?;
+    let mut reader = EnsembleReader::open(path, action.field_name(), &file_shape(action))?;
     match reader.method() {
         Some(method) if method == MODEL => Err(Error::Usage {
             message: format!("{}: holds configurations of a model: must be of the target", path.display()),

@@ -64,7 +64,7 @@ impl EnsembleWriter {
     /// Appends configurations.
     ///
     /// # Shapes
-    /// `fields`: `[configuration][component, T, X]`, `log_q` and `actions`: `[configuration]`
+    /// `fields`: `[configuration][component, site]`, `log_q` and `actions`: `[configuration]`
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -164,7 +164,7 @@ impl EnsembleReader {
     ///
     /// # Errors
     /// [`Error::Usage`].
-    pub fn open(path: &Path, field: &str, shape: [usize; 3]) -> Result<Self> {
+    pub fn open(path: &Path, field: &str, shape: &[usize]) -> Result<Self> {
         let refuse = |error: &dyn std::fmt::Display| Error::Usage {
             message: format!("{}: {error}", path.display()),
             hint: format!(
@@ -215,7 +215,7 @@ impl EnsembleReader {
     /// Calls `each` with the configurations in order, a part at a time.
     ///
     /// # Shapes
-    /// `[configuration][component, T, X]`
+    /// `[configuration][component, site]`
     ///
     /// # Errors
     /// What `each` returns, or [`Error::BadFile`] for a damaged file.
@@ -270,16 +270,12 @@ impl EnsembleReader {
     }
 }
 
-/// Configurations in an array, if it has the shape `(N, T, X)`, or `(N, components, T, X)`.
-fn configurations<R: Read>(array: &NpyFile<R>, shape: [usize; 3]) -> Result<u64, String> {
+/// Configurations in an array, if it has the shape `(N, component, T, X, …)`, or that without its single component.
+fn configurations<R: Read>(array: &NpyFile<R>, shape: &[usize]) -> Result<u64, String> {
     let sites: Vec<u64> = shape.iter().map(|&extent| extent as u64).collect();
     let found = array.shape();
-    let fits = match found.len() {
-        4 => found[1..] == sites,
-        3 => sites[0] == 1 && found[1..] == sites[1..],
-        _ => false,
-    };
-    if !fits {
+    let fits = |found: &[u64]| found == sites || sites[0] == 1 && found == &sites[1..];
+    if !found.get(1..).is_some_and(fits) {
         let extents: Vec<String> = found.iter().map(u64::to_string).collect();
         return Err(format!("has shape ({}): must be (N, {})", extents.join(", "), self::sites(shape)));
     }
@@ -299,7 +295,7 @@ fn is_float<R: Read>(array: &NpyFile<R>, bytes: u64) -> bool {
     matches!(array.dtype(), DType::Plain(kind) if kind.type_char() == TypeChar::Float && kind.size_field() == bytes)
 }
 
-fn sites(shape: [usize; 3]) -> String {
+fn sites(shape: &[usize]) -> String {
     let extents: Vec<String> = shape.iter().skip(usize::from(shape[0] == 1)).map(usize::to_string).collect();
     extents.join(", ")
 }

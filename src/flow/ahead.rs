@@ -24,7 +24,7 @@ impl Ahead {
         Self { base, stream, next: RefCell::new(None) }
     }
 
-    /// The items `items`, as `[count, component, T, X]`; from now on `then` is drawn in a thread of its own, if anything is.
+    /// The items `items`, as `[count, component, site]`; from now on `then` is drawn in a thread of its own, if anything is.
     ///
     /// # Panics
     /// If drawing does.

@@ -10,14 +10,14 @@ pub trait Base: std::fmt::Debug + Send + Sync {
     /// Numbers per site.
     fn components(&self) -> usize;
 
-    /// The items `first..first + count` of a stream, as `[count, component, T, X]`.
+    /// The items `first..first + count` of a stream, as `[count, component, site]`.
     fn draw(&self, stream: &Stream, first: u64, count: usize) -> Vec<f32>;
 
     /// `log r(z)`.
     ///
     /// # Shapes
-    /// `[batch, component, T, X]` → `[batch]`
-    fn log_density(&self, z: Tensor<4>) -> Tensor<1>;
+    /// `[batch, component, site]` → `[batch]`
+    fn log_density(&self, z: Tensor<3>) -> Tensor<1>;
 }
 
 /// An independent unit normal for every number: `log r(z) = -½ Σ z² - (n/2) ln 2π`.
@@ -43,7 +43,7 @@ impl Base for UnitNormal {
         stream.normals(first, count, self.numbers)
     }
 
-    fn log_density(&self, z: Tensor<4>) -> Tensor<1> {
+    fn log_density(&self, z: Tensor<3>) -> Tensor<1> {
         let batch = z.dims()[0];
         let squares = (z.clone() * z).reshape([batch, self.numbers]).sum_dim(1).reshape([batch]);
         squares * -0.5 - 0.5 * self.numbers as f64 * (2.0 * PI).ln()

@@ -23,9 +23,9 @@ pub trait Bijection: std::fmt::Debug + Send + Sync {
     /// `y = g(x)` and `log|det ∂g/∂x|`.
     ///
     /// # Shapes
-    /// `[batch, component, T, X]`, `[parameters]` → `[batch, component, T, X]`, `[batch]`
-    fn forward_and_log_det(&self, x: Tensor<4>, parameters: Tensor<1>) -> (Tensor<4>, Tensor<1>);
+    /// `[batch, component, site]`, `[parameters]` → `[batch, component, site]`, `[batch]`
+    fn forward_and_log_det(&self, x: Tensor<3>, parameters: Tensor<1>) -> (Tensor<3>, Tensor<1>);
 
     /// `x = g⁻¹(y)` and `log|det ∂g⁻¹/∂y|`; shapes as in the forward map.
-    fn inverse_and_log_det(&self, y: Tensor<4>, parameters: Tensor<1>) -> (Tensor<4>, Tensor<1>);
+    fn inverse_and_log_det(&self, y: Tensor<3>, parameters: Tensor<1>) -> (Tensor<3>, Tensor<1>);
 }

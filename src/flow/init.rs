@@ -4,7 +4,7 @@ use crate::kernel::ConvStack;
 use crate::rng::Stream;
 
 /// Kaiming-uniform weights as PyTorch draws them by default (`a = √5`), for weight and bias alike:
-/// uniform in `±width / √fan_in` with `fan_in = in · K²`.
+/// uniform in `±width / √fan_in` with `fan_in = in · K^d`.
 pub fn kaiming_uniform(stack: &ConvStack, width: f64, stream: &Stream, first: u64) -> Vec<f32> {
     let shapes = stack.parameter_shapes();
     let tensor = |index: usize| {
@@ -18,11 +18,12 @@ pub fn kaiming_uniform(stack: &ConvStack, width: f64, stream: &Stream, first: u6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lattice::Lattice;
     use crate::rng::Seed;
 
     #[test]
     fn weights_fill_the_bounds_of_their_fan_in() {
-        let stack = ConvStack::new([10, 10], vec![1, 12, 12, 2], 5);
+        let stack = ConvStack::new(Lattice::new([10, 10]), vec![1, 12, 12, 2], 5);
         let values = kaiming_uniform(&stack, 1.0, &Seed(1).stream("init"), 0);
         assert_eq!(values.len(), stack.parameter_count());
         let mut rest = &values[..];

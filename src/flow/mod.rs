@@ -60,10 +60,14 @@ impl Flow {
         &self.layout
     }
 
-    /// `[component, T, X]` of one configuration.
-    pub fn field_shape(&self) -> [usize; 3] {
-        let [t, x] = self.lattice.extents();
-        [self.base.components(), t, x]
+    /// `[component, site]` of one configuration.
+    pub fn field_shape(&self) -> [usize; 2] {
+        [self.base.components(), self.lattice.volume()]
+    }
+
+    /// Where its sites are.
+    pub fn lattice(&self) -> Lattice {
+        self.lattice
     }
 
     /// Initial parameters, drawn from the streams `init/0`, `init/1`, … of the bijections.
@@ -115,19 +119,19 @@ pub struct BoundFlow<'a> {
 }
 
 impl BoundFlow<'_> {
-    /// Puts configurations `[batch, component, T, X]` on the flow's device.
-    pub fn field<E: Element>(&self, values: Vec<E>) -> Tensor<4> {
-        let [components, t, x] = self.flow.field_shape();
-        let batch = values.len() / (components * t * x);
-        let data = TensorData::new(values, [batch, components, t, x]);
+    /// Puts configurations `[batch, component, site]` on the flow's device.
+    pub fn field<E: Element>(&self, values: Vec<E>) -> Tensor<3> {
+        let [components, volume] = self.flow.field_shape();
+        let batch = values.len() / (components * volume);
+        let data = TensorData::new(values, [batch, components, volume]);
         Tensor::from_data(data.convert_dtype(self.dtype), (&self.device, self.dtype))
     }
 
     /// `φ = f(z)` and `log|det ∂f/∂z|`.
     ///
     /// # Shapes
-    /// `[batch, component, T, X]` → `[batch, component, T, X]` and `[batch]`
-    pub fn forward_and_log_det(&self, z: Tensor<4>) -> (Tensor<4>, Tensor<1>) {
+    /// `[batch, component, site]` → `[batch, component, site]` and `[batch]`
+    pub fn forward_and_log_det(&self, z: Tensor<3>) -> (Tensor<3>, Tensor<1>) {
         self.compose(z, self.flow.bijections.iter().zip(&self.parameters), |bijection, x, parameters| {
             bijection.forward_and_log_det(x, parameters)
         })
@@ -137,7 +141,7 @@ impl BoundFlow<'_> {
     ///
     /// # Shapes
     /// As [`Self::forward_and_log_det`].
-    pub fn inverse_and_log_det(&self, phi: Tensor<4>) -> (Tensor<4>, Tensor<1>) {
+    pub fn inverse_and_log_det(&self, phi: Tensor<3>) -> (Tensor<3>, Tensor<1>) {
         self.compose(
             phi,
             self.flow.bijections.iter().zip(&self.parameters).rev(),
@@ -147,10 +151,10 @@ impl BoundFlow<'_> {
 
     fn compose<'b>(
         &self,
-        x: Tensor<4>,
+        x: Tensor<3>,
         bijections: impl Iterator<Item = (&'b Box<dyn Bijection>, &'b Tensor<1>)>,
-        apply: impl Fn(&dyn Bijection, Tensor<4>, Tensor<1>) -> (Tensor<4>, Tensor<1>),
-    ) -> (Tensor<4>, Tensor<1>) {
+        apply: impl Fn(&dyn Bijection, Tensor<3>, Tensor<1>) -> (Tensor<3>, Tensor<1>),
+    ) -> (Tensor<3>, Tensor<1>) {
         let (batch, mut total) = (x.dims()[0], None);
         let y = bijections.fold(x, |x, (bijection, parameters)| {
             let (y, log_det) = apply(&**bijection, x, parameters.clone());
@@ -164,7 +168,7 @@ impl BoundFlow<'_> {
     ///
     /// # Shapes
     /// As [`Self::forward_and_log_det`].
-    pub fn sample_and_log_prob(&self, z: Tensor<4>) -> (Tensor<4>, Tensor<1>) {
+    pub fn sample_and_log_prob(&self, z: Tensor<3>) -> (Tensor<3>, Tensor<1>) {
         let log_r = self.flow.base.log_density(z.clone());
         let (phi, log_det) = self.forward_and_log_det(z);
         (phi, log_r - log_det)
@@ -173,8 +177,8 @@ impl BoundFlow<'_> {
     /// `log q(φ)` of given configurations, through the inverse flow.
     ///
     /// # Shapes
-    /// `[batch, component, T, X]` → `[batch]`
-    pub fn log_prob(&self, phi: Tensor<4>) -> Tensor<1> {
+    /// `[batch, component, site]` → `[batch]`
+    pub fn log_prob(&self, phi: Tensor<3>) -> Tensor<1> {
         let (z, log_det) = self.inverse_and_log_det(phi);
         self.flow.base.log_density(z) + log_det
     }

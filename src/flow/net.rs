@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// `1 → hidden → … → 2` channels, LeakyReLU(0.01) between, tanh at the end. Source: A22, App. A; A21.
 pub fn affine(spec: &AffineSpec, lattice: &Lattice, frozen: Vec<bool>, active: Vec<bool>) -> Arc<ConvStack> {
     let channels = [1].into_iter().chain(spec.hidden.iter().copied()).chain([2]).collect();
-    let mut stack = ConvStack::new(lattice.extents(), channels, spec.kernel_size);
+    let mut stack = ConvStack::new(*lattice, channels, spec.kernel_size);
     stack.activation = OutputActivation::Tanh;
     stack.inputs = frozen;
     stack.outputs = active;

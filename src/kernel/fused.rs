@@ -1,190 +1,178 @@
-//! Fused operations as one backend operation: their passes on each kind of device, and their gradient for burn's autodiff.
+//! Fused operations: one trait for their passes on each kind of device, and the one copy of the plumbing to burn's autodiff.
 
-use super::affine_flow::{self, AffineFlow, Direction};
-use super::conv_stack::{self, ConvStack};
+#[cfg(feature = "wgpu")]
+use super::gpu;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Device, Tensor};
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// An operation from a field and packed parameters to one tensor.
-#[derive(Debug, Clone)]
-pub enum Operation {
-    /// [`super::conv_stack()`].
-    ConvStack(Arc<ConvStack>),
-    /// [`super::affine_flow()`], with the log det as the last number of every sample.
-    AffineFlow(Arc<AffineFlow>, Direction),
-}
-
-/// Applies an operation where [`super::is_fused`] says that there are kernels for it.
+/// An operation from one or two tensors to one, with kernels of its own and gradients written by hand.
 ///
-/// # Shapes
-/// `x`: `[batch, channels, T, X]`, `parameters`: those of the operation
-pub fn apply<const D: usize>(x: Tensor<4>, parameters: Tensor<1>, operation: Operation) -> Tensor<D> {
-    let y = <Dispatch as FusedBackend>::fused(x.into_dispatch(), parameters.into_dispatch(), operation);
-    Tensor::from_dispatch(y)
+/// Implementing this is all that a new operation needs; nothing here knows any of them.
+pub trait Fused: Debug + Send + Sync + 'static {
+    /// On the CPU, in single or double precision as the inputs are; the way back only if `keep`.
+    fn on_cpu(self: Arc<Self>, inputs: Vec<FloatTensor<Flex>>, keep: bool) -> Pass<Flex>;
+
+    /// On a GPU, in single precision; the way back only if `keep`.
+    #[cfg(feature = "wgpu")]
+    fn on_gpu(
+        self: Arc<Self>,
+        inputs: Vec<FloatTensor<burn::backend::Cube>>,
+        keep: bool,
+    ) -> Pass<burn::backend::Cube>;
 }
 
-/// Backends with kernels for [`Operation`].
+/// A pass: what came out, and the way back.
+#[derive(Debug)]
+pub struct Pass<B: Backend> {
+    /// The result.
+    pub output: FloatTensor<B>,
+    /// What leads back from the gradient by the result, if it was asked for.
+    pub back: Option<Arc<dyn Back<B>>>,
+}
+
+/// The way back of a pass, with everything it needs of the way forward.
+pub trait Back<B: Backend>: Debug + Send + Sync {
+    /// The gradients by the inputs that are `wanted`, in their order; others may be left out.
+    fn gradients(&self, by_output: FloatTensor<B>, wanted: &[bool]) -> Vec<Option<FloatTensor<B>>>;
+}
+
+/// Whether fused operations run on a device and on numbers of a kind.
+pub fn is_fused(device: &Device, dtype: DType) -> bool {
+    let device = device.clone().inner();
+    if device == Device::flex() {
+        return true;
+    }
+    #[cfg(feature = "wgpu")]
+    return gpu::runs_on(&device, dtype);
+    #[cfg(not(feature = "wgpu"))]
+    {
+        let _ = dtype;
+        false
+    }
+}
+
+/// Applies an operation to one tensor, where [`is_fused`].
+pub fn unary<const A: usize, const D: usize>(x: Tensor<A>, operation: Arc<dyn Fused>) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as FusedBackend>::fused_unary(x.into_dispatch(), operation))
+}
+
+/// Applies an operation to two tensors, where [`is_fused`].
+pub fn binary<const A: usize, const B: usize, const D: usize>(
+    x: Tensor<A>,
+    y: Tensor<B>,
+    operation: Arc<dyn Fused>,
+) -> Tensor<D> {
+    let result = <Dispatch as FusedBackend>::fused_binary(x.into_dispatch(), y.into_dispatch(), operation);
+    Tensor::from_dispatch(result)
+}
+
+/// Backends on which fused operations run; burn's dispatch takes tensors as single arguments only.
 #[backend_extension(Flex, Cube: cfg(feature = "wgpu"), Autodiff)]
 pub trait FusedBackend: Backend {
-    /// See [`apply`].
-    fn fused(x: FloatTensor<Self>, parameters: FloatTensor<Self>, operation: Operation) -> FloatTensor<Self>;
-}
+    /// See [`unary`].
+    fn fused_unary(x: FloatTensor<Self>, operation: Arc<dyn Fused>) -> FloatTensor<Self>;
 
-/// The two passes on one kind of device.
-pub trait Passes: Backend {
-    /// What the backward pass needs of the forward pass.
-    type Saved: Clone + Debug + Send + Sync + 'static;
-
-    /// The result, and what is to be kept; of use only if `keep`.
-    fn forward(
+    /// See [`binary`].
+    fn fused_binary(
         x: FloatTensor<Self>,
-        parameters: FloatTensor<Self>,
-        operation: Operation,
-        keep: bool,
-    ) -> (FloatTensor<Self>, Self::Saved);
-
-    /// Gradients by the field, if wanted, and by the parameters.
-    fn backward(
-        saved: Self::Saved,
-        y_gradient: FloatTensor<Self>,
-        want_x: bool,
-    ) -> (Option<FloatTensor<Self>>, FloatTensor<Self>);
+        y: FloatTensor<Self>,
+        operation: Arc<dyn Fused>,
+    ) -> FloatTensor<Self>;
 }
 
-impl FusedBackend for Flex {
-    fn fused(x: FloatTensor<Self>, parameters: FloatTensor<Self>, operation: Operation) -> FloatTensor<Self> {
-        <Self as Passes>::forward(x, parameters, operation, false).0
+/// The kinds of devices, each with its side of [`Fused`].
+trait Runs: Backend {
+    fn pass(operation: Arc<dyn Fused>, inputs: Vec<FloatTensor<Self>>, keep: bool) -> Pass<Self>;
+}
+
+impl Runs for Flex {
+    fn pass(operation: Arc<dyn Fused>, inputs: Vec<FloatTensor<Self>>, keep: bool) -> Pass<Self> {
+        operation.on_cpu(inputs, keep)
     }
 }
 
 #[cfg(feature = "wgpu")]
-impl FusedBackend for burn::backend::Cube {
-    fn fused(x: FloatTensor<Self>, parameters: FloatTensor<Self>, operation: Operation) -> FloatTensor<Self> {
-        <Self as Passes>::forward(x, parameters, operation, false).0
+impl Runs for burn::backend::Cube {
+    fn pass(operation: Arc<dyn Fused>, inputs: Vec<FloatTensor<Self>>, keep: bool) -> Pass<Self> {
+        operation.on_gpu(inputs, keep)
     }
 }
 
-impl<B: Passes, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
-    fn fused(x: FloatTensor<Self>, parameters: FloatTensor<Self>, operation: Operation) -> FloatTensor<Self> {
-        let (x, x_node) = x.into_parts();
-        let (parameters, parameters_node) = parameters.into_parts();
-        let gradient = Gradient::<B>(PhantomData);
-        match gradient.prepare::<C>([x_node, parameters_node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => {
-                let (y, saved) = B::forward(x, parameters, operation, true);
-                prepared.finish(saved, y)
+macro_rules! without_gradients {
+    ($backend:ty) => {
+        impl FusedBackend for $backend {
+            fn fused_unary(x: FloatTensor<Self>, operation: Arc<dyn Fused>) -> FloatTensor<Self> {
+                <Self as Runs>::pass(operation, vec![x], false).output
             }
-            OpsKind::UnTracked(prepared) => prepared.finish(B::forward(x, parameters, operation, false).0),
+
+            fn fused_binary(
+                x: FloatTensor<Self>,
+                y: FloatTensor<Self>,
+                operation: Arc<dyn Fused>,
+            ) -> FloatTensor<Self> {
+                <Self as Runs>::pass(operation, vec![x, y], false).output
+            }
         }
+    };
+}
+without_gradients!(Flex);
+#[cfg(feature = "wgpu")]
+without_gradients!(burn::backend::Cube);
+
+impl<B: Runs, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
+    fn fused_unary(x: FloatTensor<Self>, operation: Arc<dyn Fused>) -> FloatTensor<Self> {
+        tracked::<B, C, 1>([x], operation)
+    }
+
+    fn fused_binary(
+        x: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        operation: Arc<dyn Fused>,
+    ) -> FloatTensor<Self> {
+        tracked::<B, C, 2>([x, y], operation)
+    }
+}
+
+/// An operation as a node of burn's graph.
+fn tracked<B: Runs, C: CheckpointStrategy, const N: usize>(
+    inputs: [FloatTensor<Autodiff<B, C>>; N],
+    operation: Arc<dyn Fused>,
+) -> FloatTensor<Autodiff<B, C>> {
+    let mut primitives = Vec::with_capacity(N);
+    let nodes = inputs.map(|input| {
+        let (primitive, node) = input.into_parts();
+        primitives.push(primitive);
+        node
+    });
+    match Gradient::<B, N>(PhantomData).prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => {
+            let Pass { output, back } = B::pass(operation, primitives, true);
+            prepared.finish(back.expect("a pass that is to be kept knows its way back"), output)
+        }
+        OpsKind::UnTracked(prepared) => prepared.finish(B::pass(operation, primitives, false).output),
     }
 }
 
 #[derive(Debug)]
-struct Gradient<B>(PhantomData<B>);
+struct Gradient<B, const N: usize>(PhantomData<B>);
 
-impl<B: Passes> Backward<B, 2> for Gradient<B> {
-    type State = B::Saved;
+impl<B: Backend, const N: usize> Backward<B, N> for Gradient<B, N> {
+    type State = Arc<dyn Back<B>>;
 
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let [x, parameters] = ops.parents;
-        let y_gradient = grads.consume::<B>(&ops.node);
-        let (x_gradient, parameter_gradient) = B::backward(ops.state, y_gradient, x.is_some());
-        if let (Some(node), Some(gradient)) = (x, x_gradient) {
-            grads.register::<B>(node.id, gradient);
-        }
-        if let Some(node) = parameters {
-            grads.register::<B>(node.id, parameter_gradient);
-        }
-    }
-}
-
-/// What is kept on the CPU.
-#[derive(Debug, Clone)]
-pub enum CpuSaved {
-    ConvStack(conv_stack::backward::Saved),
-    AffineFlow(affine_flow::backward::Pass),
-}
-
-impl Passes for Flex {
-    type Saved = CpuSaved;
-
-    fn forward(
-        x: FloatTensor<Self>,
-        parameters: FloatTensor<Self>,
-        operation: Operation,
-        keep: bool,
-    ) -> (FloatTensor<Self>, CpuSaved) {
-        match operation {
-            Operation::ConvStack(stack) => {
-                let saved = conv_stack::backward::Saved::forward(x, parameters, stack, keep);
-                (saved.y(), CpuSaved::ConvStack(saved))
-            }
-            Operation::AffineFlow(flow, direction) => {
-                let (y, pass) = affine_flow::backward::Pass::forward(x, parameters, flow, direction, keep);
-                (y, CpuSaved::AffineFlow(pass))
-            }
-        }
-    }
-
-    fn backward(
-        saved: CpuSaved,
-        y_gradient: FloatTensor<Self>,
-        want_x: bool,
-    ) -> (Option<FloatTensor<Self>>, FloatTensor<Self>) {
-        match saved {
-            CpuSaved::ConvStack(saved) => saved.backward(y_gradient, want_x),
-            CpuSaved::AffineFlow(pass) => pass.backward(y_gradient, want_x),
-        }
-    }
-}
-
-/// What is kept on a GPU.
-#[cfg(feature = "wgpu")]
-#[derive(Debug)]
-pub enum GpuSaved {
-    ConvStack(conv_stack::gpu::Saved, Arc<ConvStack>),
-    AffineFlow(affine_flow::gpu::Saved, Arc<AffineFlow>, Direction),
-}
-
-#[cfg(feature = "wgpu")]
-impl Passes for burn::backend::Cube {
-    type Saved = Arc<GpuSaved>;
-
-    fn forward(
-        x: FloatTensor<Self>,
-        parameters: FloatTensor<Self>,
-        operation: Operation,
-        keep: bool,
-    ) -> (FloatTensor<Self>, Self::Saved) {
-        let (y, saved) = match operation {
-            Operation::ConvStack(stack) => {
-                let (y, saved) = conv_stack::gpu::forward(x, parameters, &stack);
-                (y, GpuSaved::ConvStack(saved, stack))
-            }
-            Operation::AffineFlow(flow, direction) => {
-                let (y, saved) = affine_flow::gpu::forward(x, parameters, &flow, direction, keep);
-                (y, GpuSaved::AffineFlow(saved, flow, direction))
-            }
-        };
-        (y, Arc::new(saved))
-    }
-
-    fn backward(
-        saved: Self::Saved,
-        y_gradient: FloatTensor<Self>,
-        want_x: bool,
-    ) -> (Option<FloatTensor<Self>>, FloatTensor<Self>) {
-        match &*saved {
-            GpuSaved::ConvStack(saved, stack) => conv_stack::gpu::backward(saved, y_gradient, stack, want_x),
-            GpuSaved::AffineFlow(saved, flow, direction) => {
-                affine_flow::gpu::backward(saved, y_gradient, flow, *direction, want_x)
+    fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let by_output = grads.consume::<B>(&ops.node);
+        let wanted: Vec<bool> = ops.parents.iter().map(Option::is_some).collect();
+        let gradients = ops.state.gradients(by_output, &wanted);
+        for (node, gradient) in ops.parents.into_iter().zip(gradients) {
+            if let (Some(node), Some(gradient)) = (node, gradient) {
+                grads.register::<B>(node.id, gradient);
             }
         }
     }

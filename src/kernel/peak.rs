@@ -1,7 +1,7 @@
 //! What the machine could do at best, to hold the kernels against.
 
-use super::scalar::Scalar;
-use super::vector::{Isa, Kernel, Vector, vector_shape};
+use super::isa::{Isa, Scalar, vector_shape};
+use super::vector::{Kernel, Vector};
 
 /// Floating-point operations per second of independent fused multiply-adds on a device, measured for a moment.
 pub fn fma_peak(device: &burn::tensor::Device) -> f64 {

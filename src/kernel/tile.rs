@@ -1,6 +1,9 @@
-//! Tiles: `LANES` samples side by side, `[site][channel][lane]`, and how a batch is cut into them.
+//! Tiles: `LANES` samples side by side, `[site][channel][lane]`, how a batch is cut into them, and the way back to tensors.
 
-use super::scalar::Scalar;
+use super::isa::Scalar;
+use burn::backend::Flex;
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::{Shape, TensorData};
 
 /// Samples `[sample, channel, site]` as a tile `[site][channel][lane]`; lanes without a sample are zero.
 pub fn gathered<T: Scalar>(from: &[T], channels: usize, volume: usize, lanes: usize) -> Vec<T> {
@@ -48,4 +51,9 @@ pub fn sum_in_order<T: Scalar>(terms: &[Vec<T>], length: usize) -> Vec<T> {
         sum.iter_mut().zip(term).for_each(|(sum, &term)| *sum += term);
     }
     sum
+}
+
+/// Numbers as a tensor of burn's on the CPU.
+pub fn tensor<T: Scalar>(values: Vec<T>, shape: Shape) -> FloatTensor<Flex> {
+    FloatTensor::<Flex>::from_data(TensorData::new(values, shape))
 }

@@ -2,10 +2,9 @@
 //!
 //! The kernels keep a fixed number of samples ("lanes") innermost, so every operation here is elementwise. All
 //! methods are `inline(always)`: they become single instructions inside the `#[target_feature]` functions that
-//! [`Scalar::dispatch`] selects, and must not be called from elsewhere with an instruction set the machine lacks.
+//! `Scalar::dispatch` selects, and must not be called from elsewhere with an instruction set the machine lacks.
 
-use super::scalar::Scalar;
-use std::sync::OnceLock;
+use super::element::Element;
 
 /// `LANES` numbers that are computed on together.
 ///
@@ -14,7 +13,7 @@ use std::sync::OnceLock;
 /// instruction set that the type stands for.
 pub trait Vector: Copy {
     /// Element type.
-    type Elem: Scalar;
+    type Elem: Element;
     /// Samples per vector.
     const LANES: usize;
     /// Vector registers of the instruction set, which bounds the size of an accumulator block.
@@ -239,129 +238,20 @@ mod arm {
 #[cfg(target_arch = "aarch64")]
 pub use arm::Neon;
 
-/// Instruction sets with a kernel path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isa {
-    /// AVX-512F.
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-    /// AVX2 and FMA.
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    /// NEON (always there on 64-bit ARM).
-    #[cfg(target_arch = "aarch64")]
-    Neon,
-    /// Whatever the compiler makes of plain arrays.
-    Portable,
-}
-
-impl Isa {
-    /// Every path this machine can run, best first.
-    pub fn available() -> Vec<Self> {
-        let mut found = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            if std::arch::is_x86_feature_detected!("avx512f") {
-                found.push(Self::Avx512);
-            }
-            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-                found.push(Self::Avx2);
-            }
-        }
-        #[cfg(target_arch = "aarch64")]
-        found.push(Self::Neon);
-        found.push(Self::Portable);
-        found
-    }
-
-    /// The path in use: the best one, or the one that `FLOWQCD_ISA` names.
-    pub fn active() -> Self {
-        static ACTIVE: OnceLock<Isa> = OnceLock::new();
-        *ACTIVE.get_or_init(|| Self::requested().ok().flatten().unwrap_or(Self::available()[0]))
-    }
-
-    /// The path that the environment variable `FLOWQCD_ISA` (avx512, avx2, neon, portable) names, if it is set.
-    ///
-    /// # Errors
-    /// The name, if this machine has no such path.
-    pub fn requested() -> Result<Option<Self>, String> {
-        let Ok(name) = std::env::var("FLOWQCD_ISA") else { return Ok(None) };
-        let found = Self::available().into_iter().find(|isa| isa.name() == name);
-        found.map(Some).ok_or(name)
-    }
-
-    /// Lower-case name, as in `FLOWQCD_ISA`.
-    pub fn name(self) -> &'static str {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => "avx512",
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => "avx2",
-            #[cfg(target_arch = "aarch64")]
-            Self::Neon => "neon",
-            Self::Portable => "portable",
-        }
-    }
-}
-
 /// A computation written once for every vector type.
 ///
 /// `run` must be `#[inline(always)]`, and so must everything it calls with vectors; closures handed to functions that
 /// are not inlined compute without the instruction set.
 pub trait Kernel {
     /// Element type.
-    type Elem: Scalar;
+    type Elem: Element;
     /// Result.
     type Output;
+    /// Whether double precision is work, and compiled for every instruction set, or verification only.
+    const DOUBLE_IS_WORK: bool = false;
     /// The computation.
     ///
     /// # Safety
     /// The instruction set of `V` must be there.
     unsafe fn run<V: Vector<Elem = Self::Elem>>(self) -> Self::Output;
-}
-
-/// Runs a kernel with AVX-512 allowed, whatever its vectors are made of.
-///
-/// # Safety
-/// The instruction set must be there.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-pub unsafe fn with_avx512<V: Vector, K: Kernel<Elem = V::Elem>>(kernel: K) -> K::Output {
-    // SAFETY: passed on from the caller.
-    unsafe { kernel.run::<V>() }
-}
-
-/// Runs a kernel with AVX2 and FMA allowed, whatever its vectors are made of.
-///
-/// # Safety
-/// The instruction set must be there.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-pub unsafe fn with_avx2<V: Vector, K: Kernel<Elem = V::Elem>>(kernel: K) -> K::Output {
-    // SAFETY: passed on from the caller.
-    unsafe { kernel.run::<V>() }
-}
-
-/// Lanes and registers of the vectors that an instruction set computes `T` with.
-pub fn vector_shape<T: Scalar>(isa: Isa) -> (usize, usize) {
-    struct Shape<T>(std::marker::PhantomData<T>);
-    impl<T: Scalar> Kernel for Shape<T> {
-        type Elem = T;
-        type Output = (usize, usize);
-        #[inline(always)]
-        unsafe fn run<V: Vector<Elem = T>>(self) -> (usize, usize) {
-            (V::LANES, V::REGISTERS)
-        }
-    }
-    T::dispatch(isa, Shape(std::marker::PhantomData))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_portable_path_is_always_there() {
-        assert_eq!(Isa::available().last(), Some(&Isa::Portable));
-    }
 }

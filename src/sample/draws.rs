@@ -29,7 +29,7 @@ pub struct Model<'a> {
 /// Some configurations.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Batch {
-    /// `[configuration][component, T, X]`.
+    /// `[configuration][component, site]`.
     pub fields: Vec<f64>,
     /// `log q` of every configuration.
     pub log_q: Vec<f64>,
@@ -91,7 +91,7 @@ impl Model<'_> {
     /// `log q` of given configurations, through the inverse flow.
     ///
     /// # Shapes
-    /// `fields`: `[configuration][component, T, X]`
+    /// `fields`: `[configuration][component, site]`
     ///
     /// # Errors
     /// [`crate::error::Error::Device`].

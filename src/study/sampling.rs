@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::estimates::check_finite;
 use super::experiment::{Experiment, OnTarget};
-use crate::ensemble::{EnsembleWriter, Provenance};
+use crate::ensemble::{EnsembleWriter, Provenance, file_shape};
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 use crate::sample::{
@@ -164,7 +164,7 @@ impl Context<'_> {
         let create = |path: &Path| -> Result<EnsembleWriter> {
             std::fs::create_dir_all(&self.ensembles)
                 .map_err(Error::io(&self.ensembles, "create the folder"))?;
-            EnsembleWriter::create(path, action.field_name(), &experiment.flow.field_shape(), count)
+            EnsembleWriter::create(path, action.field_name(), &file_shape(action), count)
         };
         let mut writer = path.map(create).transpose()?;
         let bound = model.bind();

@@ -3,7 +3,7 @@
 use super::experiment::Experiment;
 use super::progress::{Interrupt, Progress};
 use crate::device::ComputeDevice;
-use crate::ensemble::{EnsembleWriter, MODEL, Provenance};
+use crate::ensemble::{EnsembleWriter, MODEL, Provenance, file_shape};
 use crate::error::{Error, Result};
 use crate::rng::Seed;
 use crate::spec::Spec;
@@ -89,10 +89,10 @@ impl Trained {
         interrupt: &Interrupt,
     ) -> Result<Drawn> {
         let start = Instant::now();
-        let (action, flow) = (&*self.experiment.theory.action, &self.experiment.flow);
+        let action = &*self.experiment.theory.action;
         let model = self.experiment.model(&self.state.parameters, device, None);
         let mut writer =
-            EnsembleWriter::create(draw.file, action.field_name(), &flow.field_shape(), draw.count)?;
+            EnsembleWriter::create(draw.file, action.field_name(), &file_shape(action), draw.count)?;
         let mut log_weights = Vec::new();
         let stream = Seed(draw.seed).stream("sample/ensemble");
         model.draw(&model.bind(), &stream, draw.first, draw.count, &mut |batch| {

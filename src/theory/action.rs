@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 
 /// A lattice action S with `p(φ) = e^{-S(φ)} / Z`.
 ///
-/// Fields are `[batch, component, T, X]`: one component for a scalar, one per direction for link angles.
+/// Fields are `[batch, component, site]`: one component for a scalar, one per direction for link angles.
 pub trait Action: std::fmt::Debug + Send + Sync {
     /// The theory, its lattice and its couplings, every digit of them: what saved configurations are told apart by. It never changes
     /// for the same action.
@@ -26,10 +26,10 @@ pub trait Action: std::fmt::Debug + Send + Sync {
     /// The action of every configuration, differentiable.
     ///
     /// # Shapes
-    /// `[batch, component, T, X]` → `[batch]`
-    fn action(&self, field: Tensor<4>) -> Tensor<1>;
+    /// `[batch, component, site]` → `[batch]`
+    fn action(&self, field: Tensor<3>) -> Tensor<1>;
 
-    /// The action of one configuration `[component, T, X]`.
+    /// The action of one configuration `[component, site]`.
     fn action_f64(&self, field: &[f64]) -> f64;
 
     /// `ln Z = ln ∫ dφ e^{-S}` where it is known exactly.

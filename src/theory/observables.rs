@@ -5,7 +5,7 @@ pub trait Observables: Send + Sync {
     /// How many numbers [`Self::measure`] writes.
     fn width(&self) -> usize;
 
-    /// Measures one configuration `[component, T, X]` with action S.
+    /// Measures one configuration `[component, site]` with action S.
     ///
     /// # Shapes
     /// `out`: `[width]`

@@ -41,22 +41,18 @@ impl Phi4 {
         self.exact.as_ref()
     }
 
-    fn extents(&self, between: &str) -> String {
-        let extents: Vec<String> = self.lattice.extents().iter().map(usize::to_string).collect();
-        extents.join(between)
-    }
 }
 
 impl Action for Phi4 {
     fn id(&self) -> String {
-        let (extents, m2, lambda) = (self.extents("x"), self.mass_squared, self.quartic.coupling);
-        format!("phi4/{extents}/mass_squared={m2:?}/coupling={lambda:?}")
+        let (lattice, m2, lambda) = (self.lattice, self.mass_squared, self.quartic.coupling);
+        format!("phi4/{lattice}/mass_squared={m2:?}/coupling={lambda:?}")
     }
 
     fn describe(&self) -> String {
         format!(
             "real scalar field, {}, m^2 = {}, lambda = {}: S = sum [-phi phi(+mu) + (m^2+{})/2 phi^2 + lambda phi^4]",
-            self.extents(" x "),
+            self.lattice,
             self.mass_squared,
             self.quartic.coupling,
             2 * self.lattice.dimensions()
@@ -75,7 +71,7 @@ impl Action for Phi4 {
         1
     }
 
-    fn action(&self, field: Tensor<4>) -> Tensor<1> {
+    fn action(&self, field: Tensor<3>) -> Tensor<1> {
         self.quartic.action(field)
     }
 
@@ -204,7 +200,7 @@ mod tests {
             let flipped: Vec<f64> = phi.iter().map(|v| -v).collect();
             assert!((action.action_f64(&flipped) - s).abs() < 1e-12 * s.abs().max(1.0), "Z2");
             for displacement in [[1, 0], [0, 1], [3, -2]] {
-                let shift = |site| phi[action.lattice.shifted(site, displacement)];
+                let shift = |site| phi[action.lattice.shifted(site, &displacement)];
                 let shifted: Vec<f64> = (0..phi.len()).map(shift).collect();
                 assert!((action.action_f64(&shifted) - s).abs() < 1e-11, "translation {displacement:?}");
             }
@@ -216,9 +212,8 @@ mod tests {
         let device = Device::flex().autodiff();
         for action in cases() {
             let phi: Vec<f64> = field(&action, "a").into_iter().chain(field(&action, "b")).collect();
-            let [t, x] = action.lattice.extents();
-            let data = TensorData::new(phi.clone(), [2, 1, t, x]);
-            let tensor = Tensor::<4>::from_data(data, (&device, DType::F64)).require_grad();
+            let data = TensorData::new(phi.clone(), [2, 1, action.lattice.volume()]);
+            let tensor = Tensor::<3>::from_data(data, (&device, DType::F64)).require_grad();
             let s = action.action(tensor.clone());
             let gradient = tensor.grad(&s.clone().sum().backward()).expect("tracked").into_data();
             let gradient: Vec<f64> = gradient.iter().collect();

@@ -1,8 +1,10 @@
-//! A module uses only modules above it in the list of `lib.rs`.
+//! A module uses only modules above it in the list of `lib.rs`, and no file takes part in a circle of files.
 
+use super::source_tree::{Source, Use};
 use super::support::repository;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
+/// The modules in the order of the list in `lib.rs`.
 const ORDER: [&str; 18] = [
     "error", "files", "lattice", "rng", "cost", "spec", "kernel", "device", "theory", "flow", "ensemble",
     "stats", "train", "sample", "study", "report", "verify", "cli",
@@ -10,63 +12,84 @@ const ORDER: [&str; 18] = [
 
 #[test]
 fn modules_use_only_modules_above_them() {
-    let source = repository("src");
     let mut seen = 0;
-    for (layer, module) in ORDER.iter().enumerate() {
-        for file in rust_files(&source, module) {
-            let text = std::fs::read_to_string(&file).unwrap();
-            for used in used_modules(&text) {
-                let place = ORDER.iter().position(|name| *name == used);
-                let place = place.unwrap_or_else(|| panic!("{} is in no layer", used));
-                assert!(place <= layer, "{}: {module} uses {used}, which is below it", file.display());
-                seen += usize::from(place < layer);
-            }
-        }
+    for Use { from, to, .. } in Source::read(&repository("src")).uses() {
+        // The library itself only lists its modules, and the program only calls it.
+        let (Some(from_layer), Some(to_layer)) = (layer(&from), layer(&to)) else { continue };
+        assert!(to_layer <= from_layer, "{from} uses {to}, which is below it");
+        seen += usize::from(to_layer < from_layer);
     }
-    assert!(seen > 50, "only {seen} uses were found: the reader of `use crate::` lines is broken");
+    assert!(seen > 200, "only {seen} uses were found: the reader of paths is broken");
+}
+
+#[test]
+fn no_file_takes_part_in_a_circle_of_files() {
+    let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for Use { from, to, .. } in Source::read(&repository("src")).uses() {
+        edges.entry(from).or_default().insert(to);
+    }
+    assert!(edges.len() > 80, "only {} files use others: the reader of paths is broken", edges.len());
+    let circles: Vec<String> = edges
+        .keys()
+        .filter_map(|file| shortest_way_back(&edges, file))
+        .map(|circle| circle.join(" -> "))
+        .collect();
+    assert!(circles.is_empty(), "{} files are in circles:\n{}", circles.len(), circles.join("\n"));
 }
 
 #[test]
 fn every_module_has_its_layer_and_every_file_its_first_sentence() {
-    let source = repository("src");
-    let library = std::fs::read_to_string(source.join("lib.rs")).unwrap();
-    let modules: Vec<&str> =
-        library.lines().filter_map(|l| l.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    let source = Source::read(&repository("src"));
+    let modules = source.children("lib.rs");
     assert_eq!(modules.len(), ORDER.len());
-    for module in modules {
-        assert!(ORDER.contains(&module), "{module} is in no layer");
-        for file in rust_files(&source, module) {
-            let text = std::fs::read_to_string(&file).unwrap();
-            assert!(text.starts_with("//! "), "{} does not say what it is", file.display());
-        }
+    assert!(modules.iter().all(|module| ORDER.contains(&module.as_str())), "{modules:?} and {ORDER:?}");
+    for (file, text) in source.files() {
+        assert!(text.starts_with("//! "), "{file} does not say what it is");
     }
 }
 
-fn rust_files(source: &Path, module: &str) -> Vec<std::path::PathBuf> {
-    let single = source.join(format!("{module}.rs"));
-    let mut found: Vec<_> = single.exists().then_some(single).into_iter().collect();
-    let mut folders = vec![source.join(module)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => found.push(path),
+/// The reader of paths on a tree whose edges are known.
+#[test]
+fn re_exports_groups_and_inline_modules_are_followed() {
+    let source = Source::from_texts([
+        ("lib.rs", "pub mod a;\npub mod b;\n"),
+        ("a/mod.rs", "mod inner;\nmod other;\npub use inner::{Thing, other_name as Renamed};\n"),
+        ("a/inner.rs", "// use crate::b::Nothing\npub struct Thing; const S: &str = \"crate::b\";\n"),
+        ("a/other.rs", "use super::Thing;\nmod deep { use super::super::inner; }\n"),
+        (
+            "b.rs",
+            "use crate::a::{Renamed, other::{self, X}};\nfn f() { crate::a::Thing; }\nmod tests { use super::*; }\n",
+        ),
+    ]);
+    let found: Vec<(String, String)> = source.uses().into_iter().map(|u| (u.from, u.to)).collect();
+    let expected = [("a/other.rs", "a/inner.rs"), ("b.rs", "a/inner.rs"), ("b.rs", "a/other.rs")];
+    assert_eq!(found, expected.map(|(from, to)| (from.to_owned(), to.to_owned())));
+}
+
+/// The place of a file's module in the order.
+fn layer(file: &str) -> Option<usize> {
+    let module = file.split('/').next().unwrap_or_default().trim_end_matches(".rs");
+    ORDER.iter().position(|name| *name == module)
+}
+
+/// The files on a shortest way from a file back to itself, if there is one.
+fn shortest_way_back(edges: &BTreeMap<String, BTreeSet<String>>, file: &str) -> Option<Vec<String>> {
+    let mut ways = vec![vec![file.to_owned()]];
+    let mut seen = BTreeSet::new();
+    while !ways.is_empty() {
+        let mut longer = Vec::new();
+        for way in ways {
+            for next in edges.get(way.last()?).into_iter().flatten() {
+                let further = [way.clone(), vec![next.clone()]].concat();
+                if next == file {
+                    return Some(further);
+                }
+                if seen.insert(next.clone()) {
+                    longer.push(further);
+                }
             }
         }
+        ways = longer;
     }
-    assert!(!found.is_empty(), "{module} has no files");
-    found
-}
-
-/// First path segment after every `crate::`, groups included.
-fn used_modules(text: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    for (at, _) in text.match_indices("crate::") {
-        let rest = &text[at + "crate::".len()..];
-        assert!(!rest.starts_with('{'), "write one `use crate::module` line per module");
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-        found.push(&rest[..end]);
-    }
-    found
+    None
 }

@@ -10,4 +10,5 @@ mod plotting;
 mod resume;
 mod run_directories;
 mod sampling;
+mod source_tree;
 mod support;

@@ -1,7 +1,7 @@
 //! Affine checkerboard couplings of real fields.
 
 use crate::flow::{Bijection, init, mask, net};
-use crate::kernel::{AffineFlow, Direction, affine_flow};
+use crate::kernel::{Affine, CouplingStack, Direction, SiteCoupling, coupling_stack};
 use crate::lattice::Lattice;
 use crate::rng::Stream;
 use crate::spec::AffineSpec;
@@ -19,26 +19,28 @@ use std::sync::Arc;
 /// Source: A22, App. A, as in A21.
 #[derive(Debug)]
 pub struct AffineCouplings {
-    flow: Arc<AffineFlow>,
+    stack: CouplingStack<SiteCoupling<Affine>>,
     initial_width: f64,
 }
 
 impl AffineCouplings {
     /// The stack that a specification names.
     pub fn new(spec: &AffineSpec, lattice: Lattice) -> Self {
-        let layer = |index: usize| {
-            let frozen = mask::checkerboard(&lattice, (index + 1) % 2);
-            let active = mask::checkerboard(&lattice, index % 2);
+        let sublattices = [0, 1].map(|parity| mask::checkerboard(&lattice, parity));
+        // Layers of the same parity share their site lists, which are large on large lattices.
+        let networks = [0, 1].map(|parity| {
+            let [active, frozen] = [parity, 1 - parity].map(|parity| sublattices[parity].clone());
             net::affine(spec, &lattice, frozen, active)
-        };
-        let flow = Arc::new(AffineFlow::new((0..spec.layers).map(layer).collect()));
-        Self { flow, initial_width: spec.initial_width }
+        });
+        let layer = |index: usize| (SiteCoupling { map: Affine }, Arc::clone(&networks[index % 2]));
+        let stack = CouplingStack::new((0..spec.layers).map(layer).collect());
+        Self { stack, initial_width: spec.initial_width }
     }
 }
 
 impl Bijection for AffineCouplings {
     fn parameter_shapes(&self) -> Vec<(String, Vec<usize>)> {
-        let layers = self.flow.layers().iter().enumerate();
+        let layers = self.stack.networks().layers().iter().enumerate();
         layers
             .flat_map(|(index, net)| {
                 let shapes = net.parameter_shapes().into_iter();
@@ -48,29 +50,35 @@ impl Bijection for AffineCouplings {
     }
 
     fn initial_parameters(&self, stream: &Stream) -> Vec<f32> {
-        let layers = (0u64..).zip(self.flow.layers());
+        let layers = (0u64..).zip(self.stack.networks().layers());
         layers.flat_map(|(i, net)| init::kaiming_uniform(net, self.initial_width, stream, i << 32)).collect()
     }
 
     fn multiply_adds(&self) -> u64 {
-        self.flow.layers().iter().map(|net| net.multiply_adds()).sum()
+        self.stack.networks().layers().iter().map(|net| net.multiply_adds()).sum()
     }
 
     fn activations(&self) -> usize {
         // The hidden layers, the field, and (s, t).
-        self.flow.layers().iter().map(|net| (net.hidden_width() + 3) * net.volume()).sum()
+        self.stack.networks().layers().iter().map(|net| (net.hidden_width() + 3) * net.volume()).sum()
     }
 
     fn working(&self) -> usize {
         // One layer's, the log det, and the field as it came and as it goes.
-        self.flow.layers().iter().map(|net| (net.hidden_width() + 6) * net.volume()).max().unwrap_or(0)
+        self.stack
+            .networks()
+            .layers()
+            .iter()
+            .map(|net| (net.hidden_width() + 6) * net.volume())
+            .max()
+            .unwrap_or(0)
     }
 
-    fn forward_and_log_det(&self, x: Tensor<4>, parameters: Tensor<1>) -> (Tensor<4>, Tensor<1>) {
-        affine_flow(x, parameters, &self.flow, Direction::Forward)
+    fn forward_and_log_det(&self, x: Tensor<3>, parameters: Tensor<1>) -> (Tensor<3>, Tensor<1>) {
+        coupling_stack(x, parameters, &self.stack, Direction::Forward)
     }
 
-    fn inverse_and_log_det(&self, y: Tensor<4>, parameters: Tensor<1>) -> (Tensor<4>, Tensor<1>) {
-        affine_flow(y, parameters, &self.flow, Direction::Inverse)
+    fn inverse_and_log_det(&self, y: Tensor<3>, parameters: Tensor<1>) -> (Tensor<3>, Tensor<1>) {
+        coupling_stack(y, parameters, &self.stack, Direction::Inverse)
     }
 }

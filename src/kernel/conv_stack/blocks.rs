@@ -1,12 +1,15 @@
 //! Convolutions and weight gradients of one tile: blocks of sums held in registers, written once for every vector type.
+//!
+//! Each is a [`Kernel`] of its own, so that its many block sizes are compiled once for an instruction set and not once for every
+//! caller.
 
 // Register blocks are indexed by plain loops: a closure handed to `map` or `from_fn` is a function of its own, which
 // need not be inlined into the `#[target_feature]` function and then computes without the instruction set.
 #![allow(clippy::needless_range_loop)]
 
 use super::plan::{Convolution, SiteGroup};
-use crate::kernel::scalar::Scalar;
-use crate::kernel::vector::Vector;
+use crate::kernel::element::Element;
+use crate::kernel::vector::{Kernel, Vector};
 
 /// Numbers per site block and channel block: (sites, channels) accumulators, for 32 and for 16 registers.
 pub const BLOCKS_32: &[usize] = &[12, 8, 4, 2, 1];
@@ -31,7 +34,7 @@ pub struct Packed<T> {
     weights: Vec<T>,
 }
 
-impl<T: Scalar> Packed<T> {
+impl<T: Element> Packed<T> {
     /// `weight(read, written, tap)` is the coefficient.
     pub fn new(
         [read, written, taps]: [usize; 3],
@@ -52,13 +55,14 @@ impl<T: Scalar> Packed<T> {
 }
 
 /// What happens to a finished sum before it is stored.
-pub enum Epilogue<'a, V: Vector> {
+#[derive(Clone, Copy)]
+pub enum Epilogue<'a, T> {
     /// Add nothing, change nothing.
     Plain,
-    /// LeakyReLU of the sum.
-    LeakyRelu(V),
-    /// Multiply by the derivative of LeakyReLU at the activation stored in the same place.
-    LeakyGradient(V, &'a [V::Elem]),
+    /// LeakyReLU of the sum, with this slope.
+    LeakyRelu(T),
+    /// Multiply by the derivative of LeakyReLU with this slope at the activation stored in the same place.
+    LeakyGradient(T, &'a [T]),
 }
 
 /// Sums over taps and read channels for `S` sites and `O` written channels at once.
@@ -70,8 +74,8 @@ unsafe fn conv_block<V: Vector, const S: usize, const O: usize>(
     from: &[V::Elem],
     read: usize,
     weights: &[V::Elem],
-    taps: &[usize],
-    neighbours: [&[usize]; S],
+    taps: &[u32],
+    neighbours: [&[u32]; S],
     initial: [V; O],
 ) -> [[V; O]; S] {
     let mut sums = [initial; S];
@@ -80,9 +84,9 @@ unsafe fn conv_block<V: Vector, const S: usize, const O: usize>(
         unsafe {
             let mut source = [from.as_ptr(); S];
             for s in 0..S {
-                source[s] = from.as_ptr().add(neighbours[s].get_unchecked(index) * read * V::LANES);
+                source[s] = from.as_ptr().add(*neighbours[s].get_unchecked(index) as usize * read * V::LANES);
             }
-            let weight = weights.as_ptr().add(tap * read * O);
+            let weight = weights.as_ptr().add(tap as usize * read * O);
             for channel in 0..read {
                 // The smaller side is held in registers, the larger one streams past it.
                 if S < O {
@@ -126,7 +130,7 @@ unsafe fn conv_group<V: Vector, const S: usize, const O: usize>(
     weights: &[V::Elem],
     bias: Option<&[V::Elem]>,
     group: &SiteGroup,
-    epilogue: &Epilogue<V>,
+    epilogue: Epilogue<'_, V::Elem>,
 ) {
     // SAFETY: the last block repeats the last site, so every index is a listed site; stores stay inside `to`,
     // which holds `written` channels of `LANES` samples for each site.
@@ -140,23 +144,22 @@ unsafe fn conv_group<V: Vector, const S: usize, const O: usize>(
         let last = group.sites.len() - 1;
         for start in (0..group.sites.len()).step_by(S) {
             let mut index = [last; S];
-            let mut neighbours = [group.neighbours[last].as_slice(); S];
+            let mut neighbours = [group.neighbours_of(last); S];
             for s in 0..S.min(last + 1 - start) {
                 index[s] = start + s;
-                neighbours[s] = group.neighbours[start + s].as_slice();
+                neighbours[s] = group.neighbours_of(start + s);
             }
             let sums = conv_block::<V, S, O>(from, read, weights, &group.taps, neighbours, initial);
             for s in 0..S {
-                let place = (group.sites[index[s]] * written + first) * V::LANES;
+                let place = (group.sites[index[s]] as usize * written + first) * V::LANES;
                 debug_assert!(place + O * V::LANES <= to.len());
                 for o in 0..O {
                     let offset = place + o * V::LANES;
                     let value = match epilogue {
                         Epilogue::Plain => sums[s][o],
-                        Epilogue::LeakyRelu(slope) => sums[s][o].leaky_relu(*slope),
-                        Epilogue::LeakyGradient(slope, activation) => {
-                            sums[s][o].leaky_gradient(V::load(activation.as_ptr().add(offset)), *slope)
-                        }
+                        Epilogue::LeakyRelu(slope) => sums[s][o].leaky_relu(V::splat(slope)),
+                        Epilogue::LeakyGradient(slope, activation) => sums[s][o]
+                            .leaky_gradient(V::load(activation.as_ptr().add(offset)), V::splat(slope)),
                     };
                     value.store(to.as_mut_ptr().add(offset));
                 }
@@ -166,38 +169,45 @@ unsafe fn conv_group<V: Vector, const S: usize, const O: usize>(
 }
 
 /// One convolution of one tile over the listed sites.
-///
-/// # Safety
-/// The instruction set of `V` must be there.
-#[inline(always)]
-pub unsafe fn conv<V: Vector>(
-    from: &[V::Elem],
-    to: &mut [V::Elem],
-    [read, written, taps]: [usize; 3],
-    packed: &Packed<V::Elem>,
-    bias: Option<&[V::Elem]>,
-    groups: &[SiteGroup],
-    epilogue: &Epilogue<V>,
-) {
-    for group in groups {
-        for &(first, size) in &packed.blocks {
-            let weights = &packed.weights[taps * read * first..][..taps * read * size];
-            let shape = [read, written, first];
-            macro_rules! block {
-                ($s:literal, $o:literal) => {
-                    // SAFETY: passed on from the caller.
-                    unsafe { conv_group::<V, $s, $o>(from, to, shape, weights, bias, group, epilogue) }
-                };
-            }
-            match (V::REGISTERS, size) {
-                (32, 12) => block!(2, 12),
-                (32, 8) => block!(3, 8),
-                (32, 4) => block!(6, 4),
-                (32, 2) => block!(12, 2),
-                (16, 6) => block!(2, 6),
-                (16, 4) => block!(3, 4),
-                (16, 2) => block!(6, 2),
-                _ => block!(8, 1),
+pub struct Conv<'a, T> {
+    /// `[site][read channel][lane]`.
+    pub from: &'a [T],
+    /// `[site][written channel][lane]`.
+    pub to: &'a mut [T],
+    /// Channels read, channels written, taps.
+    pub shape: [usize; 3],
+    pub packed: &'a Packed<T>,
+    pub bias: Option<&'a [T]>,
+    pub groups: &'a [SiteGroup],
+    pub epilogue: Epilogue<'a, T>,
+}
+
+impl<T: Element> Kernel for Conv<'_, T> {
+    type Elem = T;
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<V: Vector<Elem = T>>(self) {
+        let Self { from, to, shape: [read, written, taps], packed, bias, groups, epilogue } = self;
+        for group in groups {
+            for &(first, size) in &packed.blocks {
+                let weights = &packed.weights[taps * read * first..][..taps * read * size];
+                let shape = [read, written, first];
+                macro_rules! block {
+                    ($s:literal, $o:literal) => {
+                        // SAFETY: passed on from the caller.
+                        unsafe { conv_group::<V, $s, $o>(from, to, shape, weights, bias, group, epilogue) }
+                    };
+                }
+                match (V::REGISTERS, size) {
+                    (32, 12) => block!(2, 12),
+                    (32, 8) => block!(3, 8),
+                    (32, 4) => block!(6, 4),
+                    (32, 2) => block!(12, 2),
+                    (16, 6) => block!(2, 6),
+                    (16, 4) => block!(3, 4),
+                    (16, 2) => block!(6, 2),
+                    _ => block!(8, 1),
+                }
             }
         }
     }
@@ -213,7 +223,7 @@ unsafe fn weight_block<V: Vector, const I: usize, const O: usize>(
     g: &[V::Elem],
     [read, written]: [usize; 2],
     [i0, o0]: [usize; 2],
-    pairs: &[(usize, usize)],
+    pairs: &[(u32, u32)],
     sums: &mut [V],
 ) {
     // SAFETY: pairs are sites of the tiles; channels i0..i0+I and o0..o0+O exist; `sums` has I · O entries.
@@ -225,8 +235,8 @@ unsafe fn weight_block<V: Vector, const I: usize, const O: usize>(
             }
         }
         for &(from, to) in pairs {
-            let x = x.as_ptr().add((from * read + i0) * V::LANES);
-            let g = g.as_ptr().add((to * written + o0) * V::LANES);
+            let x = x.as_ptr().add((from as usize * read + i0) * V::LANES);
+            let g = g.as_ptr().add((to as usize * written + o0) * V::LANES);
             if I < O {
                 let mut xs = [block[0][0]; I];
                 for i in 0..I {
@@ -264,80 +274,89 @@ unsafe fn weight_block<V: Vector, const I: usize, const O: usize>(
 const WEIGHT_CHUNK_BYTES: usize = 40 << 10;
 
 /// Adds the weight and bias gradients of one convolution of one tile to the packed gradient.
-///
-/// # Safety
-/// The instruction set of `V` must be there.
-#[inline(always)]
-pub unsafe fn weight_gradient<V: Vector>(
-    convolution: &Convolution,
-    x: &[V::Elem],
-    g: &[V::Elem],
-    gradient: &mut [V::Elem],
-) {
-    let (read, written) = (convolution.inputs, convolution.outputs);
-    let wide = V::REGISTERS == 32;
-    let (read_sizes, written_sizes): (&[usize], &[usize]) = match (wide, read, written) {
-        (true, _, 1..=2) => (&[12, 4, 2, 1], &[2, 1]),
-        (true, 1..=2, _) => (&[2, 1], BLOCKS_32),
-        (true, _, _) => (&[4, 2, 1], &[6, 4, 2, 1]),
-        (false, _, 1..=2) => (&[6, 4, 2, 1], &[2, 1]),
-        (false, 1..=2, _) => (&[2, 1], BLOCKS_16),
-        (false, _, _) => (&[3, 2, 1], &[4, 2, 1]),
-    };
-    let (read_blocks, written_blocks) = (blocks(read, read_sizes), blocks(written, written_sizes));
-    let per_pair = (read + written) * V::LANES * size_of::<V::Elem>();
-    let chunk = (WEIGHT_CHUNK_BYTES / per_pair).max(1);
-    // SAFETY: the instruction set is there.
-    let zero = unsafe { V::splat(V::Elem::default()) };
-    let mut sums = vec![zero; read * written];
-    for (tap, pairs) in convolution.pairs.iter().enumerate() {
-        sums.fill(zero);
-        for pairs in pairs.chunks(chunk) {
-            let mut rest = &mut sums[..];
-            for &(i0, i_size) in &read_blocks {
-                for &(o0, o_size) in &written_blocks {
-                    let (sums, others) = rest.split_at_mut(i_size * o_size);
-                    rest = others;
-                    macro_rules! block {
-                        ($i:literal, $o:literal) => {
-                            // SAFETY: passed on from the caller.
-                            unsafe { weight_block::<V, $i, $o>(x, g, [read, written], [i0, o0], pairs, sums) }
-                        };
-                    }
-                    match (i_size, o_size) {
-                        (12, 2) => block!(12, 2),
-                        (12, 1) => block!(12, 1),
-                        (6, 2) => block!(6, 2),
-                        (6, 1) => block!(6, 1),
-                        (4, 6) => block!(4, 6),
-                        (4, 4) => block!(4, 4),
-                        (4, 2) => block!(4, 2),
-                        (4, 1) => block!(4, 1),
-                        (3, 4) => block!(3, 4),
-                        (3, 2) => block!(3, 2),
-                        (3, 1) => block!(3, 1),
-                        (2, 12) => block!(2, 12),
-                        (2, 8) => block!(2, 8),
-                        (2, 6) => block!(2, 6),
-                        (2, 4) => block!(2, 4),
-                        (2, 2) => block!(2, 2),
-                        (2, 1) => block!(2, 1),
-                        (1, 12) => block!(1, 12),
-                        (1, 8) => block!(1, 8),
-                        (1, 6) => block!(1, 6),
-                        (1, 4) => block!(1, 4),
-                        (1, 2) => block!(1, 2),
-                        (1, 1) => block!(1, 1),
-                        pair => unreachable!("no kernel for a block of {pair:?} channels"),
+pub struct WeightGradient<'a, T> {
+    pub convolution: &'a Convolution,
+    /// What the convolution read, `[site][channel][lane]`.
+    pub x: &'a [T],
+    /// Gradient by what it wrote, `[site][channel][lane]`.
+    pub g: &'a [T],
+    /// By the packed parameters.
+    pub gradient: &'a mut [T],
+}
+
+impl<T: Element> Kernel for WeightGradient<'_, T> {
+    type Elem = T;
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<V: Vector<Elem = T>>(self) {
+        let Self { convolution, x, g, gradient } = self;
+        let (read, written) = (convolution.inputs, convolution.outputs);
+        let wide = V::REGISTERS == 32;
+        let (read_sizes, written_sizes): (&[usize], &[usize]) = match (wide, read, written) {
+            (true, _, 1..=2) => (&[12, 4, 2, 1], &[2, 1]),
+            (true, 1..=2, _) => (&[2, 1], BLOCKS_32),
+            (true, _, _) => (&[4, 2, 1], &[6, 4, 2, 1]),
+            (false, _, 1..=2) => (&[6, 4, 2, 1], &[2, 1]),
+            (false, 1..=2, _) => (&[2, 1], BLOCKS_16),
+            (false, _, _) => (&[3, 2, 1], &[4, 2, 1]),
+        };
+        let (read_blocks, written_blocks) = (blocks(read, read_sizes), blocks(written, written_sizes));
+        let per_pair = (read + written) * V::LANES * size_of::<V::Elem>();
+        let chunk = (WEIGHT_CHUNK_BYTES / per_pair).max(1);
+        // SAFETY: the instruction set is there.
+        let zero = unsafe { V::splat(V::Elem::default()) };
+        let mut sums = vec![zero; read * written];
+        for (tap, pairs) in convolution.pairs.iter().enumerate() {
+            sums.fill(zero);
+            for pairs in pairs.chunks(chunk) {
+                let mut rest = &mut sums[..];
+                for &(i0, i_size) in &read_blocks {
+                    for &(o0, o_size) in &written_blocks {
+                        let (sums, others) = rest.split_at_mut(i_size * o_size);
+                        rest = others;
+                        macro_rules! block {
+                            ($i:literal, $o:literal) => {
+                                // SAFETY: passed on from the caller.
+                                unsafe {
+                                    weight_block::<V, $i, $o>(x, g, [read, written], [i0, o0], pairs, sums)
+                                }
+                            };
+                        }
+                        match (i_size, o_size) {
+                            (12, 2) => block!(12, 2),
+                            (12, 1) => block!(12, 1),
+                            (6, 2) => block!(6, 2),
+                            (6, 1) => block!(6, 1),
+                            (4, 6) => block!(4, 6),
+                            (4, 4) => block!(4, 4),
+                            (4, 2) => block!(4, 2),
+                            (4, 1) => block!(4, 1),
+                            (3, 4) => block!(3, 4),
+                            (3, 2) => block!(3, 2),
+                            (3, 1) => block!(3, 1),
+                            (2, 12) => block!(2, 12),
+                            (2, 8) => block!(2, 8),
+                            (2, 6) => block!(2, 6),
+                            (2, 4) => block!(2, 4),
+                            (2, 2) => block!(2, 2),
+                            (2, 1) => block!(2, 1),
+                            (1, 12) => block!(1, 12),
+                            (1, 8) => block!(1, 8),
+                            (1, 6) => block!(1, 6),
+                            (1, 4) => block!(1, 4),
+                            (1, 2) => block!(1, 2),
+                            (1, 1) => block!(1, 1),
+                            pair => unreachable!("no kernel for a block of {pair:?} channels"),
+                        }
                     }
                 }
             }
+            // SAFETY: passed on from the caller.
+            unsafe { add_lane_sums(convolution, tap, &sums, [&read_blocks, &written_blocks], gradient) };
         }
         // SAFETY: passed on from the caller.
-        unsafe { add_lane_sums(convolution, tap, &sums, [&read_blocks, &written_blocks], gradient) };
+        unsafe { bias_gradient::<V>(convolution, g, gradient) };
     }
-    // SAFETY: passed on from the caller.
-    unsafe { bias_gradient::<V>(convolution, g, gradient) };
 }
 
 /// Sums the weight gradients of one tap over the lanes and adds them to the packed gradient.
@@ -377,8 +396,9 @@ unsafe fn bias_gradient<V: Vector>(convolution: &Convolution, g: &[V::Elem], gra
         let sum = unsafe {
             let one = V::splat(V::Elem::from_f64(1.0));
             let mut sum = V::splat(V::Elem::default());
-            for site in &convolution.out_sites {
-                sum = V::load(g.as_ptr().add((site * written + channel) * V::LANES)).mul_add(one, sum);
+            for &site in &convolution.out_sites {
+                sum =
+                    V::load(g.as_ptr().add((site as usize * written + channel) * V::LANES)).mul_add(one, sum);
             }
             sum.sum()
         };

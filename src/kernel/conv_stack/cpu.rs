@@ -5,10 +5,9 @@
 //! the number of threads.
 
 use super::network::{Network, Sweep};
-use super::{ConvStack, OutputActivation};
-use crate::kernel::scalar::Scalar;
+use super::stack::{ConvStack, OutputActivation};
+use crate::kernel::isa::{Isa, Scalar, vector_shape};
 use crate::kernel::tile::{chunks_or_nothing, gathered, part, scatter, sum_in_order};
-use crate::kernel::vector::{Isa, Kernel, Vector, vector_shape};
 use rayon::prelude::*;
 
 /// One tile of the forward pass; `hidden` is empty where it need not be kept.
@@ -19,26 +18,22 @@ struct ForwardTile<'a, T> {
     hidden: &'a mut [T],
 }
 
-impl<T: Scalar> Kernel for ForwardTile<'_, T> {
-    type Elem = T;
-    type Output = ();
-    #[inline(always)]
-    unsafe fn run<V: Vector<Elem = T>>(self) {
+impl<T: Scalar> ForwardTile<'_, T> {
+    fn run(self, lanes: usize) {
         let stack = self.network.stack;
         let volume = stack.volume();
-        let input = gathered(self.x, stack.input_channels(), volume, V::LANES);
-        let mut output = vec![T::default(); volume * stack.output_channels() * V::LANES];
+        let input = gathered(self.x, stack.input_channels(), volume, lanes);
+        let mut output = vec![T::default(); volume * stack.output_channels() * lanes];
         let mut scratch = Vec::new();
         let hidden = match self.hidden {
             [] => {
-                scratch.resize(stack.hidden_width() * volume * V::LANES, T::default());
+                scratch.resize(stack.hidden_width() * volume * lanes, T::default());
                 &mut scratch[..]
             }
             kept => kept,
         };
-        // SAFETY: passed on from the caller.
-        unsafe { self.network.forward_tile::<V>(&input, hidden, &mut output) };
-        scatter(&output, stack.output_channels(), volume, V::LANES, self.y);
+        self.network.forward_tile(&input, hidden, &mut output);
+        scatter(&output, stack.output_channels(), volume, lanes, self.y);
     }
 }
 
@@ -52,18 +47,15 @@ struct BackwardTile<'a, T> {
     x_gradient: &'a mut [T],
 }
 
-impl<T: Scalar> Kernel for BackwardTile<'_, T> {
-    type Elem = T;
-    /// Gradient by the packed parameters.
-    type Output = Vec<T>;
-    #[inline(always)]
-    unsafe fn run<V: Vector<Elem = T>>(self) -> Vec<T> {
+impl<T: Scalar> BackwardTile<'_, T> {
+    /// The gradient by the packed parameters.
+    fn run(self, lanes: usize) -> Vec<T> {
         let stack = self.network.stack;
         let volume = stack.volume();
-        let input = gathered(self.x, stack.input_channels(), volume, V::LANES);
-        let mut g = gathered(self.y_gradient, stack.output_channels(), volume, V::LANES);
+        let input = gathered(self.x, stack.input_channels(), volume, lanes);
+        let mut g = gathered(self.y_gradient, stack.output_channels(), volume, lanes);
         if stack.activation == OutputActivation::Tanh {
-            let y = gathered(self.y, stack.output_channels(), volume, V::LANES);
+            let y = gathered(self.y, stack.output_channels(), volume, lanes);
             for (g, y) in g.iter_mut().zip(&y) {
                 *g = T::tanh_gradient(*g, *y);
             }
@@ -72,17 +64,16 @@ impl<T: Scalar> Kernel for BackwardTile<'_, T> {
         let wanted = !self.x_gradient.is_empty();
         let mut input_gradient = vec![T::default(); if wanted { input.len() } else { 0 }];
         let to = wanted.then_some(&mut input_gradient[..]);
-        // SAFETY: passed on from the caller.
-        unsafe { self.network.backward_tile::<V>(&input, self.hidden, g, to, &mut gradient) };
+        self.network.backward_tile(&input, self.hidden, g, to, &mut gradient);
         if wanted {
-            scatter(&input_gradient, stack.input_channels(), volume, V::LANES, self.x_gradient);
+            scatter(&input_gradient, stack.input_channels(), volume, lanes, self.x_gradient);
         }
         gradient
     }
 }
 
 /// What the backward pass reads, all `[batch, …]`, and whether the gradient by `x` is wanted.
-pub struct Pass<'a, T> {
+pub struct Activations<'a, T> {
     /// Input of the forward pass.
     pub x: &'a [T],
     /// Output of the forward pass.
@@ -95,7 +86,7 @@ pub struct Pass<'a, T> {
     pub want_x: bool,
 }
 
-/// `[batch, in, T, X]` → `[batch, out, T, X]`, with the hidden activations if `keep`.
+/// `[batch, in, site]` → `[batch, out, site]`, with the hidden activations if `keep`.
 pub fn forward<T: Scalar>(isa: Isa, stack: &ConvStack, x: &[T], theta: &[T], keep: bool) -> (Vec<T>, Vec<T>) {
     let sizes = TileSizes::new::<T>(isa, stack, x.len());
     let network = Network::new(stack, theta, isa, Sweep::Forward);
@@ -105,18 +96,23 @@ pub fn forward<T: Scalar>(isa: Isa, stack: &ConvStack, x: &[T], theta: &[T], kee
     x.par_chunks(sizes.input)
         .zip(y.par_chunks_mut(sizes.output))
         .zip(kept.par_iter_mut())
-        .for_each(|((x, y), hidden)| T::dispatch(isa, ForwardTile { network: &network, x, y, hidden }));
+        .for_each(|((x, y), hidden)| ForwardTile { network: &network, x, y, hidden }.run(sizes.lanes));
     (y, hidden)
 }
 
 /// Gradients by `x` (empty unless wanted) and by the packed parameters.
-pub fn backward<T: Scalar>(isa: Isa, stack: &ConvStack, theta: &[T], pass: Pass<T>) -> (Vec<T>, Vec<T>) {
+pub fn backward<T: Scalar>(
+    isa: Isa,
+    stack: &ConvStack,
+    theta: &[T],
+    pass: Activations<T>,
+) -> (Vec<T>, Vec<T>) {
     let sizes = TileSizes::new::<T>(isa, stack, pass.x.len());
     let network = Network::new(stack, theta, isa, Sweep::Backward);
     let mut x_gradient = vec![T::default(); if pass.want_x { pass.x.len() } else { 0 }];
     let mut wanted = chunks_or_nothing(&mut x_gradient, sizes.input, sizes.tiles);
     let tile = |(tile, x_gradient): (usize, &mut &mut [T])| {
-        let kernel = BackwardTile {
+        let tile_back = BackwardTile {
             network: &network,
             x: part(pass.x, tile, sizes.input),
             y: part(pass.y, tile, sizes.output),
@@ -124,7 +120,7 @@ pub fn backward<T: Scalar>(isa: Isa, stack: &ConvStack, theta: &[T], pass: Pass<
             hidden: part(pass.hidden, tile, sizes.hidden),
             x_gradient,
         };
-        T::dispatch(isa, kernel)
+        tile_back.run(sizes.lanes)
     };
     let gradients: Vec<Vec<T>> = wanted.par_iter_mut().enumerate().map(tile).collect();
     (x_gradient, sum_in_order(&gradients, theta.len()))

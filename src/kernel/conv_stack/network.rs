@@ -1,11 +1,12 @@
 //! A stack with its weights packed for the registers at hand, and its passes over one tile.
 
-use super::blocks::{BLOCKS_16, BLOCKS_32, Epilogue, Packed, conv, weight_gradient};
+use super::blocks::{BLOCKS_16, BLOCKS_32, Conv, Epilogue, Packed, WeightGradient};
 use super::plan::Convolution;
-use super::{ConvStack, OutputActivation};
+use super::stack::{ConvStack, OutputActivation};
+use crate::kernel::element::Element;
+use crate::kernel::isa::{Isa, Scalar, vector_shape};
 use crate::kernel::pool::{give, take};
-use crate::kernel::scalar::Scalar;
-use crate::kernel::vector::{Isa, Vector, vector_shape};
+use crate::kernel::vector::{Kernel, Vector};
 
 /// Which pass the weights are packed for.
 #[derive(Clone, Copy)]
@@ -16,18 +17,20 @@ pub enum Sweep {
     Backward,
 }
 
-/// The stack with its weights packed for vectors with a given number of registers.
+/// The stack with its weights packed for the registers of an instruction set.
 pub struct Network<'a, T> {
     pub stack: &'a ConvStack,
     convolutions: &'a [Convolution],
     parameters: &'a [T],
     packed: Vec<Packed<T>>,
+    isa: Isa,
+    lanes: usize,
 }
 
 impl<'a, T: Scalar> Network<'a, T> {
     pub fn new(stack: &'a ConvStack, parameters: &'a [T], isa: Isa, sweep: Sweep) -> Self {
         assert_eq!(parameters.len(), stack.parameter_count(), "packed parameters of {stack:?}");
-        let (_, registers) = vector_shape::<T>(isa);
+        let (lanes, registers) = vector_shape::<T>(isa);
         let sizes = if registers == 32 { BLOCKS_32 } else { BLOCKS_16 };
         let convolutions = stack.convolutions();
         let pack = |c: &Convolution| {
@@ -42,7 +45,7 @@ impl<'a, T: Scalar> Network<'a, T> {
             }
         };
         let packed = convolutions.iter().map(pack).collect();
-        Self { stack, convolutions, parameters, packed }
+        Self { stack, convolutions, parameters, packed, isa, lanes }
     }
 
     fn slope(&self) -> T {
@@ -54,53 +57,47 @@ impl<'a, T: Scalar> Network<'a, T> {
     }
 
     /// The sites that are read.
-    pub fn in_sites(&self) -> impl Iterator<Item = &usize> {
-        self.convolutions[0].backward.iter().flat_map(|group| &group.sites)
+    pub fn in_sites(&self) -> impl Iterator<Item = usize> {
+        self.convolutions[0].backward.iter().flat_map(|group| &group.sites).map(|&site| site as usize)
     }
 
     /// The sites whose outputs are computed.
-    pub fn out_sites(&self) -> &[usize] {
+    pub fn out_sites(&self) -> impl Iterator<Item = usize> {
+        self.out_list().iter().map(|&site| site as usize)
+    }
+
+    fn out_list(&self) -> &[u32] {
         &self.convolutions[self.last()].out_sites
     }
 
     /// Forward pass of a tile: fills the hidden activations and the output tile.
-    ///
-    /// # Safety
-    /// The instruction set of `V` must be there.
-    #[inline(always)]
-    pub unsafe fn forward_tile<V: Vector<Elem = T>>(&self, input: &[T], hidden: &mut [T], output: &mut [T]) {
+    pub fn forward_tile(&self, input: &[T], hidden: &mut [T], output: &mut [T]) {
         let mut from = input;
         let mut rest = hidden;
-        for (index, c) in self.convolutions.iter().enumerate() {
-            let bias = Some(&self.parameters[c.bias..][..c.outputs]);
-            let shape = [c.inputs, c.outputs, c.taps];
-            let packed = &self.packed[index];
-            // SAFETY: passed on from the caller; tiles have the sizes that the stack prescribes.
-            unsafe {
-                if index == self.last() {
-                    conv::<V>(from, output, shape, packed, bias, &c.forward, &Epilogue::Plain);
-                } else {
-                    let (to, others) = rest.split_at_mut(self.stack.volume() * c.outputs * V::LANES);
-                    let epilogue = Epilogue::LeakyRelu(V::splat(self.slope()));
-                    conv::<V>(from, to, shape, packed, bias, &c.forward, &epilogue);
-                    (from, rest) = (to, others);
-                }
-            }
+        for index in 0..self.last() {
+            let size = self.stack.volume() * self.convolutions[index].outputs * self.lanes;
+            let (to, others) = rest.split_at_mut(size);
+            self.conv(index, from, to, Epilogue::LeakyRelu(self.slope()));
+            (from, rest) = (to, others);
         }
+        self.conv(self.last(), from, output, Epilogue::Plain);
         if self.stack.activation == OutputActivation::Tanh {
-            let width = self.convolutions[self.last()].outputs * V::LANES;
-            for site in &self.convolutions[self.last()].out_sites {
-                V::Elem::tanh_in_place(&mut output[site * width..][..width]);
-            }
+            let (width, sites) = (self.stack.output_channels(), self.out_list());
+            T::dispatch(self.isa, Tanh { width, sites, values: output });
         }
     }
 
+    /// One convolution.
+    fn conv(&self, index: usize, from: &[T], to: &mut [T], epilogue: Epilogue<'_, T>) {
+        let c = &self.convolutions[index];
+        let shape = [c.inputs, c.outputs, c.taps];
+        let bias = Some(&self.parameters[c.bias..][..c.outputs]);
+        let (packed, groups) = (&self.packed[index], &c.forward);
+        T::dispatch(self.isa, Conv { from, to, shape, packed, bias, groups, epilogue });
+    }
+
     /// Backward pass of a tile from the gradient `g` before the output activation.
-    ///
-    /// # Safety
-    /// The instruction set of `V` must be there.
-    #[inline(always)]
-    pub unsafe fn backward_tile<V: Vector<Elem = T>>(
+    pub fn backward_tile(
         &self,
         input: &[T],
         hidden: &[T],
@@ -108,32 +105,50 @@ impl<'a, T: Scalar> Network<'a, T> {
         input_gradient: Option<&mut [T]>,
         gradient: &mut [T],
     ) {
-        let tile = self.stack.volume() * V::LANES;
+        let tile = self.stack.volume() * self.lanes;
         let mut end = hidden.len();
-        for (index, c) in self.convolutions.iter().enumerate().rev() {
-            let start = end - if index == 0 { 0 } else { tile * c.inputs };
+        for (index, convolution) in self.convolutions.iter().enumerate().rev() {
+            let start = end - if index == 0 { 0 } else { tile * convolution.inputs };
             let x = if index == 0 { input } else { &hidden[start..end] };
-            let shape = [c.outputs, c.inputs, c.taps];
-            // SAFETY: passed on from the caller; tiles have the sizes that the stack prescribes.
-            unsafe {
-                weight_gradient::<V>(c, x, &g, gradient);
-                if index > 0 {
-                    let mut next = take(T::pool(), x.len());
-                    let epilogue = Epilogue::LeakyGradient(V::splat(self.slope()), x);
-                    conv::<V>(&g, &mut next, shape, &self.packed[index], None, &c.backward, &epilogue);
-                    give(T::pool(), std::mem::replace(&mut g, next));
-                }
+            T::dispatch(self.isa, WeightGradient { convolution, x, g: &g, gradient });
+            if index > 0 {
+                let mut next = take(T::pool(), x.len());
+                self.conv_back(index, &g, &mut next, Epilogue::LeakyGradient(self.slope(), x));
+                give(T::pool(), std::mem::replace(&mut g, next));
             }
             end = start;
         }
         if let Some(to) = input_gradient {
-            let c = &self.convolutions[0];
-            let shape = [c.outputs, c.inputs, c.taps];
-            // SAFETY: as above.
-            unsafe {
-                conv::<V>(&g, to, shape, &self.packed[0], None, &c.backward, &Epilogue::Plain);
-            }
+            self.conv_back(0, &g, to, Epilogue::Plain);
         }
         give(T::pool(), g);
+    }
+
+    /// The gradient by the inputs of a convolution.
+    fn conv_back(&self, index: usize, from: &[T], to: &mut [T], epilogue: Epilogue<'_, T>) {
+        let c = &self.convolutions[index];
+        let shape = [c.outputs, c.inputs, c.taps];
+        let (packed, groups) = (&self.packed[index], &c.backward);
+        T::dispatch(self.isa, Conv { from, to, shape, packed, bias: None, groups, epilogue });
+    }
+}
+
+/// tanh of the numbers of the listed sites, in place.
+struct Tanh<'a, T> {
+    /// Channels of a site.
+    width: usize,
+    sites: &'a [u32],
+    values: &'a mut [T],
+}
+
+impl<T: Element> Kernel for Tanh<'_, T> {
+    type Elem = T;
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<V: Vector<Elem = T>>(self) {
+        let width = self.width * V::LANES;
+        for &site in self.sites {
+            T::tanh_in_place(&mut self.values[site as usize * width..][..width]);
+        }
     }
 }

@@ -1,17 +1,27 @@
 //! Which sites each convolution reads and writes, so that work on masked-out sites is simply not listed.
 
-use super::ConvStack;
 use crate::lattice::Lattice;
+
+/// A step from an output site to an input site.
+pub type Displacement = [isize; Lattice::MOST_DIMENSIONS];
 
 /// Output sites that use the same taps, with their input sites.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SiteGroup {
-    /// Taps in use, as `row · K + column` of the kernel.
-    pub taps: Vec<usize>,
+    /// Taps in use.
+    pub taps: Vec<u32>,
     /// The output sites.
-    pub sites: Vec<usize>,
-    /// `neighbours[i][j]`: input site of output site `sites[i]` under tap `taps[j]`.
-    pub neighbours: Vec<Vec<usize>>,
+    pub sites: Vec<u32>,
+    /// `[output site][tap]`: the input sites.
+    pub neighbours: Vec<u32>,
+}
+
+impl SiteGroup {
+    /// The input sites of the output site at a place of the list.
+    #[inline(always)]
+    pub fn neighbours_of(&self, place: usize) -> &[u32] {
+        &self.neighbours[place * self.taps.len()..][..self.taps.len()]
+    }
 }
 
 /// One convolution of the stack with its place in the packed parameters.
@@ -21,9 +31,9 @@ pub struct Convolution {
     pub inputs: usize,
     /// Channels written.
     pub outputs: usize,
-    /// Taps of the kernel, K².
+    /// Taps of the kernel, K^d.
     pub taps: usize,
-    /// Offset of the weight `[outputs, inputs, K, K]` in the packed parameters.
+    /// Offset of the weight `[outputs, inputs, K, …]` in the packed parameters.
     pub weight: usize,
     /// Offset of the bias `[outputs]`.
     pub bias: usize,
@@ -32,9 +42,9 @@ pub struct Convolution {
     /// Gathers output gradients for every input site that is read.
     pub backward: Vec<SiteGroup>,
     /// Per tap, all `(input site, output site)` pairs that meet.
-    pub pairs: Vec<Vec<(usize, usize)>>,
+    pub pairs: Vec<Vec<(u32, u32)>>,
     /// The sites written.
-    pub out_sites: Vec<usize>,
+    pub out_sites: Vec<u32>,
 }
 
 impl Convolution {
@@ -46,77 +56,75 @@ impl Convolution {
 }
 
 /// Builds the site lists of every convolution, from the last (only `outputs` sites are needed) to the first
-/// (only `inputs` sites are not zero).
-pub fn convolutions(stack: &ConvStack) -> Vec<Convolution> {
-    let lattice = Lattice::new(stack.extents);
-    let count = stack.channels.len() - 1;
-    let mut written = vec![stack.outputs.clone()];
-    for convolution in (1..count).rev() {
-        let needed = read_by(&lattice, &offsets(stack, convolution), &written[0]);
+/// (only `inputs` sites are not zero); `taps` are the displacements of each.
+pub fn convolutions(
+    lattice: &Lattice,
+    channels: &[usize],
+    taps: &[Vec<Displacement>],
+    [inputs, outputs]: [&[bool]; 2],
+) -> Vec<Convolution> {
+    let mut written = vec![outputs.to_vec()];
+    for taps in taps[1..].iter().rev() {
+        let needed = read_by(lattice, taps, &written[0]);
         written.insert(0, needed);
     }
-    let mut offset = 0;
-    (0..count)
-        .map(|convolution| {
-            let read = if convolution == 0 { &stack.inputs } else { &written[convolution - 1] };
-            let (weight, bias) = stack.parameter_offsets(offset, convolution);
-            offset = bias + stack.channels[convolution + 1];
-            let offsets = offsets(stack, convolution);
-            let mirrored: Vec<[isize; 2]> = offsets.iter().map(|d| [-d[0], -d[1]]).collect();
-            let out_sites = sites(&written[convolution]);
-            Convolution {
-                inputs: stack.channels[convolution],
-                outputs: stack.channels[convolution + 1],
-                taps: offsets.len(),
-                weight,
-                bias,
-                forward: groups(&lattice, &offsets, &out_sites, read),
-                backward: groups(&lattice, &mirrored, &sites(read), &written[convolution]),
-                pairs: offsets.iter().map(|&offset| pairs(&lattice, offset, &out_sites, read)).collect(),
-                out_sites,
-            }
-        })
-        .collect()
+    let mut weight = 0;
+    let convolution = |(index, taps): (usize, &Vec<Displacement>)| {
+        let read = if index == 0 { inputs } else { &written[index - 1] };
+        let mirrored: Vec<Displacement> = taps.iter().map(|step| step.map(|along| -along)).collect();
+        let out_sites = sites(&written[index]);
+        let (inputs, outputs) = (channels[index], channels[index + 1]);
+        let first = weight;
+        let bias = first + inputs * outputs * taps.len();
+        weight = bias + outputs;
+        Convolution {
+            inputs,
+            outputs,
+            taps: taps.len(),
+            weight: first,
+            bias,
+            forward: groups(lattice, taps, &out_sites, read),
+            backward: groups(lattice, &mirrored, &sites(read), &written[index]),
+            pairs: taps.iter().map(|tap| pairs(lattice, tap, &out_sites, read)).collect(),
+            out_sites,
+        }
+    };
+    taps.iter().enumerate().map(convolution).collect()
 }
 
-/// Displacement of every tap: cross-correlation with a centred kernel, as in PyTorch.
-fn offsets(stack: &ConvStack, convolution: usize) -> Vec<[isize; 2]> {
-    let kernel = stack.kernel_size as isize;
-    let dilation = stack.dilations[convolution] as isize;
-    let displacement = |tap: isize| (tap - kernel / 2) * dilation;
-    (0..kernel * kernel).map(|tap| [displacement(tap / kernel), displacement(tap % kernel)]).collect()
+fn sites(mask: &[bool]) -> Vec<u32> {
+    (0u32..).zip(mask).filter(|(_, on)| **on).map(|(site, _)| site).collect()
 }
 
-fn sites(mask: &[bool]) -> Vec<usize> {
-    (0..mask.len()).filter(|&site| mask[site]).collect()
+fn shifted(lattice: &Lattice, site: u32, step: &Displacement) -> u32 {
+    lattice.shifted(site as usize, step) as u32
 }
 
-fn read_by(lattice: &Lattice, offsets: &[[isize; 2]], written: &[bool]) -> Vec<bool> {
+fn read_by(lattice: &Lattice, taps: &[Displacement], written: &[bool]) -> Vec<bool> {
     let mut read = vec![false; written.len()];
     for site in sites(written) {
-        offsets.iter().for_each(|&offset| read[lattice.shifted(site, offset)] = true);
+        taps.iter().for_each(|tap| read[shifted(lattice, site, tap) as usize] = true);
     }
     read
 }
 
-fn groups(lattice: &Lattice, offsets: &[[isize; 2]], sites: &[usize], read: &[bool]) -> Vec<SiteGroup> {
+fn groups(lattice: &Lattice, steps: &[Displacement], sites: &[u32], read: &[bool]) -> Vec<SiteGroup> {
     let mut groups: Vec<SiteGroup> = Vec::new();
     for &site in sites {
-        let all: Vec<usize> = offsets.iter().map(|&offset| lattice.shifted(site, offset)).collect();
-        let taps: Vec<usize> = (0..all.len()).filter(|&tap| read[all[tap]]).collect();
-        let neighbours = taps.iter().map(|&tap| all[tap]).collect();
-        match groups.iter_mut().find(|group| group.taps == taps) {
-            Some(group) => {
-                group.sites.push(site);
-                group.neighbours.push(neighbours);
-            }
-            None => groups.push(SiteGroup { taps, sites: vec![site], neighbours: vec![neighbours] }),
-        }
+        let all: Vec<u32> = steps.iter().map(|step| shifted(lattice, site, step)).collect();
+        let taps: Vec<u32> =
+            (0u32..).zip(&all).filter(|(_, from)| read[**from as usize]).map(|(t, _)| t).collect();
+        let place = groups.iter().position(|group| group.taps == taps).unwrap_or_else(|| {
+            groups.push(SiteGroup { taps, sites: Vec::new(), neighbours: Vec::new() });
+            groups.len() - 1
+        });
+        groups[place].sites.push(site);
+        groups[place].neighbours.extend(all.into_iter().filter(|from| read[*from as usize]));
     }
     groups
 }
 
-fn pairs(lattice: &Lattice, offset: [isize; 2], sites: &[usize], read: &[bool]) -> Vec<(usize, usize)> {
-    let pair = |&site: &usize| (lattice.shifted(site, offset), site);
-    sites.iter().map(pair).filter(|&(from, _)| read[from]).collect()
+fn pairs(lattice: &Lattice, step: &Displacement, sites: &[u32], read: &[bool]) -> Vec<(u32, u32)> {
+    let pair = |&site: &u32| (shifted(lattice, site, step), site);
+    sites.iter().map(pair).filter(|&(from, _)| read[from as usize]).collect()
 }

@@ -3,6 +3,7 @@
 use super::layout::{row_of_unit, vector_at};
 use super::plan::Gather;
 use super::shape::{GatherShape, UNITS};
+use super::table::block;
 use super::{Buffer, LANES, grid, tiles};
 use burn_cubecl::cubecl;
 use cubecl::client::Client;
@@ -85,7 +86,7 @@ fn starts<N: Size>(
 
 /// Sums of a block: `Σ_taps Σ_inputs weight · x`, starting from the bias, or from zero without one.
 ///
-/// `header` is the place of the block in the table: taps, tap count, neighbours, sites in use, then the sites.
+/// `header` is the place of the [`block`] in the table.
 #[cube]
 #[allow(clippy::too_many_arguments)]
 pub fn accumulate<N: Size, M: Size>(
@@ -104,9 +105,9 @@ pub fn accumulate<N: Size, M: Size>(
     let part = first_weight + CUBE_POS_Z as usize * shape.weights();
     let near = nearby::<N>(weights, part, shape);
     let mut sums = starts::<N>(weights, bias, shape);
-    let taps = table[header] as usize;
-    let tap_count = table[header + 1] as usize;
-    let neighbours = table[header + 2] as usize;
+    let taps = block::taps(table, header);
+    let tap_count = block::tap_count(table, header);
+    let neighbours = block::neighbours(table, header);
     let mut from = Array::<usize>::new(sites);
     let mut value = Array::<Vector<f32, M>>::new(sites);
     let mut weight = Array::<Vector<f32, N>>::new(vectors);
@@ -201,12 +202,12 @@ fn convolution<N: Size, M: Size>(
         volume,
         shape,
     );
-    let used = table[header + 3] as usize;
+    let used = block::used(table, header);
     let first = CUBE_POS_Z as usize * shape.vectors;
     #[unroll]
     for s in 0..shape.sites {
         if work.writes && s < used {
-            let place = vector_at(work.tile, table[header + 4 + s] as usize, volume, shape.outputs.vectors);
+            let place = vector_at(work.tile, block::site(table, header, s), volume, shape.outputs.vectors);
             #[unroll]
             for v in 0..shape.vectors {
                 let sum = sums[s * shape.vectors + v];
@@ -261,12 +262,12 @@ fn convolution_gradient<N: Size, M: Size>(
     let first_weight = first_weight as usize;
     let sums =
         accumulate::<N, M>(gradient, weights, table, header, first_weight, 0usize, work.tile, volume, shape);
-    let used = table[header + 3] as usize;
+    let used = block::used(table, header);
     let first = CUBE_POS_Z as usize * shape.vectors;
     #[unroll]
     for s in 0..shape.sites {
         if work.writes && s < used {
-            let site = vector_at(work.tile, table[header + 4 + s] as usize, volume, shape.outputs.vectors);
+            let site = vector_at(work.tile, block::site(table, header, s), volume, shape.outputs.vectors);
             #[unroll]
             for v in 0..shape.vectors {
                 if first + v < shape.outputs.vectors {

@@ -12,6 +12,7 @@ mod network;
 mod peak;
 pub mod plan;
 pub mod shape;
+pub mod table;
 pub mod weights;
 
 pub use network::{Net, Packed};

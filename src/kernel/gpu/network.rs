@@ -72,6 +72,11 @@ impl Net<'_> {
         self.stack.volume()
     }
 
+    /// What follows the last convolution.
+    pub fn activation(&self) -> OutputActivation {
+        self.stack.activation
+    }
+
     /// Sites and samples.
     pub fn size(&self) -> [usize; 2] {
         [self.volume(), self.batch]

@@ -1,6 +1,7 @@
 //! What the GPU kernels look up: site lists, taps, and where each weight lies in the packed weights.
 
 use super::shape::{GatherShape, Mode, Spread, WeightShape};
+use super::table::{block, directory, entry};
 use super::{Buffer, tiles};
 use crate::kernel::conv_stack::ConvStack;
 use crate::kernel::conv_stack::plan::{Convolution, SiteGroup};
@@ -62,10 +63,10 @@ pub struct ConvPlan {
 
 impl ConvPlan {
     /// See [`directory`].
-    fn directory_row(&self) -> [u32; directory::WORDS] {
+    fn directory_row(&self) -> Vec<u32> {
         let gather = |g: &Gather| [g.headers, g.blocks, g.weights, g.bias];
-        let ([a, b, c, d], [e, f, g, h]) = (gather(&self.forward), gather(&self.backward));
-        [a, b, c, d, e, f, g, h, self.weights.entries, self.weights.partial].map(|n| n as u32)
+        let weights = [self.weights.entries, self.weights.partial];
+        directory::row(gather(&self.forward), gather(&self.backward), weights)
     }
 }
 
@@ -92,18 +93,6 @@ pub struct Plan {
     pub written: Vec<usize>,
     /// Where the rows of the [`directory`] are in the table, one for each convolution of each network.
     pub directory: usize,
-}
-
-/// What a kernel looks up about one convolution when it learns only there which: places in its row of [`Plan::directory`].
-pub mod directory {
-    /// `headers`, `blocks`, `weights` and `bias` of [`super::ConvPlan::forward`].
-    pub const FORWARD: usize = 0;
-    /// The same of [`super::ConvPlan::backward`].
-    pub const BACKWARD: usize = 4;
-    /// `entries` and `partial` of [`super::ConvPlan::weights`].
-    pub const WEIGHTS: usize = 8;
-    /// Length of a row.
-    pub const WORDS: usize = 10;
 }
 
 /// The plans of an operation, by device and mode; made when they are first needed.
@@ -277,15 +266,17 @@ impl Builder {
         let mut blocks = 0;
         let most = self.mode.sites();
         for group in groups {
-            let taps = self.place(words(&group.taps));
-            let sites = group.sites.chunks(most).zip(group.neighbours.chunks(most));
-            for (sites, neighbours) in sites {
+            let taps = self.place(group.taps.clone());
+            let of_site = group.taps.len();
+            // A group without taps has no neighbours, but sites, whose sums are the bias.
+            let rows = (0..group.sites.len()).map(|place| group.neighbours_of(place)).collect::<Vec<_>>();
+            for (sites, neighbours) in group.sites.chunks(most).zip(rows.chunks(most)) {
                 let of = |s: usize| s.min(sites.len() - 1);
-                let rows = (0..group.taps.len()).flat_map(|tap| (0..most).map(move |s| (tap, s)));
-                let neighbours = rows.map(|(tap, s)| neighbours[of(s)][tap] as u32).collect();
+                let rows = (0..of_site).flat_map(|tap| (0..most).map(move |s| (tap, s)));
+                let neighbours = rows.map(|(tap, s)| neighbours[of(s)][tap]).collect();
                 let neighbours = self.place(neighbours);
-                headers.extend([taps, group.taps.len(), neighbours, sites.len()].map(|n| n as u32));
-                headers.extend((0..most).map(|s| sites[of(s)] as u32));
+                headers.extend(block::record(taps, group.taps.len(), neighbours, sites.len()));
+                headers.extend((0..most).map(|s| sites[of(s)]));
                 blocks += 1;
             }
         }
@@ -305,22 +296,22 @@ impl Builder {
         let shape = WeightShape::new(c.inputs, c.outputs, most(groups));
         let mut entries = Vec::new();
         for group in groups {
-            let sites = self.place(words(&group.sites));
+            let sites = self.place(group.sites.clone());
             self.most_sites = self.most_sites.max(group.sites.len());
             for (first, taps) in group.taps.chunks(shape.taps).enumerate() {
                 // Beyond the last tap it is repeated, and nobody reads the sums.
                 let tap = |t: usize| (first * shape.taps + t).min(group.taps.len() - 1);
-                let rows = group.neighbours.iter();
-                let neighbours = rows.flat_map(|row| (0..shape.taps).map(move |t| row[tap(t)] as u32));
+                let rows = (0..group.sites.len()).map(|place| group.neighbours_of(place));
+                let neighbours = rows.flat_map(|row| (0..shape.taps).map(move |t| row[tap(t)]));
                 let neighbours = self.place(neighbours.collect());
-                self.weight_sources(c, &shape, entries.len() / 3, taps, &weight);
-                entries.extend([neighbours, sites, group.sites.len()].map(|n| n as u32));
+                self.weight_sources(c, &shape, entries.len() / entry::WORDS, taps, &weight);
+                entries.extend(entry::record(neighbours, sites, group.sites.len()));
             }
         }
-        let tapped = entries.len() / 3;
+        let tapped = entries.len() / entry::WORDS;
         let products = tapped * shape.here.blocks() * shape.there.blocks();
-        let sites = self.place(words(&c.out_sites));
-        entries.extend([0, sites, c.out_sites.len()].map(|n| n as u32));
+        let sites = self.place(c.out_sites.clone());
+        entries.extend(entry::record(0, sites, c.out_sites.len()));
         let bias_block = shape.bias_vectors() * shape.gradient().width;
         for o in 0..c.outputs {
             let source = self.partials + (products + o / bias_block) * shape.sums() + o % bias_block;
@@ -338,7 +329,7 @@ impl Builder {
         c: &Convolution,
         shape: &WeightShape,
         entry: usize,
-        taps: &[usize],
+        taps: &[u32],
         weight: &impl Fn(usize, usize, usize) -> usize,
     ) {
         let (here, there) = (shape.here, shape.there);
@@ -347,12 +338,9 @@ impl Builder {
                 let (h, n) = if shape.inputs_here { (i, o) } else { (o, i) };
                 let block = (entry * there.blocks() + n / there.block()) * here.blocks() + h / here.block();
                 let within = (t * there.block() + n % there.block()) * here.block() + h % here.block();
-                self.sources[weight(o, i, tap)].push((self.partials + block * shape.sums() + within) as u32);
+                self.sources[weight(o, i, tap as usize)]
+                    .push((self.partials + block * shape.sums() + within) as u32);
             }
         }
     }
-}
-
-fn words(numbers: &[usize]) -> Vec<u32> {
-    numbers.iter().map(|&n| n as u32).collect()
 }

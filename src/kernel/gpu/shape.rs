@@ -4,6 +4,7 @@
 //! times as many numbers as it loads, so that blocks should be large and nearly square; registers limit them.
 
 use super::layout::Channels;
+use super::table::block;
 use super::{LANES, ROWS};
 
 /// Sites of a unit that are tried, most first: more of them save loads of weights.
@@ -148,7 +149,7 @@ impl GatherShape {
 
     /// Words of a block's header.
     pub fn header_words(&self) -> usize {
-        4 + self.sites
+        block::WORDS + self.sites
     }
 
     /// Units over the output channels.

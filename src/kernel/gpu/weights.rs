@@ -2,8 +2,9 @@
 
 use super::convolution::work_of_unit;
 use super::layout::vector_at;
-use super::plan::{Plan, directory};
+use super::plan::Plan;
 use super::shape::{Factor, WeightShape};
+use super::table::{directory, entry};
 use super::{Buffer, LANES, ROWS, flat, grid, tiles};
 use burn_cubecl::cubecl;
 use cubecl::client::Client;
@@ -212,20 +213,21 @@ fn weight_gradient<H: Size, T: Size>(
     let work = work_of_unit(blocks, chunks);
     let layer = CUBE_POS_Z;
     let row = (row + layer * row_stride) as usize;
-    let (entries, first) = (table[row], table[row + 1]);
+    let (entries, first) = (directory::entries(table, row), directory::partial(table, row));
     let starts = Starts {
         here: (here_start + layer * here_stride) as usize,
         there: (there_start + layer * there_stride) as usize,
     };
     let block = work.block;
     let (heres, theres) = comptime!((shape.here.blocks(), shape.there.blocks()));
-    let entry = min(block / comptime!(heres * theres), tapped as usize);
+    let index = min(block / comptime!(heres * theres), tapped as usize);
     let volume = volume as usize;
-    let words = entries as usize + entry * 3;
-    let (neighbours, sites) = (table[words] as usize, table[words + 1] as usize);
-    let mine = chunk(work.tile, table[words + 2] as usize, tiles as usize, steps as usize, parts as usize);
+    let record = entries + index * comptime!(entry::WORDS);
+    let (neighbours, sites) = (entry::neighbours(table, record), entry::sites(table, record));
+    let count = entry::site_count(table, record);
+    let mine = chunk(work.tile, count, tiles as usize, steps as usize, parts as usize);
     let mut totals = Array::<f32>::new(comptime!(shape.sums()));
-    if entry < tapped as usize {
+    if index < tapped as usize {
         let first_here = block % heres * shape.here.vectors;
         let first_there = block / heres % theres * shape.there.vectors;
         products::<H, T>(
@@ -250,7 +252,7 @@ fn weight_gradient<H: Size, T: Size>(
             bias::<H>(here, table, sites, &mine, starts.here, first, volume, &mut totals, shape);
         }
     }
-    let place = work.tile * stride as usize + first as usize + block * shape.sums();
+    let place = work.tile * stride as usize + first + block * shape.sums();
     sum_lanes(&totals, partials, place, work.writes, shape.sums());
 }
 

@@ -3,9 +3,9 @@
 //! A tile holds [`CHAINS`] configurations as `[site][chain]`, so that every load is one vector of chains. All
 //! arithmetic is in double precision without fused operations: the same digits on every instruction set.
 
-use super::Quartic;
-use crate::kernel::scalar::Scalar;
-use crate::kernel::vector::{Isa, Kernel, Vector};
+use super::action::Quartic;
+use crate::kernel::isa::{Isa, Scalar};
+use crate::kernel::vector::{Kernel, Vector};
 
 /// Chains side by side in a tile: one vector of double precision.
 pub const CHAINS: usize = 8;
@@ -117,6 +117,7 @@ struct Kick<'a, const NEAR: usize> {
 impl<const NEAR: usize> Kernel for Kick<'_, NEAR> {
     type Elem = f64;
     type Output = ();
+    const DOUBLE_IS_WORK: bool = true;
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = f64>>(self) {
         let field = rows(self.field);
@@ -144,6 +145,7 @@ struct Drift<'a> {
 impl Kernel for Drift<'_> {
     type Elem = f64;
     type Output = ();
+    const DOUBLE_IS_WORK: bool = true;
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = f64>>(self) {
         for (phi, p) in self.field.iter_mut().zip(self.momenta) {
@@ -161,6 +163,7 @@ struct Energy<'a, const NEAR: usize> {
 impl<const NEAR: usize> Kernel for Energy<'_, NEAR> {
     type Elem = f64;
     type Output = [f64; CHAINS];
+    const DOUBLE_IS_WORK: bool = true;
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = f64>>(self) -> [f64; CHAINS] {
         let field = rows(self.field);

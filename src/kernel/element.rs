@@ -1,15 +1,10 @@
 //! The numbers kernels compute with, and their elementary functions without branches.
 
 use super::pool::Pool;
-#[cfg(target_arch = "aarch64")]
-use super::vector::Neon;
-#[cfg(target_arch = "x86_64")]
-use super::vector::{Avx2, Avx512, with_avx2, with_avx512};
-use super::vector::{Isa, Kernel, Portable};
 use std::ops::{Add, AddAssign, Mul, Neg, Sub};
 
 /// Elements the kernels compute with: `f32` for work, `f64` for verification.
-pub trait Scalar:
+pub trait Element:
     burn::tensor::Element
     + bytemuck::Pod
     + Default
@@ -29,13 +24,11 @@ pub trait Scalar:
     fn exponential(self) -> Self;
     /// Spare buffers of this type.
     fn pool() -> &'static Pool<Self>;
-    /// Runs a kernel with the vectors of an instruction set.
-    fn dispatch<K: Kernel<Elem = Self>>(isa: Isa, kernel: K) -> K::Output;
     /// `gradient · (1 - y²)`, the derivative of `y = tanh(x)` applied to a gradient.
     fn tanh_gradient(gradient: Self, y: Self) -> Self;
 }
 
-impl Scalar for f32 {
+impl Element for f32 {
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value as f32
@@ -58,28 +51,13 @@ impl Scalar for f32 {
         &POOL
     }
 
-    fn dispatch<K: Kernel<Elem = Self>>(isa: Isa, kernel: K) -> K::Output {
-        // SAFETY: `Isa::available` lists an instruction set only where it was detected.
-        unsafe {
-            match isa {
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => with_avx512::<Avx512, K>(kernel),
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => with_avx2::<Avx2, K>(kernel),
-                #[cfg(target_arch = "aarch64")]
-                Isa::Neon => kernel.run::<Neon>(),
-                Isa::Portable => kernel.run::<Portable<f32>>(),
-            }
-        }
-    }
-
     #[inline(always)]
     fn tanh_gradient(gradient: Self, y: Self) -> Self {
         gradient * (1.0 - y * y)
     }
 }
 
-impl Scalar for f64 {
+impl Element for f64 {
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value
@@ -100,20 +78,6 @@ impl Scalar for f64 {
     fn pool() -> &'static Pool<Self> {
         static POOL: Pool<f64> = Pool::new();
         &POOL
-    }
-
-    /// Arrays that the compiler vectorises for the instruction set, without fused operations: the same digits everywhere.
-    fn dispatch<K: Kernel<Elem = Self>>(isa: Isa, kernel: K) -> K::Output {
-        // SAFETY: `Isa::available` lists an instruction set only where it was detected.
-        unsafe {
-            match isa {
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => with_avx512::<Portable<f64>, K>(kernel),
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => with_avx2::<Portable<f64>, K>(kernel),
-                _ => kernel.run::<Portable<f64>>(),
-            }
-        }
     }
 
     #[inline(always)]

@@ -1,15 +1,16 @@
 //! The two kernels that take a sample through all layers.
 
-use super::Resident;
-use crate::kernel::affine_flow::gpu::{coupled, uncoupled};
+use super::shape::Resident;
+use crate::kernel::coupling::gpu_map;
 use crate::kernel::gpu::LANES;
+use crate::kernel::gpu::convolution::tanh;
 use crate::kernel::gpu::layout::Channels;
-use crate::kernel::gpu::plan::directory;
+use crate::kernel::gpu::table::{block, directory};
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-/// Words of the header of a site: taps, tap count, neighbours, one, the site.
-const HEADER: usize = 5;
+/// Words of the record of a block of one site.
+const HEADER: usize = block::WORDS + 1;
 
 /// The sample of a workgroup.
 #[derive(CubeType)]
@@ -70,10 +71,10 @@ fn lists(
         + layer * comptime!(shape.convolutions * directory::WORDS)
         + comptime!(c * directory::WORDS + part);
     Lists {
-        headers: table[row] as usize,
-        sites: table[row + 1] as usize,
-        weights: table[row + 2] as usize,
-        bias: table[row + 3] as usize,
+        headers: directory::blocks(table, row),
+        sites: directory::block_count(table, row),
+        weights: directory::weights(table, row),
+        bias: directory::bias(table, row),
     }
 }
 
@@ -118,8 +119,8 @@ fn gather(
     for v in 0..vectors {
         sums[v] = if comptime!(with_bias) { weights[lists.bias + v] } else { Vector::new(0.0) };
     }
-    let (taps, tap_count) = (table[header] as usize, table[header + 1] as usize);
-    let neighbours = table[header + 2] as usize;
+    let (taps, tap_count) = (block::taps(table, header), block::tap_count(table, header));
+    let neighbours = block::neighbours(table, header);
     let (volume, is_near) = comptime!((shape.volume, shape.near_weights));
     let unroll = comptime!((1..=4).rev().find(|n| inputs.is_multiple_of(*n)).unwrap_or(1));
     for tap in 0..tap_count {
@@ -152,7 +153,7 @@ fn leaky(value: f32, sign: f32, slope: f32) -> f32 {
     select(sign < 0.0, value * slope, value)
 }
 
-/// Convolution `c` of a layer: hidden activations to a side of shared memory, or the affine map of the field.
+/// Convolution `c` of a layer: hidden activations to a side of shared memory, or the map of the field.
 #[cube]
 #[allow(clippy::too_many_arguments)]
 fn convolve(
@@ -174,19 +175,27 @@ fn convolve(
     let from = comptime!(if c == 0 { 0 } else { shape.side_of(c - 1) });
     let vectors = comptime!(outputs.div_ceil(4));
     let before = layer_start + comptime!(shape.kept(c + 1));
-    let mut block = UNIT_POS as usize;
-    while block < lists.sites {
-        let header = lists.headers + block * HEADER;
+    let mut place = UNIT_POS as usize;
+    while place < lists.sites {
+        let header = lists.headers + place * HEADER;
         let sums =
             gather(&*near, near_weights, weights, table, lists, header, from, inputs, vectors, true, shape);
-        let site = table[header + 4] as usize;
+        let site = block::site(table, header, 0usize);
         if comptime!(c + 1 == shape.convolutions) {
-            let after = coupled(sums[0].extract(0usize), sums[0].extract(1usize), near[site], forward);
-            near[site] = after.field;
+            let mut parameters = Array::<f32>::new(outputs);
+            #[unroll]
+            for channel in 0..outputs {
+                let sum = sums[comptime!(channel / 4)].extract(comptime!(channel % 4));
+                parameters[channel] = if comptime!(shape.tanh) { tanh(sum) } else { sum };
+            }
+            let after = gpu_map::apply(&parameters, near[site], shape.map, forward);
+            near[site] = after.value;
             near[shape.volume + site] += after.log_det;
             if comptime!(keep) {
-                kept[word_of(sample, before, site, 0usize, outputs, shape)] = after.s;
-                kept[word_of(sample, before, site, 1usize, outputs, shape)] = after.t;
+                #[unroll]
+                for channel in 0..outputs {
+                    kept[word_of(sample, before, site, channel, outputs, shape)] = parameters[channel];
+                }
             }
         } else {
             #[unroll]
@@ -199,7 +208,7 @@ fn convolve(
                 }
             }
         }
-        block += shape.units;
+        place += shape.units;
     }
 }
 
@@ -288,7 +297,7 @@ pub fn all_layers(
     }
 }
 
-/// Gradients by `(s, t)` before the tanh, and by the field before the map, from that by the field after it.
+/// Gradients by the sums of the last convolution, and by the field before the map, from that by the field after it.
 #[cube]
 #[allow(clippy::too_many_arguments)]
 fn unmap(
@@ -308,19 +317,30 @@ fn unmap(
     let output = layer_start + comptime!(shape.kept(last + 1));
     let target = gradient_start + comptime!(shape.gradient(last));
     let side = comptime!(shape.side_of(last));
-    let mut block = UNIT_POS as usize;
-    while block < lists.sites {
-        let site = table[lists.headers + block * HEADER + 4] as usize;
-        let s = kept[word_of(sample, output, site, 0usize, 2usize, shape)];
-        let t = kept[word_of(sample, output, site, 1usize, 2usize, shape)];
+    let outputs = comptime!(shape.channels[last + 1]);
+    let mut parameters = Array::<f32>::new(outputs);
+    let mut by_parameters = Array::<f32>::new(outputs);
+    let mut place = UNIT_POS as usize;
+    while place < lists.sites {
+        let site = block::site(table, lists.headers + place * HEADER, 0usize);
+        #[unroll]
+        for channel in 0..outputs {
+            parameters[channel] = kept[word_of(sample, output, site, channel, outputs, shape)];
+        }
         let before = kept[word_of(sample, layer_start, site, 0usize, 1usize, shape)];
-        let by = uncoupled(s, t, before, near[site], by_log_det, forward);
-        near[site] = by.field;
-        near[side + site] = by.s;
-        near[comptime!(side + shape.volume) + site] = by.t;
-        gradients[word_of(sample, target, site, 0usize, 2usize, shape)] = by.s;
-        gradients[word_of(sample, target, site, 1usize, 2usize, shape)] = by.t;
-        block += shape.units;
+        let g = near[site];
+        near[site] =
+            gpu_map::gradient(&parameters, before, g, by_log_det, &mut by_parameters, shape.map, forward);
+        #[unroll]
+        for channel in 0..outputs {
+            let mut by = by_parameters[channel];
+            if comptime!(shape.tanh) {
+                by *= 1.0 - parameters[channel] * parameters[channel];
+            }
+            near[comptime!(side + channel * shape.volume) + site] = by;
+            gradients[word_of(sample, target, site, channel, outputs, shape)] = by;
+        }
+        place += shape.units;
     }
 }
 
@@ -344,12 +364,12 @@ fn convolve_back(
 ) {
     let (inputs, outputs) = comptime!((shape.channels[c], shape.channels[c + 1]));
     let (from, vectors) = comptime!((shape.side_of(c), inputs.div_ceil(4)));
-    let mut block = UNIT_POS as usize;
-    while block < lists.sites {
-        let header = lists.headers + block * HEADER;
+    let mut place = UNIT_POS as usize;
+    while place < lists.sites {
+        let header = lists.headers + place * HEADER;
         let sums =
             gather(&*near, near_weights, weights, table, lists, header, from, outputs, vectors, false, shape);
-        let site = table[header + 4] as usize;
+        let site = block::site(table, header, 0usize);
         if comptime!(c == 0) {
             near[site] += sums[0].extract(0usize);
         } else {
@@ -364,7 +384,7 @@ fn convolve_back(
                 gradients[word_of(sample, target, site, channel, inputs, shape)] = value;
             }
         }
-        block += shape.units;
+        place += shape.units;
     }
 }
 

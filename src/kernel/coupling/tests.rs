@@ -1,51 +1,56 @@
-//! The fused flow equals its reference for values and every gradient, both ways and on every instruction set.
+//! A fused stack of couplings equals its reference for values and every gradient, both ways and on every instruction set.
 
 use super::*;
-use crate::kernel::scalar::Scalar;
-use crate::kernel::vector::Isa;
+use crate::kernel::conv_stack::{ConvStack, OutputActivation};
+use crate::kernel::isa::{Isa, Scalar};
 use crate::lattice::Lattice;
 use crate::rng::Seed;
+use burn::tensor::Tensor;
 use burn::tensor::{DType, Device, TensorData};
+use std::sync::Arc;
 
 /// Rounding of a few layers of sums of order one.
 const F32_TOLERANCE: f64 = 3e-4;
 const F64_TOLERANCE: f64 = 1e-11;
 
+type AffineStack = CouplingStack<SiteCoupling<Affine>>;
+
 /// Layers that change every `period`-th diagonal in turn.
-fn flow(
-    extents: [usize; 2],
-    channels: &[usize],
-    kernel: usize,
-    count: usize,
-    period: usize,
-) -> Arc<AffineFlow> {
+fn flow(extents: &[usize], channels: &[usize], kernel: usize, count: usize, period: usize) -> AffineStack {
     let lattice = Lattice::new(extents);
     let layer = |index: usize| {
-        let mut stack = ConvStack::new(extents, channels.to_vec(), kernel);
+        let mut stack = ConvStack::new(lattice, channels.to_vec(), kernel);
         let active = |site: usize| lattice.coordinates(site).iter().sum::<usize>() % period == index % period;
         stack.outputs = (0..lattice.volume()).map(active).collect();
         stack.inputs = stack.outputs.iter().map(|on| !on).collect();
         stack.activation = OutputActivation::Tanh;
-        Arc::new(stack)
+        (SiteCoupling { map: Affine }, Arc::new(stack))
     };
-    Arc::new(AffineFlow::new((0..count).map(layer).collect()))
+    CouplingStack::new((0..count).map(layer).collect())
 }
 
-/// Checkerboard flows on even lattices, and flows with other patterns on odd ones.
-fn flows() -> Vec<(usize, Arc<AffineFlow>)> {
+/// Checkerboard flows on even lattices of one to four dimensions, and flows with other patterns on odd ones.
+fn flows() -> Vec<(usize, AffineStack)> {
     vec![
-        (19, flow([6, 4], &[1, 12, 12, 2], 3, 4, 2)),
-        (3, flow([5, 7], &[1, 5, 2], 5, 3, 3)),
-        (33, flow([4, 4], &[1, 2], 1, 2, 2)),
+        (19, flow(&[6, 4], &[1, 12, 12, 2], 3, 4, 2)),
+        (3, flow(&[5, 7], &[1, 5, 2], 5, 3, 3)),
+        (33, flow(&[4, 4], &[1, 2], 1, 2, 2)),
+        (5, flow(&[6], &[1, 6, 2], 3, 4, 2)),
+        (18, flow(&[4, 2, 6], &[1, 7, 5, 2], 3, 3, 2)),
+        (3, flow(&[2, 4, 2, 2], &[1, 3, 2], 3, 2, 2)),
     ]
+}
+
+fn parts(flow: &AffineStack) -> (&Networks, &[SiteCoupling<Affine>]) {
+    (flow.networks(), &flow.couplings)
 }
 
 /// Field, log det, gradients by the field and by the parameters.
 type Results = [Vec<f64>; 4];
 
 fn by_autodiff(
-    f: impl Fn(Tensor<4>, Tensor<1>) -> (Tensor<4>, Tensor<1>),
-    flow: &AffineFlow,
+    f: impl Fn(Tensor<3>, Tensor<1>) -> (Tensor<3>, Tensor<1>),
+    flow: &AffineStack,
     batch: usize,
     (device, dtype): (Device, DType),
 ) -> Results {
@@ -55,12 +60,12 @@ fn by_autodiff(
         let values: Vec<f64> = values.into_iter().map(|v| factor * f64::from(v)).collect();
         TensorData::new(values, shape.to_vec()).convert_dtype(dtype)
     };
-    let [t, s] = flow.extents();
-    let x = Tensor::<4>::from_data(draw("x", &[batch, 1, t, s], 1.0), (&device, dtype)).require_grad();
-    let theta = draw("theta", &[flow.parameter_count()], 0.2);
+    let volume = flow.networks().volume();
+    let x = Tensor::<3>::from_data(draw("x", &[batch, 1, volume], 1.0), (&device, dtype)).require_grad();
+    let theta = draw("theta", &[flow.networks().parameter_count()], 0.2);
     let theta = Tensor::<1>::from_data(theta, (&device, dtype)).require_grad();
     let (y, log_det) = f(x.clone(), theta.clone());
-    let by_y = Tensor::<4>::from_data(draw("by y", &[batch, 1, t, s], 1.0), (&device, dtype));
+    let by_y = Tensor::<3>::from_data(draw("by y", &[batch, 1, volume], 1.0), (&device, dtype));
     let by_log_det = Tensor::<1>::from_data(draw("by log det", &[batch], 1.0), (&device, dtype));
     let grads = ((y.clone() * by_y).sum() + (log_det.clone() * by_log_det).sum()).backward();
     let list = |data: TensorData| data.iter::<f64>().collect::<Vec<f64>>();
@@ -89,8 +94,9 @@ fn fused_equals_reference_for_values_and_every_gradient() {
             for direction in [Direction::Forward, Direction::Inverse] {
                 let on = || (Device::flex(), dtype);
                 let fused =
-                    by_autodiff(|x, theta| affine_flow(x, theta, &flow, direction), &flow, batch, on());
-                let plain = by_autodiff(|x, theta| reference(x, theta, &flow, direction), &flow, batch, on());
+                    by_autodiff(|x, theta| coupling_stack(x, theta, &flow, direction), &flow, batch, on());
+                let plain =
+                    by_autodiff(|x, theta| reference(x, theta, parts(&flow), direction), &flow, batch, on());
                 assert_close(
                     &fused,
                     &plain,
@@ -105,10 +111,14 @@ fn fused_equals_reference_for_values_and_every_gradient() {
 #[test]
 fn every_instruction_set_agrees_with_double_precision() {
     for (batch, flow) in flows() {
-        let volume = flow.volume();
+        let volume = flow.networks().volume();
         let x = Seed(7).stream("x").normals(0, batch, volume);
-        let theta: Vec<f32> =
-            Seed(7).stream("theta").normals(0, 1, flow.parameter_count()).iter().map(|v| 0.2 * v).collect();
+        let theta: Vec<f32> = Seed(7)
+            .stream("theta")
+            .normals(0, 1, flow.networks().parameter_count())
+            .iter()
+            .map(|v| 0.2 * v)
+            .collect();
         let g = Seed(7).stream("g").normals(0, batch, volume + 1);
         let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
         for direction in [Direction::Forward, Direction::Inverse] {
@@ -124,31 +134,39 @@ fn every_instruction_set_agrees_with_double_precision() {
 
 fn run<T: Scalar>(
     isa: Isa,
-    flow: &AffineFlow,
+    flow: &AffineStack,
     direction: Direction,
     x: &[T],
     theta: &[T],
     g: &[T],
 ) -> [Vec<T>; 4] {
-    let (y, mut saved) = cpu::forward(isa, flow, direction, x, theta, true);
-    let (by_x, by_theta) = cpu::backward(isa, flow, direction, theta, &mut saved, g, true);
-    let (unkept, _) = cpu::forward(isa, flow, direction, x, theta, false);
+    let (y, mut saved) = cpu::forward(isa, parts(flow), direction, x, theta, true);
+    let (by_x, by_theta) = cpu::backward(isa, parts(flow), direction, theta, &mut saved, g, true);
+    let (unkept, _) = cpu::forward(isa, parts(flow), direction, x, theta, false);
     [y, unkept, by_x, by_theta]
+}
+
+/// The same stack with a launch for each convolution.
+#[cfg(feature = "wgpu")]
+fn tiled(flow: &AffineStack, spread: crate::kernel::gpu::Spread) -> AffineStack {
+    let mut networks = Networks::clone(flow.networks());
+    networks.plans.mode = Some(crate::kernel::gpu::Mode::Tiled(spread));
+    CouplingStack { networks: Arc::new(networks), couplings: Arc::clone(&flow.couplings) }
 }
 
 #[cfg(feature = "wgpu")]
 #[test]
 fn a_gpu_agrees_with_double_precision() {
-    use crate::kernel::gpu::{Mode, Spread, test_device};
+    use crate::kernel::gpu::{Spread, test_device};
     let Some(device) = test_device() else { return };
     // Large batches take more sites per unit, small ones fewer channels.
-    for ((batch, flow), (sites, parts)) in flows().into_iter().zip([(8, 1), (1, 3), (4, 1)]) {
-        let mut flow = AffineFlow::clone(&flow);
-        flow.plans.mode = Some(Mode::Tiled(Spread { sites, parts }));
-        let flow = Arc::new(flow);
+    for ((batch, flow), (sites, shares)) in
+        flows().into_iter().zip([(8, 1), (1, 3), (4, 1)].into_iter().cycle())
+    {
+        let flow = tiled(&flow, Spread { sites, parts: shares });
         for direction in [Direction::Forward, Direction::Inverse] {
-            let fused = |x, theta| affine_flow(x, theta, &flow, direction);
-            let exact = |x, theta| reference(x, theta, &flow, direction);
+            let fused = |x, theta| coupling_stack(x, theta, &flow, direction);
+            let exact = |x, theta| reference(x, theta, parts(&flow), direction);
             let found = by_autodiff(fused, &flow, batch, (device.clone(), DType::F32));
             let expected = by_autodiff(exact, &flow, batch, (Device::flex(), DType::F64));
             let what = format!("{direction:?} on a GPU, batch {batch}, {sites} sites a unit");
@@ -160,26 +178,30 @@ fn a_gpu_agrees_with_double_precision() {
 #[cfg(feature = "wgpu")]
 #[test]
 fn a_gpu_has_the_same_bits_in_one_launch_as_in_many() {
+    use super::gpu_map::GpuMap;
     use super::resident::Resident;
-    use crate::kernel::gpu::{Mode, Spread, client, test_device};
+    use crate::kernel::gpu::{Spread, client, test_device};
     let Some(device) = test_device() else { return };
     // One tile and three, more sites than units and fewer, channels that fill their vectors and others.
-    let small = (19, flow([6, 4], &[1, 12, 12, 2], 3, 4, 2));
-    let large = (67, flow([12, 12], &[1, 6, 3, 9, 2], 3, 2, 2));
-    for (batch, flow) in [small, large] {
-        let mut tiled = AffineFlow::clone(&flow);
-        tiled.plans.mode = Some(Mode::Tiled(Spread { sites: 1, parts: 1 }));
-        let tiled = Arc::new(tiled);
+    let small = (19, flow(&[6, 4], &[1, 12, 12, 2], 3, 4, 2));
+    let large = (67, flow(&[12, 12], &[1, 6, 3, 9, 2], 3, 2, 2));
+    let cube = (5, flow(&[4, 2, 6], &[1, 6, 5, 2], 3, 2, 2));
+    for (batch, flow) in [small, large, cube] {
+        let tiled = tiled(&flow, Spread { sites: 1, parts: 1 });
         let on = client(&device).expect("a GPU");
-        assert!(Resident::of(&flow, batch, &on).is_some(), "shared memory has room for {:?}", flow.extents());
-        assert!(Resident::of(&tiled, batch, &on).is_none());
+        assert!(
+            Resident::of(flow.networks(), GpuMap::Affine, batch, &on).is_some(),
+            "shared memory has room for {:?}",
+            flow.networks().lattice()
+        );
+        assert!(Resident::of(tiled.networks(), GpuMap::Affine, batch, &on).is_none());
         for direction in [Direction::Forward, Direction::Inverse] {
             let [one, many] = [&flow, &tiled].map(|flow| {
-                let fused = |x, theta| affine_flow(x, theta, flow, direction);
+                let fused = |x, theta| coupling_stack(x, theta, flow, direction);
                 by_autodiff(fused, flow, batch, (device.clone(), DType::F32))
             });
             assert_eq!(one, many, "{direction:?}, batch {batch}");
-            let exact = |x, theta| reference(x, theta, &flow, direction);
+            let exact = |x, theta| reference(x, theta, parts(&flow), direction);
             let expected = by_autodiff(exact, &flow, batch, (Device::flex(), DType::F64));
             assert_close(&one, &expected, F32_TOLERANCE, &format!("{direction:?} in one launch"));
         }
@@ -191,8 +213,8 @@ fn a_gpu_has_the_same_bits_in_one_launch_as_in_many() {
 #[test]
 fn plain_operations_on_a_gpu_agree_with_double_precision() {
     let Some(device) = crate::kernel::gpu::test_device() else { return };
-    let (batch, flow) = (5, flow([4, 4], &[1, 3, 2], 3, 2, 2));
-    let plain = |x, theta| reference(x, theta, &flow, Direction::Forward);
+    let (batch, flow) = (5, flow(&[4, 4], &[1, 3, 2], 3, 2, 2));
+    let plain = |x, theta| reference(x, theta, parts(&flow), Direction::Forward);
     let found = by_autodiff(plain, &flow, batch, (device, DType::F32));
     let expected = by_autodiff(plain, &flow, batch, (Device::flex(), DType::F64));
     assert_close(&found, &expected, F32_TOLERANCE, "plain operations");

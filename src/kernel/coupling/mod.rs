@@ -1,0 +1,34 @@
+//! A whole stack of coupling layers as one operation: a tile of samples goes through all layers while it is in cache.
+//!
+//! Three things make a coupling and are kept apart: the conditioner network ([`mod@super::conv_stack`]), what it reads and where
+//! its result is written (`Coupling`), and the map of a number given its parameters (`CouplingMap`). The walk through
+//! layers and tiles is written once for all of them.
+
+mod affine;
+mod coupling;
+mod cpu;
+#[cfg(feature = "wgpu")]
+mod gpu_map;
+mod map;
+mod networks;
+mod on_cpu;
+#[cfg(feature = "wgpu")]
+mod on_gpu;
+mod operation;
+mod reference;
+#[cfg(feature = "wgpu")]
+mod resident;
+mod sites;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "wgpu")]
+mod tiled;
+mod walk;
+
+pub use affine::Affine;
+pub use coupling::Coupling;
+pub use map::CouplingMap;
+pub use networks::{Direction, Networks};
+pub use operation::{CouplingStack, coupling_stack};
+pub use reference::reference;
+pub use sites::SiteCoupling;

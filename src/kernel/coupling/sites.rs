@@ -1,0 +1,119 @@
+//! Couplings of a field with one number per site: the network reads the frozen sites and the map changes those it writes.
+
+use super::coupling::Coupling;
+#[cfg(feature = "wgpu")]
+use super::gpu_map::GpuMap;
+use super::map::CouplingMap;
+use super::networks::Direction;
+use crate::kernel::conv_stack::{ConvStack, mask};
+use crate::kernel::vector::Vector;
+use burn::tensor::Tensor;
+
+/// A coupling that maps the number of a site by `M`, with parameters from the numbers of other sites.
+#[derive(Debug, Clone)]
+pub struct SiteCoupling<M> {
+    /// The map.
+    pub map: M,
+}
+
+impl<M: CouplingMap> Coupling for SiteCoupling<M> {
+    fn components(&self) -> usize {
+        1
+    }
+
+    fn own_features(&self) -> usize {
+        0
+    }
+
+    fn check(&self, network: &ConvStack) {
+        let channels = (network.input_channels(), network.output_channels());
+        assert_eq!(
+            channels,
+            (1, self.map.parameters()),
+            "channels read and written by the network of a coupling"
+        );
+        let both = network.inputs.iter().zip(&network.outputs).any(|(reads, writes)| *reads && *writes);
+        assert!(!both, "a site that the network of a coupling writes must not be read by it");
+    }
+
+    #[inline(always)]
+    fn features<'a, V: Vector>(&self, field: &'a [V::Elem], _: &'a mut [V::Elem]) -> &'a [V::Elem] {
+        field
+    }
+
+    #[inline(always)]
+    fn apply<V: Vector>(
+        &self,
+        direction: Direction,
+        written: impl Iterator<Item = usize>,
+        output: &[V::Elem],
+        field: &mut [V::Elem],
+        log_det: &mut [V::Elem],
+    ) {
+        let width = self.map.parameters() * V::LANES;
+        for site in written {
+            let x = &mut field[site * V::LANES..][..V::LANES];
+            self.map.apply::<V>(direction, &output[site * width..][..width], x, log_det);
+        }
+    }
+
+    #[inline(always)]
+    fn apply_gradient<V: Vector>(
+        &self,
+        direction: Direction,
+        written: impl Iterator<Item = usize>,
+        output: &[V::Elem],
+        before: &[V::Elem],
+        by_log_det: &[V::Elem],
+        g: &mut [V::Elem],
+        by_output: &mut [V::Elem],
+    ) {
+        let width = self.map.parameters() * V::LANES;
+        for site in written {
+            let place = site * V::LANES..(site + 1) * V::LANES;
+            let (parameters, by_parameters) =
+                (&output[site * width..][..width], &mut by_output[site * width..][..width]);
+            let (before, g) = (&before[place.clone()], &mut g[place]);
+            self.map.gradient::<V>(direction, parameters, before, by_log_det, g, by_parameters);
+        }
+    }
+
+    /// The network writes the gradient by the sites it reads and leaves the others as they were.
+    #[inline(always)]
+    fn features_gradient<V: Vector>(
+        &self,
+        read: impl Iterator<Item = usize>,
+        _: &[V::Elem],
+        by_features: &[V::Elem],
+        g: &mut [V::Elem],
+    ) {
+        for site in read {
+            for lane in site * V::LANES..(site + 1) * V::LANES {
+                g[lane] += by_features[lane];
+            }
+        }
+    }
+
+    fn plain_features(&self, field: Tensor<3>) -> Tensor<3> {
+        field
+    }
+
+    fn plain_apply(
+        &self,
+        direction: Direction,
+        network: &ConvStack,
+        field: Tensor<3>,
+        output: Tensor<3>,
+    ) -> (Tensor<3>, Tensor<1>) {
+        let [batch, _, volume] = field.dims();
+        let written = mask(&network.outputs, &field);
+        let (mapped, log_det) = self.map.plain_apply(direction, field.clone(), output);
+        let log_det = (log_det * written.clone()).reshape([batch, volume]).sum_dim(1).reshape([batch]);
+        (field.clone() + (mapped - field) * written, log_det)
+    }
+
+    #[cfg(feature = "wgpu")]
+    fn gpu_map(&self) -> GpuMap {
+        self.map.gpu_map()
+    }
+}
