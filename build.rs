@@ -3,11 +3,17 @@
 use std::process::Command;
 
 fn main() {
-    let output = Command::new("git").args(["rev-parse", "HEAD"]).output();
-    let commit = output.ok().filter(|output| output.status.success());
-    let commit =
-        commit.map_or("unknown".into(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let commit = git(&["rev-parse", "HEAD"]).unwrap_or_else(|| "unknown".into());
     println!("cargo:rustc-env=FLOWQCD_GIT_COMMIT={commit}");
-    println!("cargo:rerun-if-changed=.git/logs/HEAD");
     println!("cargo:rerun-if-changed=build.rs");
+    // A path that is not there would count as changed each time; that of another work tree is elsewhere.
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
+        println!("cargo:rerun-if-changed={log}");
+    }
+}
+
+/// What git answers, if there is a git and a repository.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
