@@ -40,7 +40,6 @@ impl Phi4 {
     pub fn exact(&self) -> Option<&Exact> {
         self.exact.as_ref()
     }
-
 }
 
 impl Action for Phi4 {

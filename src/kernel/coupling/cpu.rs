@@ -1,6 +1,6 @@
 //! Batches through a stack of couplings on the CPU: tiles over threads, gradients by the parameters added in the order of the tiles.
 
-use super::coupling::Coupling;
+use super::layer::Coupling;
 use super::networks::{Direction, Networks};
 use super::walk::{BackwardTile, ForwardTile, Layers};
 use crate::kernel::conv_stack::network::Sweep;

@@ -5,10 +5,10 @@
 //! layers and tiles is written once for all of them.
 
 mod affine;
-mod coupling;
 mod cpu;
 #[cfg(feature = "wgpu")]
 mod gpu_map;
+mod layer;
 mod map;
 mod networks;
 mod on_cpu;
@@ -26,7 +26,7 @@ mod tiled;
 mod walk;
 
 pub use affine::Affine;
-pub use coupling::Coupling;
+pub use layer::Coupling;
 pub use map::CouplingMap;
 pub use networks::{Direction, Networks};
 pub use operation::{CouplingStack, coupling_stack};

@@ -1,7 +1,7 @@
 //! A stack of couplings on burn's CPU tensors, single or double precision.
 
-use super::coupling::Coupling;
 use super::cpu;
+use super::layer::Coupling;
 use super::networks::{Direction, Networks};
 use crate::kernel::fused::{Back, Pass};
 use crate::kernel::isa::{Isa, Scalar};

@@ -1,6 +1,6 @@
 //! A stack of couplings as an operation on tensors: fused where the device has kernels, else its reference.
 
-use super::coupling::Coupling;
+use super::layer::Coupling;
 use super::networks::{Direction, Networks};
 use super::on_cpu;
 #[cfg(feature = "wgpu")]

@@ -1,6 +1,6 @@
 //! A stack of couplings in plain tensor operations, differentiated by burn: what the fused kernels are held against.
 
-use super::coupling::Coupling;
+use super::layer::Coupling;
 use super::networks::{Direction, Networks};
 use crate::kernel::conv_stack::reference as network;
 use burn::tensor::Tensor;

@@ -1,8 +1,8 @@
 //! Couplings of a field with one number per site: the network reads the frozen sites and the map changes those it writes.
 
-use super::coupling::Coupling;
 #[cfg(feature = "wgpu")]
 use super::gpu_map::GpuMap;
+use super::layer::Coupling;
 use super::map::CouplingMap;
 use super::networks::Direction;
 use crate::kernel::conv_stack::{ConvStack, mask};

@@ -1,6 +1,6 @@
 //! One tile of samples through all layers and back, while it is in cache; written once for all couplings.
 
-use super::coupling::Coupling;
+use super::layer::Coupling;
 use super::map::tanh_gradient;
 use super::networks::{Direction, Networks};
 use crate::kernel::conv_stack::OutputActivation;
