@@ -136,10 +136,16 @@ mod tests {
     use crate::rng::Seed;
     use burn::tensor::{DType, Device, TensorData};
 
+    /// One to four dimensions; on extents of two both neighbours of a direction are the same site.
     fn cases() -> Vec<Phi4> {
-        [([4, 6], -1.0, 1.0), ([8, 8], -4.0, 2.0), ([6, 4], 1.25, 0.0)]
-            .map(|(extents, m2, lambda)| Phi4::new(Lattice::new(extents), m2, lambda))
-            .to_vec()
+        let lattices: [&[usize]; 7] =
+            [&[6], &[4, 6], &[8, 8], &[6, 4], &[2, 6, 4], &[4, 4, 4], &[4, 2, 4, 2]];
+        let couplings = [(-1.0, 1.0), (-1.0, 1.0), (-4.0, 2.0), (1.25, 0.0)].into_iter().cycle();
+        lattices
+            .iter()
+            .zip(couplings)
+            .map(|(l, (m2, lambda))| Phi4::new(Lattice::new(l), m2, lambda))
+            .collect()
     }
 
     fn field(action: &Phi4, name: &str) -> Vec<f64> {
@@ -198,8 +204,9 @@ mod tests {
             let s = action.action_f64(&phi);
             let flipped: Vec<f64> = phi.iter().map(|v| -v).collect();
             assert!((action.action_f64(&flipped) - s).abs() < 1e-12 * s.abs().max(1.0), "Z2");
-            for displacement in [[1, 0], [0, 1], [3, -2]] {
-                let shift = |site| phi[action.lattice.shifted(site, &displacement)];
+            for displacement in [[1, 0, 0, 0], [0, 1, 0, 0], [3, -2, 1, -1]] {
+                let displacement = &displacement[..action.lattice.dimensions()];
+                let shift = |site| phi[action.lattice.shifted(site, displacement)];
                 let shifted: Vec<f64> = (0..phi.len()).map(shift).collect();
                 assert!((action.action_f64(&shifted) - s).abs() < 1e-11, "translation {displacement:?}");
             }
@@ -235,6 +242,7 @@ mod tests {
         let [a, b] = [0.1, 0.1 + f64::EPSILON].map(|m2| Phi4::new(lattice, m2, 0.5));
         assert_ne!(a.id(), b.id());
         assert_eq!(a.log_partition(), None);
+        assert!(Phi4::new(Lattice::new([4]), 0.1, 0.5).log_partition().is_some());
         assert!(Phi4::new(lattice, 0.1, 0.0).log_partition().is_some());
     }
 }

@@ -197,7 +197,8 @@ mod tests {
     use super::*;
     use crate::rng::Seed;
 
-    const LATTICES: [[usize; 2]; 3] = [[6, 4], [5, 5], [8, 8]];
+    const LATTICES: [&[usize]; 9] =
+        [&[6], &[6, 4], &[5, 5], &[8, 8], &[4, 4, 4], &[4, 2, 4], &[6, 2, 4], &[2, 4, 2, 2], &[2, 2, 2, 4]];
 
     /// Every measured number from its definition, with plain sums.
     #[test]
@@ -249,7 +250,7 @@ mod tests {
     /// Means of the free field, from its propagator summed over momenta, give every exact value that is claimed.
     #[test]
     fn exact_values_are_those_of_the_propagator() {
-        for extents in LATTICES.into_iter().chain([[7, 7], [12, 6], [2, 2]]) {
+        for extents in LATTICES.into_iter().chain([&[7, 7][..], &[12, 6], &[2, 2]]) {
             let (lattice, m2) = (Lattice::new(extents), 0.7);
             let exact = Exact::new(lattice, m2, 0.0);
             let observables = ScalarObservables::new(lattice, exact);
@@ -287,5 +288,20 @@ mod tests {
                 assert!((found - exact).abs() < 1e-11, "{} on {extents:?}: {found} is not {exact}", one.name);
             }
         }
+    }
+
+    /// What follows from two-point function, `⟨φ²⟩` and `⟨φ⁴⟩` is known with interaction in one dimension, and nowhere else.
+    #[test]
+    fn interacting_fields_have_exact_values_in_one_dimension() {
+        let known = |extents: &[usize]| -> Vec<String> {
+            let lattice = Lattice::new(extents);
+            let observables = ScalarObservables::new(lattice, Exact::new(lattice, -1.0, 1.0));
+            let derived = observables.derived();
+            derived.into_iter().filter(|one| one.exact.is_some()).map(|one| one.name).collect()
+        };
+        assert_eq!(known(&[4, 4]), Vec::<String>::new());
+        let expected = "chi_2 phi_squared phi_fourth energy_density ising_energy correlation_length pole_mass two_point_0 \
+                        two_point_1 two_point_2 two_point_3 effective_mass_1 effective_mass_2";
+        assert_eq!(known(&[6]).join(" "), expected);
     }
 }

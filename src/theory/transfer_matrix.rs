@@ -139,6 +139,8 @@ fn end(log_weight: &dyn Fn(f64) -> f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lattice::Lattice;
+    use crate::theory::free_field::FreeField;
 
     /// From an independent program (Gauss-Legendre and trapezoid grids, which agree to 1e-13): F, ⟨φ²⟩, ⟨φ⁴⟩, χ₂, the gap and
     /// G(0) … G(T/2) at T = 16, m² = -1, λ = 1 and at T = 8, m² = -2, λ = 0.5.
@@ -196,5 +198,26 @@ mod tests {
                 assert!((found / expected - 1.0).abs() < 1e-11, "{found} is not {expected}");
             }
         }
+    }
+
+    #[test]
+    fn without_a_coupling_it_is_the_free_field() {
+        for m2 in [0.3, 2.5] {
+            let exact = TransferMatrix::new(6, m2, 0.0).expect("a mass");
+            let free = FreeField::new(Lattice::new([6]), m2).expect("a mass");
+            let both = [
+                (exact.log_partition(), free.log_partition()),
+                (exact.phi_squared(), free.phi_squared()),
+                (exact.phi_fourth(), 3.0 * free.phi_squared().powi(2)),
+                (exact.energy_density(), 0.5),
+                (exact.chi_2(), free.chi_2()),
+                (exact.mass_gap(), free.pole_mass()),
+                (exact.two_point(2), free.two_point(2)),
+            ];
+            for (found, expected) in both {
+                assert!((found - expected).abs() < 1e-11, "{found} is not {expected}");
+            }
+        }
+        assert_eq!(TransferMatrix::new(6, -0.3, 0.0), None);
     }
 }

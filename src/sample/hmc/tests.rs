@@ -111,6 +111,22 @@ fn chains_sample_the_target() {
     }
 }
 
+/// The free field in one, three and four dimensions.
+#[test]
+fn chains_sample_the_target_in_every_dimension() {
+    for extents in [&[8][..], &[4, 4, 6], &[4, 2, 2, 4]] {
+        let theory = Theory::phi4(Lattice::new(extents), 1.2, 0.0);
+        let spec = HmcSpec { tune: true, ..spec(Integrator::Omelyan, 3) };
+        let run = Hmc::new(&theory, &spec, Seed(6), None).run(None, Watch::NOBODY).unwrap();
+        for observable in theory.observables.derived() {
+            let exact = observable.exact.expect("of the free field everything is known");
+            let found = run.ensemble.measured(&*observable.value).expect("finite");
+            let pull = (found.value - exact) / found.error;
+            assert!(pull.abs() < 4.0, "{extents:?}, {}: {found:?} is not {exact}", observable.name);
+        }
+    }
+}
+
 #[test]
 fn threads_and_chains_beside_it_do_not_change_a_chain() {
     let theory = interacting();
