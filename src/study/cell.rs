@@ -8,7 +8,8 @@ use super::summary::Summary;
 use super::tables::Tables;
 use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
-use crate::train::{TrainState, Trainer, build_optimizer, checkpoint};
+use crate::train::checkpoint::{self, Loaded};
+use crate::train::{TrainState, Trainer, build_optimizer};
 
 impl Context<'_> {
     /// Everything, from the newest checkpoint on.
@@ -28,38 +29,55 @@ impl Context<'_> {
         let Experiment { theory, flow, data, .. } = experiment;
         let (action, device) = (&*theory.action, self.device);
         let trainer = Trainer::new(flow, action, &spec.train, data.as_ref(), device, self.seed())?;
-        let remark = |text: &str| self.progress.note(text);
-        let (optimizer, window) = (build_optimizer(&spec.train.optimizer), spec.train.smoothing_window);
-        let found = checkpoint::newest(&self.checkpoints, flow.layout(), &*optimizer, window, remark)?;
-        let (last, mut state, stop_reason) = match found {
-            Some(loaded) => {
-                self.check_same_training(&loaded, data.as_ref())?;
-                tables.keep(&loaded.header.tables);
-                self.progress.note(&format!("continuing after step {}", loaded.state.step));
-                (Some(loaded.path), loaded.state, loaded.header.stop_reason)
-            }
-            None => (None, trainer.initial_state(self.seed()), None),
+        let (found, mut state) = match self.newest(experiment)? {
+            Some(Loaded { path, header, state }) => (Some((path, header)), state),
+            None => (None, trainer.initial_state(self.seed())),
         };
+        let header = found.as_ref().map(|(_, header)| header);
         // Rows of an earlier attempt go before the first new one comes.
+        if let Some(header) = header {
+            tables.keep(&header.tables);
+        }
         tables.open::<TrainRow>()?;
         tables.open::<EssRow>()?;
-        if let Some(reason) = stop_reason {
+        if let Some(reason) = header.and_then(|header| header.stop_reason.clone()) {
             return Ok((state, reason));
         }
-        let mut recorder = Recorder::new(self, experiment, tables, last, trainer.micro_batch(), state.step);
-        let outcome = trainer.run(&mut state, &mut recorder);
+        let is_due = header.is_some_and(|header| header.evaluation_due);
+        let last = found.map(|(path, _)| path);
+        let mut recorder = Recorder::new(self, experiment, tables, last, trainer.micro_batch());
+        let caught_up = if is_due { recorder.evaluate(&state) } else { Ok(()) };
+        let outcome = caught_up.and_then(|()| trainer.run(&mut state, &mut recorder));
         if let Err(Error::Device { .. } | Error::Interrupted { .. }) = &outcome {
             // The state is on the host, and whole: a step that was not made has not touched it.
-            recorder.save_after_failure(&state)?;
+            recorder.save(&state, None)?;
         }
         let reason = outcome?.to_string();
         recorder.save(&state, Some(reason.clone()))?;
         Ok((state, reason))
     }
 
+    /// The checkpoint to go on from, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] if it belongs to another run.
+    fn newest(&self, experiment: &Experiment) -> Result<Option<Loaded>> {
+        let Experiment { flow, data, .. } = experiment;
+        let train = &self.spec.train;
+        let (layout, optimizer) = (flow.layout(), build_optimizer(&train.optimizer));
+        let remark = |text: &str| self.progress.note(text);
+        let found =
+            checkpoint::newest(&self.checkpoints, layout, &*optimizer, train.smoothing_window, remark)?;
+        if let Some(loaded) = &found {
+            self.check_same_training(loaded, data.as_ref())?;
+            self.progress.note(&format!("continuing after step {}", loaded.state.step));
+        }
+        Ok(found)
+    }
+
     /// # Errors
     /// [`Error::BadFile`] if the checkpoint belongs to another run.
-    fn check_same_training(&self, loaded: &checkpoint::Loaded, data: Option<&TargetSamples>) -> Result<()> {
+    fn check_same_training(&self, loaded: &Loaded, data: Option<&TargetSamples>) -> Result<()> {
         let rule = if loaded.header.spec_digest != self.spec.training_digest() {
             "was written for another specification"
         } else if loaded.header.data_digest.as_deref() != data.map(TargetSamples::digest) {

@@ -24,8 +24,8 @@ pub struct Recorder<'a> {
     last_checkpoint: Option<PathBuf>,
     /// Configurations that were on the device at once last, or are meant to be.
     micro_batch: usize,
-    /// The last step whose rows are written.
-    recorded: u64,
+    /// Whether the evaluation after the last step is still to be made.
+    evaluation_due: bool,
     saved: Instant,
 }
 
@@ -36,14 +36,20 @@ impl<'a> Recorder<'a> {
         tables: &'a mut Tables,
         last_checkpoint: Option<PathBuf>,
         micro_batch: usize,
-        recorded: u64,
     ) -> Self {
-        Self { context, experiment, tables, last_checkpoint, micro_batch, recorded, saved: Instant::now() }
+        let (evaluation_due, saved) = (false, Instant::now());
+        Self { context, experiment, tables, last_checkpoint, micro_batch, evaluation_due, saved }
     }
 
-    /// Saves where a step was not made, unless an evaluation was not: its row would be missing from then on.
-    pub fn save_after_failure(&mut self, state: &TrainState) -> Result<()> {
-        if self.recorded == state.step { self.save(state, None) } else { Ok(()) }
+    /// Makes the evaluation that is due.
+    ///
+    /// # Errors
+    /// As [`Observer::after_step`].
+    pub fn evaluate(&mut self, state: &TrainState) -> Result<()> {
+        self.evaluation_due = true;
+        self.append_evaluation(state)?;
+        self.evaluation_due = false;
+        Ok(())
     }
 
     pub fn save(&mut self, state: &TrainState, stop_reason: Option<String>) -> Result<()> {
@@ -57,6 +63,7 @@ impl<'a> Recorder<'a> {
             tables: self.tables.marks()?,
             stop_reason,
             data_digest: self.experiment.data.as_ref().map(|data| data.digest().to_owned()),
+            evaluation_due: self.evaluation_due,
         };
         let path = self.context.checkpoints.join(checkpoint::file_name(state.step));
         checkpoint::save(&path, &header, state, self.experiment.flow.layout())?;
@@ -66,12 +73,12 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
-    fn evaluate(&mut self, state: &TrainState) -> Result<()> {
+    fn append_evaluation(&mut self, state: &TrainState) -> Result<()> {
         let spec = self.context.spec;
         let stream = Seed(spec.seed).stream(&format!("evaluate/{}", state.step));
         let model = self.experiment.model(&state.parameters, self.context.device, None);
-        // An interruption waits for the end of an evaluation, so that every row is complete.
-        let draws = draw(&model, &stream, spec.evaluate.samples as u64, None, Watch::NOBODY)?;
+        let watch = Watch { hear: &|_| self.context.go_on(state.step), ..Watch::NOBODY };
+        let draws = draw(&model, &stream, spec.evaluate.samples as u64, None, watch)?;
         let on_target = self.experiment.judge(&model)?;
         let action = &*self.experiment.theory.action;
         self.tables.append(&ess_row("train_eval", state, draws.log_weights(), on_target, action)?)
@@ -95,7 +102,6 @@ impl Observer for Recorder<'_> {
         if spec.evaluate.every.is_some_and(|every| state.step.is_multiple_of(every)) {
             self.evaluate(state)?;
         }
-        self.recorded = state.step;
         context.progress.step(&spec.train.stop, state, info);
         context.go_on(state.step)?;
         if self.saved.elapsed().as_secs_f64() >= spec.train.checkpoint_seconds {

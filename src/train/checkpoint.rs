@@ -34,6 +34,9 @@ pub struct Header {
     /// Digest of the ensemble that is learned from, if one is.
     #[serde(default)]
     pub data_digest: Option<String>,
+    /// Whether the evaluation after the last step was stopped, and is to be made before the next.
+    #[serde(default)]
+    pub evaluation_due: bool,
 }
 
 const ESS_WINDOW: &str = "train.ess_window";

@@ -248,6 +248,27 @@ fn a_signal_is_answered_within_a_step() {
     assert_same(&sandbox, "short", &expected);
 }
 
+/// An evaluation that is stopped leaves its step in a checkpoint, and its row comes when the run goes on.
+#[cfg(unix)]
+#[test]
+fn a_signal_is_answered_within_an_evaluation() {
+    let sandbox = Sandbox::new();
+    let spec = TINY.replace("steps = 1000", "steps = 40").replace("samples = 2000\nevery = 100", "EVALUATE");
+    sandbox.write("long.toml", &spec.replace("EVALUATE", "samples = 400000\nevery = 20"));
+    sandbox.flowqcd(&["run", "long.toml", "--out", "whole"]).succeeds();
+    let child = sandbox.start(&["run", "long.toml", "--out", "run"]);
+    let has_rows =
+        || std::fs::read_to_string(sandbox.path("run/train.csv")).is_ok_and(|t| t.lines().count() > 20);
+    wait_until("20 rows", has_rows);
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
+    let stopped = Finished::new(child.wait_with_output().unwrap());
+    says(&stopped, "stopped by SIGINT after step 20");
+    assert_eq!(sandbox.read("run/ess.csv"), "", "the evaluation was not waited for");
+    sandbox.flowqcd(&["run", "long.toml", "--out", "run"]).succeeds();
+    assert_same(&sandbox, "run", &results(&sandbox, "whole"));
+}
+
 #[test]
 fn every_device_of_a_run_that_moved_is_named() {
     let sandbox = Sandbox::new();
