@@ -214,3 +214,28 @@ impl<'a> Trainer<'a> {
 fn finite(quantity: &'static str, value: f64) -> Result<(), StepFailure> {
     if value.is_finite() { Ok(()) } else { Err(StepFailure::NotFinite(quantity, value)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Spec;
+    use crate::theory;
+
+    #[test]
+    fn a_loss_on_configurations_of_the_target_is_not_trained_without_them() {
+        let text = "version = 1\nseed = 1\n\
+                    theory.phi4 = { extents = [4, 4], mass_squared = 1.0, coupling = 0.0 }\n\
+                    flow.affine = { layers = 2, kernel_size = 3, hidden = [2] }\n\
+                    train = { batch.size = 2, optimizer.adam.learning_rate = 1e-3, stop.steps = 1 }\n";
+        let (device, seed) = (ComputeDevice::cpu(), Seed(1));
+        for (set, is_trained) in [(None, true), (Some("train.loss.forward_kl.ensemble=phi.npz"), false)] {
+            let set: Vec<String> = set.map(str::to_owned).into_iter().collect();
+            let spec = Spec::parse(text, &set).unwrap();
+            let action = theory::build(&spec.theory);
+            let flow = Flow::new(&spec.flow, action.lattice());
+            let trainer = Trainer::new(&flow, &*action, &spec.train, None, &device, seed);
+            assert_eq!(trainer.is_ok(), is_trained);
+            assert!(is_trained || trainer.err().is_some_and(|error| error.to_string().contains("phi.npz")));
+        }
+    }
+}
