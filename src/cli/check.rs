@@ -8,7 +8,7 @@ use crate::device::{self, ComputeDevice};
 use crate::error::Result;
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::spec::{Cell, Spec};
+use crate::spec::{Cell, Spec, Varied};
 use crate::study::Experiment;
 use crate::theory;
 use crate::train::{StepFailure, Trainer, samples_until};
@@ -41,7 +41,7 @@ struct Report {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct CellReport {
     /// The varied keys.
-    values: Vec<(String, String)>,
+    values: Varied,
     theory: String,
     parameters: usize,
     flops_per_sample: f64,
@@ -219,11 +219,11 @@ fn is_alike(a: &CellReport, b: &CellReport) -> bool {
 /// Numbers and values of neighbouring cells, the first and the last.
 fn heading(first: usize, alike: &[&CellReport]) -> (String, String) {
     let (from, to) = (&alike[0].values, &alike[alike.len() - 1].values);
-    let value = |((key, from), (_, to)): (&(String, String), &(String, String))| match from == to {
+    let value = |((key, from), (_, to)): ((&str, String), (&str, String))| match from == to {
         true => format!("{key} = {from}"),
         false => format!("{key} = {from} ... {to}"),
     };
-    let values: Vec<String> = from.iter().zip(to).map(value).collect();
+    let values: Vec<String> = from.texts().zip(to.texts()).map(value).collect();
     let name = match alike.len() {
         1 => format!("cell {first}"),
         count => format!("cells {first} to {}", first + count - 1),

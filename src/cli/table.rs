@@ -91,8 +91,7 @@ pub fn study(cells: &[CellRecord]) -> String {
 
 /// Number and varied keys of a cell.
 fn place(cell: &CellRecord) -> String {
-    let values: Vec<String> = cell.values.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-    format!("{}: {}", cell.cell, values.join(", "))
+    format!("{}: {}", cell.cell, cell.values)
 }
 
 fn quality(summary: &Summary) -> String {

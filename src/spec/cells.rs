@@ -5,6 +5,7 @@ use super::schema::json_schema;
 use super::specification::Spec;
 use super::study::StudySpec;
 use super::validate::validated;
+use super::varied::Varied;
 use crate::error::Problem;
 use serde_json::Value as Json;
 use toml::Value;
@@ -18,7 +19,7 @@ pub struct Cell {
     /// Its number.
     pub index: u64,
     /// The varied keys by their last part, with their values here; `seed` too if there are repeats.
-    pub values: Vec<(String, String)>,
+    pub values: Varied,
     /// What it runs.
     pub spec: Spec,
 }
@@ -31,7 +32,7 @@ impl Spec {
     pub fn cells(&self) -> Result<Vec<Cell>, Vec<Problem>> {
         let base = Self { study: None, ..self.clone() };
         let Some(study) = &self.study else {
-            return Ok(vec![Cell { index: 0, values: Vec::new(), spec: base }]);
+            return Ok(vec![Cell { index: 0, values: Varied::default(), spec: base }]);
         };
         let schema = json_schema();
         let problems = problems(study, &schema);
@@ -75,7 +76,7 @@ fn place(key: &str) -> String {
 
 /// One point of the lists, before repeats.
 fn point(study: &StudySpec, base: &Value, schema: &Json, index: usize) -> Result<Cell, Vec<Problem>> {
-    let (mut document, mut values) = (base.clone(), Vec::new());
+    let (mut document, mut values) = (base.clone(), Varied::default());
     let at_cell = |mut problem: Problem| {
         problem.key = format!("study.vary, cell {index}: {}", problem.key);
         problem
@@ -84,7 +85,7 @@ fn point(study: &StudySpec, base: &Value, schema: &Json, index: usize) -> Result
         let value = Value::try_from(&list[index])
             .map_err(|error| vec![at_cell(Problem::new(key, error.to_string()))])?;
         let last = key.rsplit('.').next().unwrap_or_default();
-        values.push((last.to_owned(), value.to_string().trim_matches('"').to_owned()));
+        values.push(last, value.clone());
         put(&mut document, key, value).map_err(|problem| vec![at_cell(problem)])?;
     }
     let spec = validated(&document, schema)
@@ -103,8 +104,7 @@ fn repeats(study: &StudySpec, point: Cell) -> impl Iterator<Item = Cell> {
         let mut cell = point.clone();
         cell.spec.seed += repeat;
         if count > 1 {
-            cell.values.retain(|(key, _)| key != "seed");
-            cell.values.push(("seed".into(), cell.spec.seed.to_string()));
+            cell.values.push("seed", Value::Integer(cell.spec.seed as i64));
         }
         cell
     })

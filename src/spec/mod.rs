@@ -26,6 +26,7 @@ mod tests;
 mod theory;
 mod train;
 mod validate;
+mod varied;
 
 pub use cells::Cell;
 pub use evaluate::EvaluateSpec;
@@ -40,3 +41,4 @@ pub use train::{
     AdamSpec, BatchSpec, DoubleSpec, ForwardKlSpec, HalveSpec, LearningRateSpec, LossSpec, OptimizerSpec,
     StopSpec, TrainSpec,
 };
+pub use varied::Varied;

@@ -32,8 +32,7 @@ impl<'a> Log<'a> {
 
     /// Says which cell of how many begins, and how many are done.
     pub fn announce(&self, cell: &Cell, count: usize, done: usize) {
-        let values: Vec<String> = cell.values.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        self.note(&format!("cell {} ({done} of {count} done): {}", cell.index, values.join(", ")));
+        self.note(&format!("cell {} ({done} of {count} done): {}", cell.index, cell.values));
     }
 
     /// Appends a line that nobody else is told.

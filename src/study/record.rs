@@ -3,6 +3,7 @@
 use super::summary::Summary;
 use crate::device::{self, ComputeDevice};
 use crate::files::Mark;
+use crate::spec::Varied;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ pub struct CellRecord {
     /// Its number.
     pub cell: u64,
     /// The varied keys with their values.
-    pub values: Vec<(String, String)>,
+    pub values: Varied,
     /// Digest of the specification of the cell.
     #[serde(default)]
     pub spec_digest: String,

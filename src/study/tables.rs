@@ -54,7 +54,7 @@ impl Tables {
     /// Tables whose rows begin with the cell and its varied keys; nothing of what they hold is kept.
     pub fn new(folder: &Path, cell: &Cell) -> Self {
         let mut leading = vec![("cell".to_owned(), cell.index.to_string())];
-        leading.extend(cell.values.iter().cloned());
+        leading.extend(cell.values.texts().map(|(key, value)| (key.to_owned(), value)));
         let (folder, kept) = (folder.to_owned(), BTreeMap::new());
         Self { folder, leading, kept, train: None, ess: None, cost: None, observables: None, chains: None }
     }

@@ -231,7 +231,7 @@ mod tests {
         for (set, is_trained) in [(None, true), (Some("train.loss.forward_kl.ensemble=phi.npz"), false)] {
             let set: Vec<String> = set.map(str::to_owned).into_iter().collect();
             let spec = Spec::parse(text, &set).unwrap();
-            let action = theory::build(&spec.theory);
+            let action = theory::build(&spec.theory).action;
             let flow = Flow::new(&spec.flow, action.lattice());
             let trainer = Trainer::new(&flow, &*action, &spec.train, None, &device, seed);
             assert_eq!(trainer.is_ok(), is_trained);

@@ -308,6 +308,8 @@ fn a_run_is_one_object_of_one_shape_in_json() {
         let run = json(&[]);
         assert_eq!(run["cells"].as_array().map(Vec::len), Some(cells));
         assert_eq!(run["stop_reason"], "steps");
+        let coupling = &run["cells"][0]["values"]["coupling"];
+        assert_eq!(coupling.as_f64(), (cells == 2).then_some(0.8), "values have their types");
         assert!(run["cells"][0]["summary"]["ess"].as_f64().is_some_and(|ess| ess > 0.0));
         let manifest = sandbox.read(&format!("{}/manifest.json", spec.trim_end_matches(".toml")));
         assert_eq!(run, serde_json::from_str::<serde_json::Value>(&manifest).unwrap());
