@@ -81,7 +81,10 @@ fn check_at(path: &str, value: &Value, schema: &Json, problems: &mut Vec<Problem
                 (Some(least), Some(most)) if least == most && count != least => {
                     problems.push(fail(&format!("must have {least} entries")));
                 }
-                (Some(least), _) if count < least => {
+                (Some(least), Some(most)) if !(least..=most).contains(&count) => {
+                    problems.push(fail(&format!("must have {least} to {most} entries")));
+                }
+                (Some(least), None) if count < least => {
                     problems.push(fail(&format!("must have at least {least} entries")));
                 }
                 _ => {}

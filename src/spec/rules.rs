@@ -98,13 +98,25 @@ fn phi4_couplings(view: &View) -> Vec<Problem> {
         };
         problems.push(Problem::new(place, rule));
     }
-    let free = view.number("theory.phi4.coupling") == Some(0.0);
-    if let Some(mass_squared) = view.number("theory.phi4.mass_squared").filter(|&m| free && m <= 0.0) {
-        problems.push(
-            Problem::new("theory.phi4.mass_squared", "must be greater than 0 where coupling = 0")
-                .value(mass_squared)
-                .hint("without the quartic term e^{-S} cannot be normalised unless m^2 > 0"),
-        );
-    }
+    problems.extend(free_field(view, wanted));
     problems
+}
+
+/// The free field needs `m² > 0`, that is `κ < 1/2d` and `β < 1/d` in the conventions that have these.
+fn free_field(view: &View, mass: &str) -> Option<Problem> {
+    if view.number("theory.phi4.coupling") != Some(0.0) {
+        return None;
+    }
+    let key = format!("theory.phi4.{mass}");
+    let (value, d) = (view.number(&key)?, view.get("theory.phi4.extents")?.as_array()?.len() as f64);
+    let (fine, rule) = match mass {
+        "kappa" => (value * 2.0 * d < 1.0, format!("less than {}", 0.5 / d)),
+        "beta" => (value * d < 1.0, format!("less than {}", 1.0 / d)),
+        _ => (value > 0.0, "greater than 0".into()),
+    };
+    (!fine && !value.is_nan()).then(|| {
+        Problem::new(key, format!("must be {rule} where coupling = 0"))
+            .value(value)
+            .hint("without the quartic term e^{-S} cannot be normalised unless m^2 > 0")
+    })
 }

@@ -69,7 +69,13 @@ fn each_wrong_value_is_named_with_its_rule() {
         ),
         ("layers = 4", "layers = 0", "flow.affine.layers = 0: must be at least 1 (line 11)"),
         ("extents = [8, 8]", "extents = [8, 9]", "theory.phi4.extents[1] = 9: must be even"),
-        ("extents = [8, 8]", "extents = [8]", "theory.phi4.extents = [8]: must have 2 entries"),
+        ("extents = [8, 8]", "extents = []", "theory.phi4.extents = []: must have 1 to 4 entries"),
+        ("extents = [8, 8]", "extents = [8, 8, 8, 8, 8]", "must have 1 to 4 entries"),
+        (
+            "extents = [8, 8]",
+            "extents = [8, 8, 2]",
+            "kernel_size = 3: must not exceed the smallest extent, 2",
+        ),
         ("kernel_size = 3", "kernel_size = 4", "flow.affine.kernel_size = 4: must be odd"),
         (
             "kernel_size = 3",
@@ -81,6 +87,16 @@ fn each_wrong_value_is_named_with_its_rule() {
             "coupling = 1",
             "coupling = 0",
             "theory.phi4.mass_squared = -1: must be greater than 0 where coupling = 0",
+        ),
+        (
+            "mass_squared = -1.0\ncoupling = 1",
+            "convention = \"nicoli\"\nkappa = 0.25\ncoupling = 0",
+            "theory.phi4.kappa = 0.25: must be less than 0.25 where coupling = 0",
+        ),
+        (
+            "mass_squared = -1.0\ncoupling = 1",
+            "convention = \"del_debbio\"\nbeta = 0.6\ncoupling = 0",
+            "theory.phi4.beta = 0.6: must be less than 0.5 where coupling = 0",
         ),
         ("coupling = 1", "coupling = nan", "theory.phi4.coupling = nan: must be finite"),
         ("coupling = 1", "coupling = \"1\"", "theory.phi4.coupling = \"1\": must be a number, not a string"),
@@ -156,6 +172,15 @@ fn the_schema_describes_every_key() {
     let schema = json_schema();
     walk("", &schema);
     assert!(!schema.to_string().contains("null"), "TOML has no null");
+}
+
+#[test]
+fn extents_may_be_one_to_four_numbers() {
+    for extents in ["[8]", "[8, 4]", "[8, 4, 6]", "[8, 4, 6, 10]"] {
+        let spec = Spec::parse(GOOD, &[format!("theory.phi4.extents={extents}")]).unwrap();
+        let TheorySpec::Phi4(phi4) = &spec.theory;
+        assert_eq!(format!("{:?}", phi4.lattice().extents()), extents);
+    }
 }
 
 /// Every table of the schema that holds one of several, with its path.

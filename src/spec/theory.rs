@@ -21,13 +21,13 @@ impl TheorySpec {
     }
 }
 
-/// `[theory.phi4]`: `S = Σ [-Σ_μ φ(x) φ(x+μ̂) + ½ (m² + 2d) φ² + λ φ⁴]`, d = 2.
+/// `[theory.phi4]`: `S = Σ [-Σ_μ φ(x) φ(x+μ̂) + ½ (m² + 2d) φ² + λ φ⁴]` in d dimensions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Phi4Spec {
-    /// Sites in time and space, both even.
-    #[schemars(extend("items" = {"type": "integer", "minimum": 2, "multipleOf": 2}))]
-    pub extents: [usize; 2],
+    /// Sites in each of one to four directions, time first, all even.
+    #[schemars(length(min = 1, max = 4), extend("items" = {"type": "integer", "minimum": 2, "multipleOf": 2}))]
+    pub extents: Vec<usize>,
     /// m², in the conventions that use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mass_squared: Option<f64>,
@@ -47,20 +47,20 @@ pub struct Phi4Spec {
     pub convention: Convention,
 }
 
-/// How a paper writes the φ⁴ action: coefficients of the hopping, φ² and φ⁴ terms.
+/// How a paper writes the φ⁴ action in d dimensions: coefficients of the hopping, φ² and φ⁴ terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Convention {
-    /// Eq. (A1) of A22: -1, (m²+4)/2, λ.
+    /// Eq. (A1) of A22: -1, (m²+2d)/2, λ.
     #[default]
     Paper,
-    /// A19, A21: -2, 4+M², λ. Then m² = M², λ_paper = λ/4, φ_paper = √2 φ.
+    /// A19, A21: -2, 2d+M², λ. Then m² = M², λ_paper = λ/4, φ_paper = √2 φ.
     Albergo,
-    /// neumc: -1, (4+m²)/2, g/24. Then λ_paper = g/24.
+    /// neumc: -1, (2d+m²)/2, g/24. Then λ_paper = g/24.
     Neumc,
-    /// Nicoli et al. 2020: -2κ, 1-2λ, λ. Then m² = (1-2λ)/κ - 4, λ_paper = λ/(4κ²).
+    /// Nicoli et al. 2020: -2κ, 1-2λ, λ. Then m² = (1-2λ)/κ - 2d, λ_paper = λ/(4κ²).
     Nicoli,
-    /// Del Debbio et al. 2021: -β, 1-2g, g. Then m² = 2(1-2g)/β - 4, λ_paper = g/β².
+    /// Del Debbio et al. 2021: -β, 1-2g, g. Then m² = 2(1-2g)/β - 2d, λ_paper = g/β².
     DelDebbio,
 }
 
@@ -76,24 +76,25 @@ pub struct Phi4Couplings {
 impl Phi4Spec {
     /// The lattice.
     pub fn lattice(&self) -> Lattice {
-        Lattice::new(self.extents)
+        Lattice::new(&self.extents)
     }
 
     /// The couplings of eq. (A1).
     pub fn couplings(&self) -> Phi4Couplings {
         let given = |value: Option<f64>| value.unwrap_or(f64::NAN);
         let (m2, g) = (given(self.mass_squared), self.coupling);
+        let two_d = 2.0 * self.extents.len() as f64;
         let (mass_squared, coupling) = match self.convention {
             Convention::Paper => (m2, g),
             Convention::Albergo => (m2, g / 4.0),
             Convention::Neumc => (m2, g / 24.0),
             Convention::Nicoli => {
                 let kappa = given(self.kappa);
-                ((1.0 - 2.0 * g) / kappa - 4.0, g / (4.0 * kappa * kappa))
+                ((1.0 - 2.0 * g) / kappa - two_d, g / (4.0 * kappa * kappa))
             }
             Convention::DelDebbio => {
                 let beta = given(self.beta);
-                (2.0 * (1.0 - 2.0 * g) / beta - 4.0, g / (beta * beta))
+                (2.0 * (1.0 - 2.0 * g) / beta - two_d, g / (beta * beta))
             }
         };
         Phi4Couplings { mass_squared, coupling }
@@ -115,20 +116,26 @@ mod tests {
             (Nicoli, None, Some(0.3), None, 0.022),
             (DelDebbio, None, None, Some(0.7), 0.5),
         ] {
-            let extents = [4, 4];
-            let spec = Phi4Spec { extents, mass_squared, kappa, beta, coupling, convention };
-            let g = coupling;
-            let (hopping, quadratic, quartic) = match convention {
-                Paper => (1.0, (mass_squared.unwrap() + 4.0) / 2.0, g),
-                Albergo => (2.0, mass_squared.unwrap() + 4.0, g),
-                Neumc => (1.0, (mass_squared.unwrap() + 4.0) / 2.0, g / 24.0),
-                Nicoli => (2.0 * kappa.unwrap(), 1.0 - 2.0 * g, g),
-                DelDebbio => (beta.unwrap(), 1.0 - 2.0 * g, g),
-            };
-            // φ_paper = √hopping · φ.
-            let ours = spec.couplings();
-            assert!((ours.mass_squared + 4.0 - 2.0 * quadratic / hopping).abs() < 1e-12, "{convention:?}");
-            assert!((ours.coupling - quartic / (hopping * hopping)).abs() < 1e-12, "{convention:?}");
+            for d in 1..=4 {
+                let extents = vec![4; d];
+                let spec = Phi4Spec { extents, mass_squared, kappa, beta, coupling, convention };
+                let (g, two_d) = (coupling, 2.0 * d as f64);
+                let (hopping, quadratic, quartic) = match convention {
+                    Paper => (1.0, (mass_squared.unwrap() + two_d) / 2.0, g),
+                    Albergo => (2.0, mass_squared.unwrap() + two_d, g),
+                    Neumc => (1.0, (mass_squared.unwrap() + two_d) / 2.0, g / 24.0),
+                    Nicoli => (2.0 * kappa.unwrap(), 1.0 - 2.0 * g, g),
+                    DelDebbio => (beta.unwrap(), 1.0 - 2.0 * g, g),
+                };
+                // φ_paper = √hopping · φ.
+                let ours = spec.couplings();
+                let mass_term = ours.mass_squared + two_d;
+                assert!((mass_term - 2.0 * quadratic / hopping).abs() < 1e-12, "{convention:?}, d = {d}");
+                assert!(
+                    (ours.coupling - quartic / (hopping * hopping)).abs() < 1e-12,
+                    "{convention:?}, d = {d}"
+                );
+            }
         }
     }
 }
