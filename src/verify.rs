@@ -67,6 +67,8 @@ pub fn all(device: &ComputeDevice, note: &dyn Fn(&str)) -> Result<Vec<Check>> {
     checks.extend(statistics());
     note("free field, 8 x 8, m^2 = 1: HMC and flow against exact values");
     checks.extend(against_exact("free field", &specification(&[8, 8], 1.0, 0.0, 600), device)?);
+    note("interacting field, 8 sites, m^2 = -2, lambda = 0.5: HMC and flow against the transfer matrix");
+    checks.extend(against_exact("one dimension", &specification(&[8], -2.0, 0.5, 600), device)?);
     note("interacting field, 6 x 6, m^2 = -4, lambda = 1.74375: HMC against the flow");
     checks.extend(interacting(device)?);
     Ok(checks)
