@@ -46,12 +46,13 @@ impl Arrays {
         write_atomically(path, &bytes)
     }
 
-    /// Reads a file and checks that every byte is as it was written; nothing if there is none.
+    /// Reads a file and checks that every byte is as it was written; nothing if there is none, or something else of that name (a
+    /// pipe would wait for a writer).
     ///
     /// # Errors
     /// [`Error::Io`], or [`Error::BadFile`] if the file is damaged.
     pub fn load(path: &Path) -> Result<Option<Self>> {
-        if !path.exists() {
+        if !path.is_file() {
             return Ok(None);
         }
         let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;

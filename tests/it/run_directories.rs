@@ -184,17 +184,20 @@ fn the_last_step_is_a_row_however_seldom_rows_are() {
 #[test]
 fn pipes_in_a_run_directory_hang_nothing() {
     let sandbox = Sandbox::new();
-    sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 40"));
+    let spec = TINY.replace("steps = 1000", "steps = 40");
+    sandbox.write("tiny.toml", &format!("{spec}\n[sample.independence]\nproposals = 500\n"));
     sandbox.flowqcd(&["run", "tiny.toml", "--out", "run"]).succeeds();
     let expected = results(&sandbox, "run");
     forget_the_end(&sandbox, "run");
-    let mut pipes =
-        vec!["run/checkpoints/step-9999999999.safetensors", "run/record.json", "run/manifest.json"];
-    for pipe in &pipes {
+    let chain = "run/checkpoints/independence.safetensors";
+    std::fs::remove_file(sandbox.path(chain)).unwrap();
+    let checkpoint = "run/checkpoints/step-9999999999.safetensors";
+    let pipes = [checkpoint, chain, "run/record.json", "run/manifest.json"];
+    for pipe in pipes {
         assert!(std::process::Command::new("mkfifo").arg(sandbox.path(pipe)).status().unwrap().success());
     }
     sandbox.flowqcd(&["run", "tiny.toml", "--out", "run"]).succeeds();
-    std::fs::remove_file(sandbox.path(pipes.remove(0))).unwrap();
+    std::fs::remove_file(sandbox.path(checkpoint)).unwrap();
     assert_same(&sandbox, "run", &expected);
 }
 
