@@ -321,7 +321,7 @@ fn a_specification_can_come_from_standard_input() {
 fn what_no_machine_can_hold_is_refused_before_anything_is_written() {
     let huge =
         ["--set", "theory.phi4.extents=[4096,4096]", "--set", "flow.affine.hidden=[4096,4096,4096,4096]"];
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 9] = [
         (
             &["--set", "theory.phi4.extents=[20000,20000]"],
             "theory.phi4.extents = [20000, 20000]: needs 1.2 TB",
@@ -329,6 +329,7 @@ fn what_no_machine_can_hold_is_refused_before_anything_is_written() {
         (&["--set", "theory.phi4.extents=[100000,100000]"], "theory.phi4.extents = [100000, 100000]: needs "),
         (&["--set", "theory.phi4.extents=[1000000000,1000000000]"], "1000000000]: needs "),
         (&["--set", "theory.phi4.extents=[4294967296,4294967296]"], "4294967296]: needs "),
+        (&["--set", "theory.phi4.extents=[100000,100000,100000,100000]"], "100000]: needs "),
         (&huge, "theory.phi4.extents = [4096, 4096]: needs "),
         (
             &["--set", "train.batch.size=9000000000000000000"],
