@@ -127,6 +127,12 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
+    /// All of them, `[site][forward directions, backward directions]`.
+    #[inline]
+    pub fn table(&self) -> &[u32] {
+        &self.table
+    }
+
     /// The neighbours one step forward, by direction.
     #[inline]
     pub fn forward(&self, site: usize) -> &[u32] {

@@ -39,7 +39,7 @@ struct Header {
 }
 
 impl<'a> Store<'a> {
-    /// The store of this name in a folder, for what has this [`identity()`] and records of so many numbers, if any; `is_due` says
+    /// The store of this name in a folder, for what has this `identity` and records of so many numbers, if any; `is_due` says
     /// now and then that it is time to save.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use super::action::Action;
 use super::dynamics::Dynamics;
 use super::exact::Exact;
-use crate::kernel::quartic::{CHAINS, MolecularDynamics, Quartic, drift, kinetic_energy};
+use crate::kernel::quartic::{CHAINS, Quartic, drift, kinetic_energy};
 use crate::lattice::Lattice;
 use burn::tensor::Tensor;
 use rand::rngs::ChaCha8Rng;
@@ -18,7 +18,6 @@ pub struct Phi4 {
     lattice: Lattice,
     mass_squared: f64,
     quartic: Quartic,
-    dynamics: MolecularDynamics,
     exact: Option<Exact>,
 }
 
@@ -26,14 +25,8 @@ impl Phi4 {
     /// The action with bare mass squared m² and coupling λ in the convention of A22.
     pub fn new(lattice: Lattice, mass_squared: f64, coupling: f64) -> Self {
         let quadratic = 0.5 * (mass_squared + 2.0 * lattice.dimensions() as f64);
-        let quartic = Quartic { lattice, quadratic, coupling };
-        Self {
-            lattice,
-            mass_squared,
-            quartic,
-            dynamics: MolecularDynamics::new(quartic),
-            exact: Exact::new(lattice, mass_squared, coupling),
-        }
+        let quartic = Quartic::new(lattice, quadratic, coupling);
+        Self { lattice, mass_squared, quartic, exact: Exact::new(lattice, mass_squared, coupling) }
     }
 
     /// What is known without sampling: everything of the free field, and of a field in one dimension.
@@ -75,12 +68,12 @@ impl Action for Phi4 {
     }
 
     fn action_f64(&self, field: &[f64]) -> f64 {
-        let Quartic { quadratic, coupling, .. } = self.quartic;
-        let density = |(&phi, forward): (&f64, &[u32])| {
-            let forward: f64 = forward.iter().map(|&site| field[site as usize]).sum();
+        let Quartic { quadratic, coupling, ref neighbours, .. } = self.quartic;
+        let density = |(site, &phi): (usize, &f64)| {
+            let forward: f64 = neighbours.forward(site).iter().map(|&site| field[site as usize]).sum();
             phi * phi * (quadratic + coupling * phi * phi) - phi * forward
         };
-        field.iter().zip(self.dynamics.forward()).map(density).sum()
+        field.iter().enumerate().map(density).sum()
     }
 
     fn log_partition(&self) -> Option<f64> {
@@ -98,7 +91,7 @@ impl Dynamics for Phi4 {
     }
 
     fn actions(&self, tile: &[f64]) -> Vec<f64> {
-        self.dynamics.action(tile).to_vec()
+        self.quartic.tile_actions(tile).to_vec()
     }
 
     fn kinetic(&self, momenta: &[f64]) -> Vec<f64> {
@@ -106,7 +99,7 @@ impl Dynamics for Phi4 {
     }
 
     fn kick(&self, tile: &[f64], scale: f64, momenta: &mut [f64]) {
-        self.dynamics.kick(tile, scale, momenta);
+        self.quartic.kick(tile, scale, momenta);
     }
 
     fn drift(&self, tile: &mut [f64], scale: f64, momenta: &[f64]) {

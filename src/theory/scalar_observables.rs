@@ -4,7 +4,7 @@ use super::exact::Exact;
 use super::free_field::FreeField;
 use super::observables::{Derived, Observables};
 use super::transfer_matrix::TransferMatrix;
-use crate::lattice::Lattice;
+use crate::lattice::{Lattice, Neighbours};
 use rustfft::{Fft, FftPlanner, num_complex::Complex};
 use std::f64::consts::PI;
 use std::sync::Arc;
@@ -33,8 +33,7 @@ const TWO_POINT: usize = 8;
 /// Exact values are those of the free field, and of an interacting one in one dimension. Sources: A19; A21; A22.
 pub struct ScalarObservables {
     lattice: Lattice,
-    /// For every site the sites one step forward: `[site][direction]`.
-    forward: Vec<u32>,
+    neighbours: Neighbours,
     fft: Arc<dyn Fft<f64>>,
     /// `e^{2πin/T}`, n from 0 to T - 1.
     wave: Vec<Complex<f64>>,
@@ -45,12 +44,10 @@ impl ScalarObservables {
     /// The observables on a lattice, with what is known exactly.
     pub fn new(lattice: Lattice, exact: Option<Exact>) -> Self {
         let times = lattice.extents()[0];
-        let directions = 0..lattice.dimensions();
-        let forward = |site: usize| directions.clone().map(move |mu| lattice.forward(site, mu) as u32);
         let phase = |n: usize| 2.0 * PI * n as f64 / times as f64;
         Self {
             lattice,
-            forward: (0..lattice.volume()).flat_map(forward).collect(),
+            neighbours: lattice.neighbours(),
             fft: FftPlanner::new().plan_fft_forward(times),
             wave: (0..times).map(|n| Complex::from_polar(1.0, phase(n))).collect(),
             exact,
@@ -122,7 +119,8 @@ impl Observables for ScalarObservables {
         let directions = self.lattice.dimensions();
         let m = field.iter().sum::<f64>() / volume;
         let mut hopping = 0.0;
-        for (phi, forward) in field.iter().zip(self.forward.chunks_exact(directions)) {
+        for (site, phi) in field.iter().enumerate() {
+            let forward = self.neighbours.forward(site);
             hopping += phi * forward.iter().map(|&site| field[site as usize]).sum::<f64>();
         }
         out[ABS_M] = m.abs();

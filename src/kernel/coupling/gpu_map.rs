@@ -3,7 +3,7 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-/// The map that a kernel is compiled for; a further one is a further branch of [`apply`] and of [`gradient`].
+/// The map that a kernel is compiled for; a further one is a further branch of [`apply()`] and of [`gradient()`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GpuMap {
     /// `e^s x + t`.

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 
 /// An invertible map of a number whose parameters a network has computed, for a vector of samples at once.
 ///
-/// Everything here is `inline(always)` for the reason given at [`crate::kernel::vector::Kernel`].
+/// Everything here is `inline(always)` for the reason given at `kernel::vector::Kernel`.
 pub trait CouplingMap: Debug + Clone + Send + Sync + 'static {
     /// Parameters of a number: the channels that the network writes.
     fn parameters(&self) -> usize;

@@ -4,14 +4,14 @@ use super::cpu;
 #[cfg(feature = "wgpu")]
 use super::gpu;
 use crate::kernel::fused::{Fused, Pass, is_fused, unary};
-use crate::lattice::Lattice;
+use crate::lattice::{Lattice, Neighbours};
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{Int, Tensor, TensorData};
 use std::sync::Arc;
 
 /// `S = Σ_x [ -Σ_μ φ(x) φ(x+μ̂) + a φ² + λ φ⁴ ]`, periodic, in one to four dimensions.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Quartic {
     /// The lattice.
     pub lattice: Lattice,
@@ -19,12 +19,14 @@ pub struct Quartic {
     pub quadratic: f64,
     /// λ.
     pub coupling: f64,
+    /// Those of every site.
+    pub neighbours: Arc<Neighbours>,
 }
 
 impl Fused for Quartic {
     fn on_cpu(self: Arc<Self>, inputs: Vec<FloatTensor<Flex>>, keep: bool) -> Pass<Flex> {
         let [field] = <[_; 1]>::try_from(inputs).expect("a field");
-        cpu::pass(field, self.lattice, [self.quadratic, self.coupling], keep)
+        cpu::pass(field, Arc::clone(&self.neighbours), [self.quadratic, self.coupling], keep)
     }
 
     #[cfg(feature = "wgpu")]
@@ -39,6 +41,11 @@ impl Fused for Quartic {
 }
 
 impl Quartic {
+    /// The action with these coefficients.
+    pub fn new(lattice: Lattice, quadratic: f64, coupling: f64) -> Self {
+        Self { lattice, quadratic, coupling, neighbours: Arc::new(lattice.neighbours()) }
+    }
+
     /// The action of every configuration: fused where the device has kernels, else the [`Self::reference`].
     ///
     /// # Shapes
@@ -50,7 +57,7 @@ impl Quartic {
         let expected = [1, self.lattice.volume()];
         assert_eq!(field.dims()[1..], expected, "[components, sites] of the field and of the action");
         match is_fused(&field.device(), field.dtype()) {
-            true => unary(field, Arc::new(*self)),
+            true => unary(field, Arc::new(self.clone())),
             false => self.reference(field),
         }
     }
@@ -71,7 +78,7 @@ impl Quartic {
     /// The neighbour one step forward of every site.
     fn shifted(&self, field: Tensor<3>, mu: usize) -> Tensor<3> {
         let volume = self.lattice.volume();
-        let places: Vec<i64> = (0..volume).map(|site| self.lattice.forward(site, mu) as i64).collect();
+        let places: Vec<i64> = (0..volume).map(|site| i64::from(self.neighbours.forward(site)[mu])).collect();
         let places = Tensor::<1, Int>::from_data(TensorData::new(places, [volume]), &field.device());
         field.select(2, places)
     }

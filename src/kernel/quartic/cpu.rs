@@ -5,7 +5,7 @@
 use crate::kernel::fused::{Back, Pass};
 use crate::kernel::isa::Scalar;
 use crate::kernel::tile::tensor;
-use crate::lattice::{Lattice, Neighbours};
+use crate::lattice::Neighbours;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
@@ -16,27 +16,28 @@ use std::sync::Arc;
 /// The action of every configuration, `[batch, 1, site]` → `[batch]`.
 pub fn pass(
     field: FloatTensor<Flex>,
-    lattice: Lattice,
+    neighbours: Arc<Neighbours>,
     [quadratic, coupling]: [f64; 2],
     keep: bool,
 ) -> Pass<Flex> {
     let field = field.to_contiguous();
     let potential = [quadratic, coupling];
     match field.dtype() {
-        DType::F32 => pass_in::<f32>(field, lattice, potential, keep),
-        DType::F64 => pass_in::<f64>(field, lattice, potential, keep),
+        DType::F32 => pass_in::<f32>(field, neighbours, potential, keep),
+        DType::F64 => pass_in::<f64>(field, neighbours, potential, keep),
         other => panic!("the action is computed in f32 or f64, got {other:?}"),
     }
 }
 
 fn pass_in<T: Scalar>(
     field: FloatTensor<Flex>,
-    lattice: Lattice,
+    neighbours: Arc<Neighbours>,
     potential: [f64; 2],
     keep: bool,
 ) -> Pass<Flex> {
-    let kept = Kept { field, neighbours: lattice.neighbours(), potential: potential.map(T::from_f64) };
-    let (batch, volume) = (kept.field.shape()[0], lattice.volume());
+    let kept = Kept { field, neighbours, potential: potential.map(T::from_f64) };
+    let shape = kept.field.shape();
+    let (batch, volume) = (shape[0], shape[2]);
     let mut density = vec![T::default(); batch * volume];
     let samples = density.par_chunks_mut(volume).zip(kept.field.storage::<T>().par_chunks(volume));
     samples.for_each(|(density, field)| kept.density(field, density));
@@ -50,7 +51,7 @@ fn pass_in<T: Scalar>(
 #[derive(Debug)]
 struct Kept<T> {
     field: FloatTensor<Flex>,
-    neighbours: Neighbours,
+    neighbours: Arc<Neighbours>,
     /// a and λ.
     potential: [T; 2],
 }

@@ -10,33 +10,8 @@ use crate::kernel::vector::{Kernel, Vector};
 /// Chains side by side in a tile: one vector of double precision.
 pub const CHAINS: usize = 8;
 
-/// A [`Quartic`] with the neighbours of every site.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MolecularDynamics {
-    action: Quartic,
-    /// `[site][neighbour]`, those one step forward first.
-    neighbours: Vec<u32>,
-    dimensions: usize,
-}
-
-impl MolecularDynamics {
-    /// The molecular dynamics of an action.
-    pub fn new(action: Quartic) -> Self {
-        let (lattice, dimensions) = (action.lattice, action.lattice.dimensions());
-        let neighbours = |site: usize| {
-            let forward = (0..dimensions).map(move |mu| lattice.forward(site, mu) as u32);
-            forward.chain((0..dimensions).map(move |mu| lattice.backward(site, mu) as u32))
-        };
-        let neighbours = (0..lattice.volume()).flat_map(neighbours).collect();
-        Self { action, neighbours, dimensions }
-    }
-
-    /// For every site the sites one step forward, in the order of directions.
-    pub fn forward(&self) -> impl Iterator<Item = &[u32]> {
-        self.neighbours.chunks_exact(2 * self.dimensions).map(|near| &near[..self.dimensions])
-    }
-
-    /// `p += scale · F`, `F(x) = Σ_±μ φ(x±μ̂) - 2a φ - 4λ φ³`.
+impl Quartic {
+    /// `p += scale · F`, `F(x) = Σ_±μ φ(x±μ̂) - 2a φ - 4λ φ³`, for a tile of [`CHAINS`].
     ///
     /// # Shapes
     /// `field`, `momenta`: `[site][chain]`
@@ -44,7 +19,7 @@ impl MolecularDynamics {
         self.check(field);
         self.check(momenta);
         let isa = Isa::active();
-        match self.dimensions {
+        match self.lattice.dimensions() {
             1 => f64::dispatch(isa, Kick::<2> { of: self, field, scale, momenta }),
             2 => f64::dispatch(isa, Kick::<4> { of: self, field, scale, momenta }),
             3 => f64::dispatch(isa, Kick::<6> { of: self, field, scale, momenta }),
@@ -52,14 +27,14 @@ impl MolecularDynamics {
         }
     }
 
-    /// The action of every chain of a tile.
+    /// The action of every chain of a tile of [`CHAINS`].
     ///
     /// # Shapes
     /// `field`: `[site][chain]`
-    pub fn action(&self, field: &[f64]) -> [f64; CHAINS] {
+    pub fn tile_actions(&self, field: &[f64]) -> [f64; CHAINS] {
         self.check(field);
         let isa = Isa::active();
-        match self.dimensions {
+        match self.lattice.dimensions() {
             1 => f64::dispatch(isa, Energy::<2> { of: self, field }),
             2 => f64::dispatch(isa, Energy::<4> { of: self, field }),
             3 => f64::dispatch(isa, Energy::<6> { of: self, field }),
@@ -68,7 +43,7 @@ impl MolecularDynamics {
     }
 
     fn check(&self, tile: &[f64]) {
-        assert_eq!(tile.len(), self.action.lattice.volume() * CHAINS, "numbers of a tile");
+        assert_eq!(tile.len(), self.lattice.volume() * CHAINS, "numbers of a tile");
     }
 }
 
@@ -108,7 +83,7 @@ fn sum(field: &[[f64; CHAINS]], near: &[u32]) -> [f64; CHAINS] {
 
 /// With so many neighbours of a site.
 struct Kick<'a, const NEAR: usize> {
-    of: &'a MolecularDynamics,
+    of: &'a Quartic,
     field: &'a [f64],
     scale: f64,
     momenta: &'a mut [f64],
@@ -121,9 +96,9 @@ impl<const NEAR: usize> Kernel for Kick<'_, NEAR> {
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = f64>>(self) {
         let field = rows(self.field);
-        let (linear, cubic) = (-2.0 * self.of.action.quadratic, -4.0 * self.of.action.coupling);
+        let (linear, cubic) = (-2.0 * self.of.quadratic, -4.0 * self.of.coupling);
         let momenta: &mut [[f64; CHAINS]] = self.momenta.as_chunks_mut().0;
-        let neighbours = self.of.neighbours.as_chunks::<NEAR>().0;
+        let neighbours = self.of.neighbours.table().as_chunks::<NEAR>().0;
         for ((p, phi), near) in momenta.iter_mut().zip(field).zip(neighbours) {
             let (forward, backward) = (sum(field, &near[..NEAR / 2]), sum(field, &near[NEAR / 2..]));
             let (phi, mut next) = (*phi, *p);
@@ -156,7 +131,7 @@ impl Kernel for Drift<'_> {
 
 /// With so many neighbours of a site.
 struct Energy<'a, const NEAR: usize> {
-    of: &'a MolecularDynamics,
+    of: &'a Quartic,
     field: &'a [f64],
 }
 
@@ -168,11 +143,11 @@ impl<const NEAR: usize> Kernel for Energy<'_, NEAR> {
     unsafe fn run<V: Vector<Elem = f64>>(self) -> [f64; CHAINS] {
         let field = rows(self.field);
         let mut sums = [0.0; CHAINS];
-        for (phi, near) in field.iter().zip(self.of.neighbours.as_chunks::<NEAR>().0) {
+        for (phi, near) in field.iter().zip(self.of.neighbours.table().as_chunks::<NEAR>().0) {
             let forward = sum(field, &near[..NEAR / 2]);
             for i in 0..CHAINS {
                 let square = phi[i] * phi[i];
-                let potential = square * (self.of.action.quadratic + self.of.action.coupling * square);
+                let potential = square * (self.of.quadratic + self.of.coupling * square);
                 sums[i] += potential - phi[i] * forward[i];
             }
         }

@@ -9,4 +9,4 @@ mod gpu;
 mod tests;
 
 pub use action::Quartic;
-pub use dynamics::{CHAINS, MolecularDynamics, drift, kinetic_energy};
+pub use dynamics::{CHAINS, drift, kinetic_energy};

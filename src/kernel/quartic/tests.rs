@@ -16,8 +16,7 @@ fn cases() -> Vec<(Quartic, usize)> {
         (&[3, 4, 5], 2),
         (&[2, 3, 2, 4], 7),
     ];
-    let case =
-        |(extents, batch)| (Quartic { lattice: Lattice::new(extents), quadratic: 1.5, coupling: 0.7 }, batch);
+    let case = |(extents, batch)| (Quartic::new(Lattice::new(extents), 1.5, 0.7), batch);
     cases.map(case).to_vec()
 }
 
