@@ -38,9 +38,7 @@ pub struct Flow {
 impl Flow {
     /// The flow that a specification names, for fields with one component per site.
     pub fn new(spec: &FlowSpec, lattice: Lattice) -> Self {
-        let couplings = match spec {
-            FlowSpec::Affine(spec) => Box::new(AffineCouplings::new(spec, lattice)),
-        };
+        let couplings = coupling::build(spec, lattice);
         Self::from_parts(lattice, Arc::new(UnitNormal::new(lattice, 1)), vec![couplings])
     }
 
