@@ -5,7 +5,7 @@ use super::output::print;
 use super::progress::duration;
 use super::table::lines;
 use crate::error::{Error, Result};
-use crate::report::{Drawn, Level, Request, plot as draw};
+use crate::report::{Figures, Level, Request, plot as draw};
 use std::path::{Path, PathBuf};
 
 /// Draws figures from tables and prints where they are.
@@ -38,7 +38,7 @@ fn folder(args: &PlotArgs) -> Result<PathBuf> {
     }
 }
 
-fn text(drawn: &Drawn) -> String {
+fn text(drawn: &Figures) -> String {
     let files = drawn.files.iter().map(|file| (String::new(), file.display().to_string()));
     let levels = drawn.levels.iter().map(|level| (format!("ESS {}, {}", level.ess, level.run), cost(level)));
     let files = lines(&files.collect::<Vec<_>>()).lines().map(str::trim).collect::<Vec<_>>().join("\n");

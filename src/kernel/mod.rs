@@ -1,4 +1,7 @@
 //! Fused operations as burn backend extensions, each beside its reference in plain tensor operations.
+//!
+//! A *tile* is what is computed on side by side, one number of each in a row: on the CPU as many samples as a register holds
+//! (16 with AVX-512, else 8), on a GPU 32 samples, in molecular dynamics 8 chains ([`quartic::CHAINS`]).
 
 pub mod conv_stack;
 pub mod coupling;

@@ -30,7 +30,7 @@ pub struct Request<'a> {
 
 /// What was drawn.
 #[derive(Debug, Clone, Serialize)]
-pub struct Drawn {
+pub struct Figures {
     /// The files, a figure as SVG and as PNG each.
     pub files: Vec<PathBuf>,
     /// The cost of every level that was asked for.
@@ -42,7 +42,7 @@ pub struct Drawn {
 /// # Errors
 /// [`Error::Usage`] for a folder that is no run directory or a key that does not vary, [`Error::BadFile`] for a table without
 /// an expected column or with something else than a number in it, [`Error::Io`].
-pub fn plot(request: &Request<'_>) -> Result<Drawn> {
+pub fn plot(request: &Request<'_>) -> Result<Figures> {
     let runs = labelled(request.runs)?;
     let mut figures = training::figures(&runs, request.levels)?;
     figures.extend(study::figures(&runs, request.key)?);
@@ -62,5 +62,5 @@ pub fn plot(request: &Request<'_>) -> Result<Drawn> {
     }
     std::fs::create_dir_all(request.folder).map_err(Error::io(request.folder, "create"))?;
     drawn.iter().try_for_each(|(path, bytes)| write_atomically(path, bytes))?;
-    Ok(Drawn { files: drawn.into_iter().map(|(path, _)| path).collect(), levels })
+    Ok(Figures { files: drawn.into_iter().map(|(path, _)| path).collect(), levels })
 }
