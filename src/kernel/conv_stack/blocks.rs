@@ -149,19 +149,36 @@ unsafe fn conv_group<V: Vector, const S: usize, const O: usize>(
                 index[s] = start + s;
                 neighbours[s] = group.neighbours_of(start + s);
             }
-            let sums = conv_block::<V, S, O>(from, read, weights, &group.taps, neighbours, initial);
+            let mut sums = conv_block::<V, S, O>(from, read, weights, &group.taps, neighbours, initial);
+            let mut places = [0; S];
             for s in 0..S {
-                let place = (group.sites[index[s]] as usize * written + first) * V::LANES;
-                debug_assert!(place + O * V::LANES <= to.len());
+                places[s] = (group.sites[index[s]] as usize * written + first) * V::LANES;
+                debug_assert!(places[s] + O * V::LANES <= to.len());
+            }
+            // One branch for a block, not for every sum of it.
+            match epilogue {
+                Epilogue::Plain => {}
+                Epilogue::LeakyRelu(slope) => {
+                    let slope = V::splat(slope);
+                    for s in 0..S {
+                        for o in 0..O {
+                            sums[s][o] = sums[s][o].leaky_relu(slope);
+                        }
+                    }
+                }
+                Epilogue::LeakyGradient(slope, activation) => {
+                    let slope = V::splat(slope);
+                    for s in 0..S {
+                        for o in 0..O {
+                            let activation = V::load(activation.as_ptr().add(places[s] + o * V::LANES));
+                            sums[s][o] = sums[s][o].leaky_gradient(activation, slope);
+                        }
+                    }
+                }
+            }
+            for s in 0..S {
                 for o in 0..O {
-                    let offset = place + o * V::LANES;
-                    let value = match epilogue {
-                        Epilogue::Plain => sums[s][o],
-                        Epilogue::LeakyRelu(slope) => sums[s][o].leaky_relu(V::splat(slope)),
-                        Epilogue::LeakyGradient(slope, activation) => sums[s][o]
-                            .leaky_gradient(V::load(activation.as_ptr().add(offset)), V::splat(slope)),
-                    };
-                    value.store(to.as_mut_ptr().add(offset));
+                    sums[s][o].store(to.as_mut_ptr().add(places[s] + o * V::LANES));
                 }
             }
         }
