@@ -122,6 +122,7 @@ fn add(all: &mut Vec<Series>, source: &Source<'_>, key: &str, value: Value) -> R
     })?;
     let others = table.keys().filter(|name| *name != key && *name != SEED && !follows(table, name, key));
     let others = others.map(|name| format!("{name} = {}", table.key(name).unwrap_or_default()[value.row]));
+    let others = others.chain(length(table, key, value.row));
     let parts = [source.label.clone(), value.name].into_iter().chain(others).filter(|part| !part.is_empty());
     let label = parts.collect::<Vec<String>>().join(", ");
     let label = if label.is_empty() { source.run.label.clone() } else { label };
@@ -131,6 +132,13 @@ fn add(all: &mut Vec<Series>, source: &Source<'_>, key: &str, value: Value) -> R
         None => all.push(Series { label, points: vec![point], line: false }),
     }
     Ok(())
+}
+
+/// The length of a list, if lists of several lengths share the axis: lattices of several dimensions are no one curve.
+fn length(table: &Columns, key: &str, row: usize) -> Option<String> {
+    let lengths: Vec<usize> = table.key(key)?.iter().map(|text| text.split(',').count()).collect();
+    let varies = lengths.iter().any(|length| *length != lengths[0]);
+    varies.then(|| format!("number of {key} = {}", lengths[row]))
 }
 
 /// Whether a key has one value for each of another.

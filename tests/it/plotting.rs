@@ -81,6 +81,18 @@ fn plot_draws_a_study_along_a_key_that_tells_its_cells_apart() {
     assert!(["coupling", "mass_squared = -4", "mass_squared = -3"].iter().all(|text| svg.contains(text)));
     assert!(!svg.contains("seed"), "{svg}");
 
+    // Lattices of several dimensions are series of their own.
+    let dimensions = "cell,extents,stage,ess,ess_err\n\
+                      0,[16],final,0.9,\n1,\"[4, 4, 4]\",final,0.8,\n2,\"[4, 4, 4, 4]\",final,0.6,\n";
+    std::fs::create_dir_all(sandbox.path("dimensions")).unwrap();
+    sandbox.write("dimensions/spec.toml", "");
+    sandbox.write("dimensions/ess.csv", dimensions);
+    sandbox.flowqcd(&["plot", "dimensions"]).succeeds();
+    let svg = sandbox.read("dimensions/figures/ess.svg");
+    assert!([1, 3, 4].iter().all(|count| svg.contains(&format!("number of extents = {count}"))), "{svg}");
+    let svg = sandbox.read("study/figures/ess.svg");
+    assert!(!svg.contains("number of"), "{svg}");
+
     let refused = sandbox.flowqcd(&["plot", "study", "--x", "abacus"]);
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.contains("--x = abacus: must vary over numbers"), "{}", refused.stderr);
