@@ -18,7 +18,7 @@ const MOST_CELLS: u64 = 10_000;
 pub struct Cell {
     /// Its number.
     pub index: u64,
-    /// The varied keys by their last part, with their values here; `seed` too if there are repeats.
+    /// The varied keys by their last part, or by as many as tell them apart, with their values here; `seed` too if there are repeats.
     pub values: Varied,
     /// What it runs.
     pub spec: Spec,
@@ -84,8 +84,7 @@ fn point(study: &StudySpec, base: &Value, schema: &Json, index: usize) -> Result
     for (key, list) in &study.vary {
         let value = Value::try_from(&list[index])
             .map_err(|error| vec![at_cell(Problem::new(key, error.to_string()))])?;
-        let last = key.rsplit('.').next().unwrap_or_default();
-        values.push(last, value.clone());
+        values.push(short_name(key, study.vary.keys()), value.clone());
         put(&mut document, key, value).map_err(|problem| vec![at_cell(problem)])?;
     }
     let spec = validated(&document, schema)
@@ -95,6 +94,17 @@ fn point(study: &StudySpec, base: &Value, schema: &Json, index: usize) -> Result
         return Err(vec![at_cell(Problem::new("seed", rule).value(spec.seed))]);
     }
     Ok(Cell { index: 0, values, spec })
+}
+
+/// The last parts of a key, as few as tell it from the others.
+fn short_name<'a>(key: &'a str, all: impl Iterator<Item = &'a String> + Clone) -> &'a str {
+    let starts = key.rmatch_indices('.').map(|(dot, _)| dot + 1).chain([0]);
+    let mut names = starts.map(|start| &key[start..]);
+    let is_suffix = |other: &str, name: &str| {
+        other.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    let is_clear = |name: &&str| all.clone().filter(|other| is_suffix(other, name)).count() == 1;
+    names.find(is_clear).unwrap_or(key)
 }
 
 /// A point with the seeds seed, seed + 1, …
@@ -108,4 +118,27 @@ fn repeats(study: &StudySpec, point: Cell) -> impl Iterator<Item = Cell> {
         }
         cell
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_called_by_as_few_of_its_last_parts_as_tell_it_from_the_others() {
+        let keys = [
+            "theory.phi4.coupling",
+            "evaluate.every",
+            "train.batch.double.every",
+            "train.batch.maximum",
+            "sample.every",
+            "seed",
+            "other.seed",
+        ]
+        .map(str::to_owned);
+        let names = keys.each_ref().map(|key| short_name(key, keys.iter()));
+        let expected =
+            ["coupling", "evaluate.every", "double.every", "maximum", "sample.every", "seed", "other.seed"];
+        assert_eq!(names, expected);
+    }
 }

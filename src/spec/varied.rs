@@ -5,7 +5,7 @@ use serde::ser::{Serialize, Serializer};
 use std::fmt;
 use toml::Value;
 
-/// The varied keys of a cell by their last part, with their values here, in the order of the tables' columns.
+/// The varied keys of a cell, as columns call them, with their values here, in the order of the tables' columns.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Varied(Vec<(String, Value)>);
 

@@ -139,11 +139,14 @@ fn checkpoint_file(path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {
         return Err(missing("there is no such checkpoint".into()));
     }
-    if path.join("cells").is_dir() {
-        let first = path.join("cells/0000");
+    let cells = [
+        ("cells/0000", "it is a study, whose cells have folders of their own"),
+        ("checkpoints/cell-0000", "it is a study of an older version, whose cells have folders of their own"),
+    ];
+    if let Some((first, rule)) = cells.iter().find(|(first, _)| path.join(first).is_dir()) {
         return Err(Error::Usage {
-            message: format!("{}: it is a study, whose cells have folders of their own", path.display()),
-            hint: format!("name one of them, e.g. {}", first.display()),
+            message: format!("{}: {rule}", path.display()),
+            hint: format!("name one of them, e.g. {}", path.join(first).display()),
         });
     }
     let inner = path.join("checkpoints");

@@ -345,5 +345,10 @@ fn studies_of_older_versions_are_shown_or_refused_and_never_touched() {
     let refused = run();
     assert_eq!(refused.code, Some(1));
     says(&refused, "holds a study of an older version of flowqcd");
+    let sample = |from: &str| sandbox.flowqcd(&["sample", from, "-n", "5", "--out", "phi.npz"]);
+    let refused = sample("run");
+    says(&refused, "it is a study of an older version, whose cells have folders of their own");
+    says(&refused, "run/checkpoints/cell-0000");
     assert!(files(&sandbox.path("run")) == before);
+    sample("run/checkpoints/cell-0000").succeeds();
 }

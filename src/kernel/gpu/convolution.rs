@@ -61,9 +61,9 @@ fn nearby<N: Size>(
     near
 }
 
-/// What the sums of a unit start from: the bias, or zero without one.
+/// What the sums of a unit start from: its biases from `bias` on, or zero without any.
 #[cube]
-fn starts<N: Size>(
+pub fn starts<N: Size>(
     weights: &[Vector<f32, N>],
     bias: usize,
     #[comptime] shape: GatherShape,
@@ -71,11 +71,7 @@ fn starts<N: Size>(
     let mut sums = Array::<Vector<f32, N>>::new(comptime!(shape.sites * shape.vectors));
     #[unroll]
     for v in 0..shape.vectors {
-        let start = if comptime!(shape.bias) {
-            weights[bias + CUBE_POS_Z as usize * shape.vectors + v]
-        } else {
-            Vector::new(0.0)
-        };
+        let start = if comptime!(shape.bias) { weights[bias + v] } else { Vector::new(0.0) };
         #[unroll]
         for s in 0..shape.sites {
             sums[s * shape.vectors + v] = start;
@@ -84,7 +80,76 @@ fn starts<N: Size>(
     sums
 }
 
-/// Sums of a block: `Σ_taps Σ_inputs weight · x`, starting from the bias, or from zero without one.
+/// Adds `Σ_taps Σ_inputs weight · x` to the sums of a block.
+///
+/// `header` is the place of the [`block`] in the table. The first vector of a site is at `first + per_site · site`, the others
+/// at multiples of `stride` after it. The weights of this unit's output channels, `[tap][input][vector]`, are those in `near`,
+/// or those in `weights` from `part` on.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+pub fn gather<N: Size, M: Size>(
+    sums: &mut Array<Vector<f32, N>>,
+    x: &[Vector<f32, M>],
+    near: &[Vector<f32, N>],
+    weights: &[Vector<f32, N>],
+    part: usize,
+    table: &[u32],
+    header: usize,
+    first: usize,
+    #[comptime] per_site: usize,
+    #[comptime] stride: usize,
+    #[comptime] shape: GatherShape,
+) {
+    let (sites, vectors) = comptime!((shape.sites, shape.vectors));
+    let taps = block::taps(table, header);
+    let tap_count = block::tap_count(table, header);
+    let neighbours = block::neighbours(table, header);
+    let mut from = Array::<usize>::new(sites);
+    let mut value = Array::<Vector<f32, M>>::new(sites);
+    let mut weight = Array::<Vector<f32, N>>::new(vectors);
+    for tap in 0..tap_count {
+        #[unroll]
+        for s in 0..sites {
+            from[s] = first + table[neighbours + tap * sites + s] as usize * per_site;
+        }
+        let mut row = table[taps + tap] as usize * comptime!(shape.inputs.padded() * vectors);
+        if comptime!(!shape.shared) {
+            row += part;
+        }
+        for _ in 0..comptime!(shape.inputs.vectors / shape.unroll) {
+            #[unroll]
+            for u in 0..shape.unroll {
+                #[unroll]
+                for s in 0..sites {
+                    value[s] = x[from[s] + comptime!(u * stride)];
+                }
+                #[unroll]
+                for c in 0..M::value() {
+                    #[unroll]
+                    for v in 0..vectors {
+                        let k = row + comptime!((u * shape.inputs.width + c) * vectors + v);
+                        weight[v] = if comptime!(shape.shared) { near[k] } else { weights[k] };
+                    }
+                    #[unroll]
+                    for s in 0..sites {
+                        let input = Vector::new(value[s].extract(c));
+                        #[unroll]
+                        for v in 0..vectors {
+                            sums[s * vectors + v] = fma(input, weight[v], sums[s * vectors + v]);
+                        }
+                    }
+                }
+            }
+            #[unroll]
+            for s in 0..sites {
+                from[s] += comptime!(shape.unroll * stride);
+            }
+            row += comptime!(shape.unroll * shape.inputs.width * vectors);
+        }
+    }
+}
+
+/// Sums of a block over a tile of samples: `Σ_taps Σ_inputs weight · x`, starting from the bias, or from zero without one.
 ///
 /// `header` is the place of the [`block`] in the table.
 #[cube]
@@ -100,55 +165,12 @@ pub fn accumulate<N: Size, M: Size>(
     volume: usize,
     #[comptime] shape: GatherShape,
 ) -> Array<Vector<f32, N>> {
-    let (sites, vectors) = comptime!((shape.sites, shape.vectors));
-    // Weights of this unit's output channels, `[tap][input][vector]`.
     let part = first_weight + CUBE_POS_Z as usize * shape.weights();
     let near = nearby::<N>(weights, part, shape);
-    let mut sums = starts::<N>(weights, bias, shape);
-    let taps = block::taps(table, header);
-    let tap_count = block::tap_count(table, header);
-    let neighbours = block::neighbours(table, header);
-    let mut from = Array::<usize>::new(sites);
-    let mut value = Array::<Vector<f32, M>>::new(sites);
-    let mut weight = Array::<Vector<f32, N>>::new(vectors);
-    for tap in 0..tap_count {
-        #[unroll]
-        for s in 0..sites {
-            let site = table[neighbours + tap * sites + s] as usize;
-            from[s] = vector_at(tile, site, volume, shape.inputs.vectors);
-        }
-        let mut row = table[taps + tap] as usize * comptime!(shape.inputs.padded() * vectors);
-        for _ in 0..comptime!(shape.inputs.vectors / shape.unroll) {
-            #[unroll]
-            for u in 0..shape.unroll {
-                #[unroll]
-                for s in 0..sites {
-                    value[s] = x[from[s] + u * LANES];
-                }
-                #[unroll]
-                for c in 0..M::value() {
-                    #[unroll]
-                    for v in 0..vectors {
-                        let k = row + comptime!((u * shape.inputs.width + c) * vectors + v);
-                        weight[v] = if comptime!(shape.shared) { near[k] } else { weights[part + k] };
-                    }
-                    #[unroll]
-                    for s in 0..sites {
-                        let input = Vector::new(value[s].extract(c));
-                        #[unroll]
-                        for v in 0..vectors {
-                            sums[s * vectors + v] = fma(input, weight[v], sums[s * vectors + v]);
-                        }
-                    }
-                }
-            }
-            #[unroll]
-            for s in 0..sites {
-                from[s] += comptime!(shape.unroll * LANES);
-            }
-            row += comptime!(shape.unroll * shape.inputs.width * vectors);
-        }
-    }
+    let mut sums = starts::<N>(weights, bias + CUBE_POS_Z as usize * shape.vectors, shape);
+    let first = vector_at(tile, 0usize, volume, shape.inputs.vectors);
+    let per_site = comptime!(shape.inputs.vectors * LANES);
+    gather::<N, M>(&mut sums, x, &near, weights, part, table, header, first, per_site, LANES, shape);
     sums
 }
 

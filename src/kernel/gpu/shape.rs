@@ -116,7 +116,7 @@ impl GatherShape {
     }
 
     /// One site with all output channels, in vectors of four whatever their number, from inputs one by one.
-    fn resident([inputs, outputs, taps]: [usize; 3], bias: bool) -> Self {
+    pub fn resident([inputs, outputs, taps]: [usize; 3], bias: bool) -> Self {
         let vectors = outputs.div_ceil(4);
         Self {
             inputs: Channels { width: 1, vectors: inputs },

@@ -3,6 +3,8 @@
 mod forward_kl;
 mod gradient;
 mod reverse_kl;
+#[cfg(test)]
+mod tests;
 
 pub use forward_kl::ForwardKl;
 pub use gradient::{BatchGradient, BatchSums, Estimator, Part};

@@ -3,8 +3,9 @@
 use super::shape::Resident;
 use crate::kernel::coupling::gpu_map;
 use crate::kernel::gpu::LANES;
-use crate::kernel::gpu::convolution::tanh;
+use crate::kernel::gpu::convolution::{gather, starts, tanh};
 use crate::kernel::gpu::layout::Channels;
+use crate::kernel::gpu::shape::GatherShape;
 use crate::kernel::gpu::table::{block, directory};
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
@@ -98,10 +99,10 @@ fn bring(
     sync_cube();
 }
 
-/// `Σ_taps Σ_inputs weight · x` of all output channels of one site from shared memory, starting from the bias, or from zero.
+/// The sums of convolution `c` of a layer, forwards or for the gradient by its inputs, at one site.
 #[cube]
 #[allow(clippy::too_many_arguments)]
-fn gather(
+fn sums_at(
     near: &[f32],
     near_weights: &[Vector<f32, Const<4>>],
     weights: &[Vector<f32, Const<4>>],
@@ -109,41 +110,25 @@ fn gather(
     lists: &Lists,
     header: usize,
     #[comptime] from: usize,
-    #[comptime] inputs: usize,
-    #[comptime] vectors: usize,
-    #[comptime] with_bias: bool,
+    #[comptime] gathered: GatherShape,
     #[comptime] shape: Resident,
 ) -> Array<Vector<f32, Const<4>>> {
-    let mut sums = Array::<Vector<f32, Const<4>>>::new(vectors);
-    #[unroll]
-    for v in 0..vectors {
-        sums[v] = if comptime!(with_bias) { weights[lists.bias + v] } else { Vector::new(0.0) };
-    }
-    let (taps, tap_count) = (block::taps(table, header), block::tap_count(table, header));
-    let neighbours = block::neighbours(table, header);
-    let (volume, is_near) = comptime!((shape.volume, shape.near_weights));
-    let unroll = comptime!((1..=4).rev().find(|n| inputs.is_multiple_of(*n)).unwrap_or(1));
-    for tap in 0..tap_count {
-        let mut place = from + table[neighbours + tap] as usize;
-        let mut row = table[taps + tap] as usize * comptime!(inputs * vectors);
-        if comptime!(!is_near) {
-            row += lists.weights;
-        }
-        for _ in 0..comptime!(inputs / unroll) {
-            #[unroll]
-            for u in 0..unroll {
-                let value = Vector::new(near[place + comptime!(u * volume)]);
-                #[unroll]
-                for v in 0..vectors {
-                    let k = row + comptime!(u * vectors + v);
-                    let weight = if comptime!(is_near) { near_weights[k] } else { weights[k] };
-                    sums[v] = fma(value, weight, sums[v]);
-                }
-            }
-            place += comptime!(unroll * volume);
-            row += comptime!(unroll * vectors);
-        }
-    }
+    let mut sums = starts::<Const<4>>(weights, lists.bias, gathered);
+    let (part, stride) = (lists.weights, comptime!(shape.volume));
+    let near = near.as_vectorized();
+    gather::<Const<4>, Const<1>>(
+        &mut sums,
+        near,
+        near_weights,
+        weights,
+        part,
+        table,
+        header,
+        from,
+        1usize,
+        stride,
+        gathered,
+    );
     sums
 }
 
@@ -171,15 +156,13 @@ fn convolve(
     #[comptime] forward: bool,
     #[comptime] keep: bool,
 ) {
-    let (inputs, outputs) = comptime!((shape.channels[c], shape.channels[c + 1]));
+    let (outputs, gathered) = comptime!((shape.channels[c + 1], shape.gathered(c, false)));
     let from = comptime!(if c == 0 { 0 } else { shape.side_of(c - 1) });
-    let vectors = comptime!(outputs.div_ceil(4));
     let before = layer_start + comptime!(shape.kept(c + 1));
     let mut place = UNIT_POS as usize;
     while place < lists.sites {
         let header = lists.headers + place * HEADER;
-        let sums =
-            gather(&*near, near_weights, weights, table, lists, header, from, inputs, vectors, true, shape);
+        let sums = sums_at(&*near, near_weights, weights, table, lists, header, from, gathered, shape);
         let site = block::site(table, header, 0usize);
         if comptime!(c + 1 == shape.convolutions) {
             let mut parameters = Array::<f32>::new(outputs);
@@ -362,13 +345,12 @@ fn convolve_back(
     #[comptime] c: usize,
     #[comptime] shape: Resident,
 ) {
-    let (inputs, outputs) = comptime!((shape.channels[c], shape.channels[c + 1]));
-    let (from, vectors) = comptime!((shape.side_of(c), inputs.div_ceil(4)));
+    let (inputs, gathered) = comptime!((shape.channels[c], shape.gathered(c, true)));
+    let from = comptime!(shape.side_of(c));
     let mut place = UNIT_POS as usize;
     while place < lists.sites {
         let header = lists.headers + place * HEADER;
-        let sums =
-            gather(&*near, near_weights, weights, table, lists, header, from, outputs, vectors, false, shape);
+        let sums = sums_at(&*near, near_weights, weights, table, lists, header, from, gathered, shape);
         let site = block::site(table, header, 0usize);
         if comptime!(c == 0) {
             near[site] += sums[0].extract(0usize);

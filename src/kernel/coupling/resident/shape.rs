@@ -6,6 +6,7 @@ use crate::kernel::conv_stack::plan::{Convolution, SiteGroup};
 use crate::kernel::coupling::gpu_map::GpuMap;
 use crate::kernel::coupling::networks::Networks;
 use crate::kernel::gpu::layout::Channels;
+use crate::kernel::gpu::shape::GatherShape;
 use crate::kernel::gpu::{LANES, tiles};
 use burn_cubecl::cubecl::client::Client;
 
@@ -95,10 +96,16 @@ impl Resident {
         2 * (self.volume + self.side())
     }
 
+    /// What a unit does in convolution `c`, forwards or for the gradient by its inputs.
+    pub fn gathered(&self, c: usize, back: bool) -> GatherShape {
+        let (from, to) = if back { (c + 1, c) } else { (c, c + 1) };
+        let shape = GatherShape::resident([self.channels[from], self.channels[to], self.taps], !back);
+        GatherShape { shared: self.near_weights, ..shape }
+    }
+
     /// Vectors of weights of convolution `c`, forwards or for its gradient.
     pub fn vectors(&self, c: usize, back: bool) -> usize {
-        let (from, to) = if back { (c + 1, c) } else { (c, c + 1) };
-        self.taps * self.channels[from] * self.channels[to].div_ceil(4)
+        self.gathered(c, back).weights()
     }
 
     /// The most of any convolution, which shared memory is for.
