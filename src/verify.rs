@@ -6,9 +6,7 @@ use crate::flow::Flow;
 use crate::rng::Seed;
 use crate::sample::{Hmc, Independence, MethodRun, Model, Watch, draw};
 use crate::spec::Spec;
-use crate::stats::{
-    WINDOW, effective_sample_size, exact_tau_int, free_energy, gamma_method, kullback_leibler,
-};
+use crate::stats::{Ess, WINDOW, exact_tau_int, free_energy, gamma_method, kullback_leibler};
 use crate::theory::{self, Theory};
 use crate::train::{Observer, StepInfo, TrainState, Trainer};
 use serde::Serialize;
@@ -101,13 +99,13 @@ fn statistics() -> Vec<Check> {
     let found = gamma_method(&[&series], WINDOW);
     let exact = 0.5 * (1.0 + rho) / (1.0 - rho);
     let log_weights: Vec<f64> = noise.iter().map(|&eta| 0.6 * f64::from(eta)).collect();
-    let ess = effective_sample_size(&log_weights);
+    let ess = Ess::of(&log_weights);
     let ones: Vec<f64> = (0..1000).map(|i| f64::from(i % 10)).collect();
     let tau = exact_tau_int(&vec![0.0; ones.len()], &ones).unwrap_or(f64::NAN);
     vec![
         Check::new("AR(1): integrated autocorrelation time", found.tau_int, exact, found.tau_int_err),
         Check::new("AR(1): mean", found.value, 0.0, found.error),
-        Check::new("log-normal weights: ESS", ess.value, (-0.36f64).exp(), ess.error),
+        Check::new("log-normal weights: ESS", ess.value, (-0.36f64).exp(), ess.error()),
         // Every proposal is accepted; rounding only.
         Check::new("independence Metropolis, equal weights: tau", tau, 0.5, 1e-9),
     ]
@@ -169,7 +167,7 @@ impl Methods {
 
 /// Value and error of a function of means; not numbers where it has none.
 fn measured(run: &MethodRun, of: &dyn Fn(&[f64]) -> f64) -> (f64, f64) {
-    run.ensemble.measured(of).map_or((f64::NAN, f64::NAN), |found| (found.value, found.error))
+    run.measured(of).map_or((f64::NAN, f64::NAN), |found| (found.value, found.error))
 }
 
 /// Everything that is known of a theory, by all methods.

@@ -3,7 +3,7 @@
 use super::args::SampleArgs;
 use super::output::print;
 use super::progress::{Terminal, duration};
-use super::table::{count, lines, with_error};
+use super::table::{count, lines, of_tail, with_error};
 use super::{memory, signals};
 use crate::device;
 use crate::error::{Error, Result};
@@ -46,9 +46,11 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
 
 fn text(drawn: &Drawn) -> String {
     let row = |name: &str, value: String| (name.to_owned(), value);
+    let tail = drawn.pareto.as_ref().map_or_else(|| "too few weights".into(), of_tail);
     lines(&[
         row("configurations", format!("{}, {:.1} MB", drawn.count, drawn.bytes as f64 / 1e6)),
         row("ESS", with_error(drawn.ess, drawn.ess_err)),
+        row("tail of the weights", tail),
         row("largest weight", format!("{:.3}%", 100.0 * drawn.max_weight_share)),
         row(
             "time",

@@ -1,6 +1,7 @@
 //! Tables for people.
 
 use super::progress::duration;
+use crate::stats::{Interval, ParetoShape};
 use crate::study::{CellRecord, ObservableSummary, Summary};
 
 /// Lines of name and value, values aligned.
@@ -31,14 +32,23 @@ pub fn summary(summary: &Summary) -> String {
             ),
         ),
         row("ESS, training (smoothed)", format!("{:.4}", summary.ess_smoothed)),
-        row("ESS, fresh samples", with_error(summary.ess, summary.ess_err)),
-        row("largest weight", format!("{:.3}%", 100.0 * summary.max_weight_share)),
+        row("ESS, fresh samples", with_error(summary.ess, summary.ess_err) + &of_parts(summary.ess_of_parts)),
     ];
+    if let Some((median, interval)) = summary.ess_median.zip(summary.ess_interval) {
+        rows.push(row("ESS, with its tail", format!("{median:.4}{}", within(&interval))));
+    }
+    rows.extend(summary.pareto.map(|shape| row("tail of the weights", of_tail(&shape))));
+    rows.push(row("largest weight", format!("{:.3}%", 100.0 * summary.max_weight_share)));
     if let Some((kl, error)) = summary.kl {
         rows.push(row("D_KL(q|p)", with_error(kl, error)));
     }
     if let Some(target) = summary.ess_target {
-        rows.push(row("ESS, target samples", format!("{target:.4}")));
+        let interval = summary.ess_target_interval.as_ref().map(within).unwrap_or_default();
+        let sigmas = summary.ess_target_sigmas.map(|sigmas| match sigmas {
+            0.0.. => format!(", {sigmas:.1} standard errors below"),
+            _ => format!(", {:.1} standard errors above", -sigmas),
+        });
+        rows.push(row("ESS, target samples", format!("{target:.4}{interval}{}", sigmas.unwrap_or_default())));
     }
     let several = summary.methods.len() > 1;
     for found in summary.observables.iter().filter(|found| is_shown(found)) {
@@ -63,6 +73,28 @@ pub fn summary(summary: &Summary) -> String {
         rows.push((format!("{} configurations", method.method), text));
     }
     lines(&rows)
+}
+
+/// What smaller ensembles would have said.
+fn of_parts([quarter, sixteenth]: [Option<f64>; 2]) -> String {
+    let parts = [(quarter, "a quarter"), (sixteenth, "a sixteenth")];
+    let parts = parts.into_iter().filter_map(|(ess, part)| Some(format!("{:.4} from {part}", ess?)));
+    let parts: Vec<String> = parts.collect();
+    if parts.is_empty() { String::new() } else { format!("  ({})", parts.join(", ")) }
+}
+
+fn within(interval: &Interval) -> String {
+    format!("  (68%: {:.4} to {:.4})", interval.low, interval.high)
+}
+
+/// The shape of a tail, and what it implies.
+pub fn of_tail(shape: &ParetoShape) -> String {
+    let meaning = match shape.k {
+        ..0.5 => "errors as printed",
+        0.5..=0.7 => "errors shrink more slowly than with the root of the number of configurations",
+        _ => "not to be trusted",
+    };
+    format!("Pareto shape k = {}: {meaning}", with_error(shape.k, shape.error))
 }
 
 /// What depends on the time has many lines, and is in observables.csv.

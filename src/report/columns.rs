@@ -54,6 +54,11 @@ impl Columns {
         &self.rows[row][0]
     }
 
+    /// Whether there is such a column that is no key.
+    pub fn has(&self, name: &str) -> bool {
+        self.header[self.fixed..].iter().any(|column| column == name)
+    }
+
     /// The texts of a column that is no key.
     ///
     /// # Errors

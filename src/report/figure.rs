@@ -85,8 +85,8 @@ pub struct Point {
     pub x: f64,
     /// Vertical.
     pub y: f64,
-    /// Error of `y`.
-    pub error: Option<f64>,
+    /// Where the bar begins and ends that tells its error.
+    pub bar: Option<[f64; 2]>,
 }
 
 impl Axis {
@@ -293,10 +293,7 @@ impl Figure {
     /// The axes for all points with their errors.
     fn scales(&self) -> (Scale, Scale) {
         let points = || self.series.iter().flat_map(|series| &series.points);
-        let heights = points().flat_map(|p| {
-            let error = p.error.unwrap_or(0.0);
-            [p.y - error, p.y + error]
-        });
+        let heights = points().flat_map(|p| p.bar.unwrap_or([p.y; 2]).into_iter().chain([p.y]));
         // The error of a value on a logarithmic axis may reach below zero.
         let heights = heights.filter(|y| !self.y.log || *y > 0.0).chain(self.levels.iter().copied());
         (self.x.scale(points().map(|p| p.x)), self.y.scale(heights))
@@ -342,9 +339,9 @@ impl Figure {
     /// Errors as vertical lines; one that reaches below a logarithmic axis ends at the value.
     fn bars(&self, series: &Series, style: ShapeStyle) -> impl Iterator<Item = PathElement<(f64, f64)>> {
         let ends = series.points.iter().filter_map(|p| {
-            let error = p.error?;
-            let below = if self.y.log && p.y <= error { p.y } else { p.y - error };
-            Some([below, p.y + error].map(|y| (self.x.place(p.x), self.y.place(y))))
+            let [low, high] = p.bar?;
+            let low = if self.y.log && low <= 0.0 { p.y } else { low };
+            Some([low, high].map(|y| (self.x.place(p.x), self.y.place(y))))
         });
         ends.map(move |ends| PathElement::new(ends, style))
     }
@@ -421,7 +418,7 @@ mod tests {
         for (points, log) in [(vec![(5.0, 0.5)], false), (vec![(1.0, 1.0), (1e6, 1.0)], true)] {
             let x = Axis::wide("x", points.iter().map(|p| p.0));
             assert_eq!(x.log, log);
-            let points = points.into_iter().map(|(x, y)| Point { x, y, error: Some(0.0) }).collect();
+            let points = points.into_iter().map(|(x, y)| Point { x, y, bar: Some([y, y]) }).collect();
             let series = vec![Series { label: "run".into(), points, line: false }];
             let figure =
                 Figure { name: "figure".into(), x, y: Axis::from_zero("y"), series, levels: vec![0.2] };

@@ -62,15 +62,28 @@ struct Value {
     /// Part of the name of its series.
     name: String,
     y: f64,
-    error: Option<f64>,
+    bar: Option<[f64; 2]>,
 }
 
 type Values = fn(&Columns) -> Result<Vec<Value>>;
 
 fn final_ess(table: &Columns) -> Result<Vec<Value>> {
-    let (stages, ess, errors) = (table.texts("stage")?, table.numbers("ess")?, table.numbers("ess_err")?);
+    let (stages, ess) = (table.texts("stage")?, table.numbers("ess")?);
+    let bars: Vec<Option<[f64; 2]>> = match table.has("ess_low") {
+        true => {
+            let ends = table.numbers("ess_low")?.into_iter().zip(table.numbers("ess_high")?);
+            ends.map(|(low, high)| Some([low?, high?])).collect()
+        }
+        // Tables of older versions have no interval.
+        false => {
+            let errors = table.numbers("ess_err")?.into_iter().zip(&ess);
+            errors
+                .map(|(error, ess)| error.zip(*ess).map(|(error, ess)| [ess - error, ess + error]))
+                .collect()
+        }
+    };
     let rows = (0..stages.len()).filter(|row| stages[*row] == "final");
-    let value = |row: usize| Some(Value { row, name: String::new(), y: ess[row]?, error: errors[row] });
+    let value = |row: usize| Some(Value { row, name: String::new(), y: ess[row]?, bar: bars[row] });
     Ok(rows.filter_map(value).collect())
 }
 
@@ -83,7 +96,7 @@ fn effective_samples(table: &Columns) -> Result<Vec<Value>> {
         let same = |value: &&mut Value| value.name == method && table.cell(value.row) == table.cell(row);
         match least.iter_mut().find(same) {
             Some(value) => value.y = value.y.min(y),
-            None => least.push(Value { row, name: method.to_owned(), y, error: None }),
+            None => least.push(Value { row, name: method.to_owned(), y, bar: None }),
         }
     }
     Ok(least)
@@ -126,7 +139,7 @@ fn add(all: &mut Vec<Series>, source: &Source<'_>, key: &str, value: Value) -> R
     let parts = [source.label.clone(), value.name].into_iter().chain(others).filter(|part| !part.is_empty());
     let label = parts.collect::<Vec<String>>().join(", ");
     let label = if label.is_empty() { source.run.label.clone() } else { label };
-    let point = Point { x, y: value.y, error: value.error };
+    let point = Point { x, y: value.y, bar: value.bar };
     match all.iter_mut().find(|series| series.label == label) {
         Some(series) => series.points.push(point),
         None => all.push(Series { label, points: vec![point], line: false }),

@@ -59,7 +59,7 @@ impl Curve {
 pub fn figures(runs: &[Run], levels: &[f64]) -> Result<Vec<Figure>> {
     let curves = curves(runs)?;
     let figure = |name: &str, y: Axis, levels: &[f64], of: &dyn Fn(&Curve) -> Vec<(f64, f64)>| {
-        let point = |(x, y)| Point { x, y, error: None };
+        let point = |(x, y)| Point { x, y, bar: None };
         let series = curves.iter().map(|curve| Series {
             label: curve.label.clone(),
             points: of(curve).into_iter().map(point).collect(),

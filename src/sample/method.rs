@@ -1,7 +1,7 @@
 //! What every sampling method leaves behind: configurations to average over, what they cost, how its chains went.
 
 use crate::cost::Cost;
-use crate::stats::{Ensemble, TimeSeries};
+use crate::stats::{Ensemble, Measured, TimeSeries, judged_by_weights};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -79,6 +79,24 @@ impl MethodRun {
             Ensemble::Weighted { log_weights, .. } => log_weights,
             Ensemble::Chains(_) => &[],
         }
+    }
+
+    /// The weights that its means rest on: of configurations, or of what a chain was offered; nothing if it needed none.
+    pub fn weights(&self) -> Option<&[f64]> {
+        let proposals = self.chain.as_ref().and_then(|chain| chain.proposals.as_ref());
+        [Some(&self.ensemble), proposals].into_iter().flatten().find_map(|ensemble| match ensemble {
+            Ensemble::Weighted { log_weights, .. } => Some(&log_weights[..]),
+            Ensemble::Chains(_) => None,
+        })
+    }
+
+    /// A function of means with its error, in which the weights of a chain's proposals have a say.
+    ///
+    /// Nothing where [`Ensemble::measured`] has nothing.
+    pub fn measured(&self, f: &dyn Fn(&[f64]) -> f64) -> Option<Measured> {
+        let measured = self.ensemble.measured(f)?;
+        let proposals = self.chain.as_ref().and_then(|chain| chain.proposals.as_ref()?.terms(f));
+        Some(proposals.map_or(measured, |terms| judged_by_weights(measured, &terms)))
     }
 
     /// The measurements of every chain; none for configurations of the model.

@@ -52,6 +52,13 @@ impl Bootstrap {
         deviation(self.means.iter().map(|means| f(means)))
     }
 
+    /// How far the mean of `f` over the replicates is from its value for all configurations: about as far as that is from the true
+    /// value, on average.
+    pub fn bias(&self, f: &dyn Fn(&[f64]) -> f64, value: f64) -> Option<f64> {
+        let sum: f64 = self.means.iter().map(|means| f(means)).sum();
+        Some(sum / self.means.len() as f64 - value).filter(|bias| bias.is_finite())
+    }
+
     /// The error of `-ln ⟨w⟩`.
     pub fn free_energy_error(&self) -> Option<f64> {
         deviation(self.weights.iter().map(|weight| -weight.ln()))

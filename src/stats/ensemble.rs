@@ -1,7 +1,9 @@
 //! Observables with errors from whatever a sampler leaves: weighted independent configurations, or chains.
 
 use super::ess::relative_weights;
-use super::gamma::{WINDOW, gamma_method};
+use super::gamma::{ChainEstimate, WINDOW, gamma_method};
+use super::interval::Interval;
+use super::subsample::{Studentized, Term};
 use super::time_series::TimeSeries;
 
 /// Measurements of one sampling method.
@@ -25,12 +27,29 @@ pub enum Ensemble {
 pub struct Measured {
     /// The estimate.
     pub value: f64,
-    /// One standard error.
+    /// What 68.3% of such estimates are off by at most.
     pub error: f64,
+    /// The same by a formula that trusts the largest weights to have been met: linear, or from the chain alone.
+    pub error_plain: f64,
+    /// Where the true value is: around the estimate for chains, rather on one side of it where few weights make the estimate.
+    pub interval: Interval,
     /// Integrated autocorrelation time and its error in units of chain steps, for chains.
     pub tau_int: Option<(f64, f64)>,
+    /// The same as the weights of all proposals imply it, for independence Metropolis.
+    pub tau_int_exact: Option<f64>,
     /// Configurations used.
     pub n: u64,
+}
+
+impl Measured {
+    /// A value from independent configurations, its linear error set right by what subsamples show, if they are enough.
+    pub(super) fn calibrated(value: f64, linear: f64, by: Option<Studentized>, n: u64) -> Self {
+        let (error, interval) = match by {
+            Some(t) => (t.error(linear), t.interval(value, linear)),
+            None => (linear, Interval::normal(value, linear)),
+        };
+        Self { value, error, error_plain: linear, interval, tau_int: None, tau_int_exact: None, n }
+    }
 }
 
 impl Ensemble {
@@ -62,24 +81,23 @@ impl Ensemble {
         }
     }
 
-    /// `f` of the means, with the error from the fluctuations of `Σ_i ∂f/∂a_i (x_i - a_i)`: independent and weighted for
-    /// [`Self::Weighted`] (`√(Σ w² δ²) / Σ w`), by the Γ-method for [`Self::Chains`]. Source: W04, eqs. (9)-(14).
+    /// `f` of the means, with the error from the fluctuations of `δ = Σ_i ∂f/∂a_i (x_i - a_i)`: by the Γ-method for
+    /// [`Self::Chains`]; for [`Self::Weighted`] `√(Σ w² δ²) / Σ w` in the calibration of [`Studentized`]. Source: W04, eqs. (9)-(14).
     ///
     /// Nothing if `f` is not finite at the means, or if no chain ever moved: then nothing is known of its error.
     pub fn measured(&self, f: &dyn Fn(&[f64]) -> f64) -> Option<Measured> {
         let means = self.means();
         let value = f(&means);
         let slopes = slopes(f, &means)?;
-        let project = |row: &[f64]| -> f64 {
-            row.iter().zip(&means).zip(&slopes).map(|((x, mean), slope)| slope * (x - mean)).sum()
-        };
+        let project = |row: &[f64]| linear_part(row, &means, &slopes);
         let measured = match self {
             Self::Weighted { log_weights, rows, width } => {
-                let weights = relative_weights(log_weights);
-                let total: f64 = weights.iter().sum();
-                let spread = |(w, row): (&f64, &[f64])| (w * project(row)).powi(2);
-                let square: f64 = weights.iter().zip(rows.chunks_exact(*width)).map(spread).sum();
-                Measured { value, error: square.sqrt() / total, tau_int: None, n: self.count() }
+                let terms = terms(log_weights, rows.chunks_exact(*width).map(project));
+                let total: f64 = terms.iter().map(|term| term.weight).sum();
+                let square: f64 = terms.iter().map(|term| (term.weight * term.deviation).powi(2)).sum();
+                let linear = square.sqrt() / total;
+                let by = Studentized::of_mean(&terms);
+                Measured::calibrated(value, linear, by, self.count())
             }
             Self::Chains(chains) => {
                 let projected: Vec<Vec<f64>> =
@@ -90,20 +108,27 @@ impl Ensemble {
                     return None;
                 }
                 let tau_int = self.tau_in_steps(&found, &means, &slopes);
-                Measured { value, error: found.error, tau_int, n: self.count() }
+                let interval = Interval::normal(value, found.error);
+                let ChainEstimate { error, .. } = found;
+                let (tau_int_exact, n) = (None, self.count());
+                Measured { value, error, error_plain: error, interval, tau_int, tau_int_exact, n }
             }
         };
         value.is_finite().then_some(measured)
     }
 
+    /// What decides how well independence Metropolis with these configurations as proposals knows `f` of the means: their weights,
+    /// and how far each is from the mean in linear approximation. Nothing for chains, or if `f` is not finite at the means.
+    pub fn terms(&self, f: &dyn Fn(&[f64]) -> f64) -> Option<Vec<Term>> {
+        let Self::Weighted { log_weights, rows, width } = self else { return None };
+        let means = self.means();
+        let slopes = slopes(f, &means)?;
+        Some(terms(log_weights, rows.chunks_exact(*width).map(|row| linear_part(row, &means, &slopes))))
+    }
+
     /// τ in chain steps: as found while bins are single values; else from `error² = 2 τ variance / n`, which needs the
     /// variance of single values and so is known for functions of one number only.
-    fn tau_in_steps(
-        &self,
-        found: &super::gamma::ChainEstimate,
-        means: &[f64],
-        slopes: &[f64],
-    ) -> Option<(f64, f64)> {
+    fn tau_in_steps(&self, found: &ChainEstimate, means: &[f64], slopes: &[f64]) -> Option<(f64, f64)> {
         let Self::Chains(chains) = self else { return None };
         if chains.iter().all(|chain| chain.bin() == 1) {
             return Some((found.tau_int, found.tau_int_err));
@@ -116,6 +141,16 @@ impl Ensemble {
         let tau = found.error.powi(2) * n / (2.0 * variance);
         Some((tau, tau * found.tau_int_err / found.tau_int))
     }
+}
+
+/// `Σ_i ∂f/∂a_i (x_i - a_i)`.
+fn linear_part(row: &[f64], means: &[f64], slopes: &[f64]) -> f64 {
+    row.iter().zip(means).zip(slopes).map(|((x, mean), slope)| slope * (x - mean)).sum()
+}
+
+fn terms(log_weights: &[f64], deviations: impl Iterator<Item = f64>) -> Vec<Term> {
+    let weights = relative_weights(log_weights).into_iter();
+    weights.zip(deviations).map(|(weight, deviation)| Term { weight, deviation }).collect()
 }
 
 /// Derivatives at the means by central differences; a relative step of 1e-5 leaves ten digits of a smooth function.

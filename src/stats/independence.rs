@@ -1,4 +1,22 @@
-//! Exact autocorrelation of independence Metropolis over a given set of proposals.
+//! What the weights of all proposals say of chains of independence Metropolis: their exact autocorrelation, their errors.
+
+use super::ensemble::Measured;
+use super::subsample::{Studentized, Term};
+
+/// An average over a chain, its error set right by the proposals that the chain was offered: by the larger τ of the chain's own
+/// and that of the weights, in the calibration of the subsamples.
+pub fn judged_by_weights(measured: Measured, proposals: &[Term]) -> Measured {
+    let log_weights: Vec<f64> = proposals.iter().map(|term| term.weight.ln()).collect();
+    let deviations: Vec<f64> = proposals.iter().map(|term| term.deviation).collect();
+    let tau_int_exact = exact_tau_int(&log_weights, &deviations);
+    let Some((exact, (tau, _))) = tau_int_exact.zip(measured.tau_int) else {
+        return Measured { tau_int_exact, ..measured };
+    };
+    let error = measured.error * (exact / tau).max(1.0).sqrt();
+    let by = Studentized::of_mean(proposals);
+    let calibrated = Measured::calibrated(measured.value, error, by, measured.n);
+    Measured { error_plain: measured.error, tau_int: measured.tau_int, tau_int_exact, ..calibrated }
+}
 
 /// `τ_int` of an observable under independence Metropolis whose proposals are uniform over the given configurations.
 ///

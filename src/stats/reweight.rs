@@ -1,6 +1,8 @@
 //! Means under the target from independent samples of the model, with their errors.
 
+use super::ensemble::Measured;
 use super::ess::relative_weights;
+use super::subsample::{Studentized, Term};
 
 /// A number with one standard error.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,14 +13,17 @@ pub struct Estimate {
     pub error: f64,
 }
 
-/// `F = -ln Z = -ln ⟨w⟩_q`, with the error of the mean relative to it.
+/// `F = -ln Z = -ln ⟨w⟩_q`, with the error of the mean relative to it in the calibration of [`Studentized`].
 ///
 /// # Shapes
 /// `log_weights`: `[N]`
-pub fn free_energy(log_weights: &[f64]) -> Estimate {
+pub fn free_energy(log_weights: &[f64]) -> Measured {
     let largest = log_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mean = mean(&relative_weights(log_weights));
-    Estimate { value: -largest - mean.value.ln(), error: mean.error / mean.value }
+    let weights = relative_weights(log_weights);
+    let Estimate { value, error } = mean(&weights);
+    let terms: Vec<Term> = weights.iter().map(|w| Term { weight: w / value, deviation: 0.0 }).collect();
+    let by = Studentized::of_log_weight(&terms).map(Studentized::mirrored);
+    Measured::calibrated(-largest - value.ln(), error / value, by, log_weights.len() as u64)
 }
 
 /// `D_KL(q‖p) = ⟨log q + S⟩_q + ln Z = ln Z - ⟨log w⟩_q`.
@@ -55,9 +60,10 @@ mod tests {
         let ensemble = Ensemble::Weighted { log_weights: log_w.clone(), rows, width: 1 };
         let squares = ensemble.measured(&|means: &[f64]| means[0]).expect("finite");
         let log_z = 0.5 * log_2pi + s.ln();
+        let estimate = |found: Measured| Estimate { value: found.value, error: found.error };
         for (found, exact) in [
-            (Estimate { value: squares.value, error: squares.error }, s * s),
-            (free_energy(&log_w), -log_z),
+            (estimate(squares), s * s),
+            (estimate(free_energy(&log_w)), -log_z),
             (kullback_leibler(&log_w, log_z), 0.5 * (1.0 / (s * s) - 1.0) + s.ln()),
         ] {
             assert!(found.error > 0.0 && found.error < 0.01);

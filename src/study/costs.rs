@@ -5,7 +5,7 @@ use super::row::CostRow;
 use crate::cost::Cost;
 use crate::device;
 use crate::sample::{Method, MethodRun};
-use crate::stats::{Ensemble, effective_sample_size};
+use crate::stats::{Ensemble, Ess};
 
 /// The cost decomposition of eqs. (4)-(7) of A22.
 pub struct Costs<'a> {
@@ -46,12 +46,14 @@ impl Costs<'_> {
     fn prices<'a>(&self, run: &'a MethodRun, results: &'a [MethodResult]) -> Vec<Price<'a>> {
         let setup = run.cost.setup.unwrap_or(self.training);
         if let Ensemble::Weighted { log_weights, .. } = &run.ensemble {
-            let (ess, n) = (effective_sample_size(log_weights), run.ensemble.count());
-            let ess = (ess.value, ess.error);
+            let (ess, n) = (Ess::of(log_weights), run.ensemble.count());
+            let ess = (ess.value, ess.error());
             return vec![Price { run, observable: "weights", setup, n, ess, tau_int: None }];
         }
         let price = |result: &'a MethodResult| {
             let (tau, error) = result.row.tau_int.zip(result.row.tau_int_err)?;
+            // What the weights say of a chain is more than it has seen itself.
+            let tau = result.row.tau_int_exact.map_or(tau, |exact| exact.max(tau));
             let ess = (0.5 / tau, 0.5 / tau * error / tau);
             let (observable, n) = (&result.row.observable, result.row.n);
             Some(Price { run, observable, setup, n, ess, tau_int: Some((tau, error)) })

@@ -5,10 +5,7 @@ use super::row::{EssRow, ObservableRow};
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 use crate::sample::{Method, MethodRun};
-use crate::stats::{
-    Bootstrap, Ensemble, Estimate, Measured, effective_sample_size, exact_tau_int, free_energy,
-    kullback_leibler,
-};
+use crate::stats::{Bootstrap, Ensemble, Ess, Measured, ParetoShape, free_energy, kullback_leibler};
 use crate::theory::{Action, Derived};
 use crate::train::TrainState;
 
@@ -24,15 +21,29 @@ pub fn ess_row(
     action: &dyn Action,
 ) -> Result<EssRow> {
     check_finite(state, log_weights)?;
-    let ess = effective_sample_size(log_weights);
+    let ess = Ess::of(log_weights);
+    let target = on_target.map(|judged| judged.ess);
     Ok(EssRow {
         stage,
         step: state.step,
         samples: state.cost.samples,
         n: log_weights.len(),
         ess: ess.value,
-        ess_err: ess.error,
-        ess_target: on_target.map(|judged| judged.ess),
+        ess_err: ess.error(),
+        ess_low: ess.interval.low,
+        ess_high: ess.interval.high,
+        ess_low_95: ess.interval.low_95,
+        ess_high_95: ess.interval.high_95,
+        ess_median: ess.median,
+        ess_quarter: ess.of_parts[0],
+        ess_sixteenth: ess.of_parts[1],
+        pareto_k: ess.tail.map(|tail| tail.k),
+        pareto_k_err: ess.tail.map(|tail| tail.error),
+        ess_target: target.map(|target| target.value),
+        ess_target_err: target.map(|target| target.error()),
+        ess_target_low: target.map(|target| target.interval.low),
+        ess_target_high: target.map(|target| target.interval.high),
+        ess_target_sigmas: target.map(|target| target.below(&ess)),
         nll_target: on_target.map(|judged| judged.nll),
         max_weight_share: ess.max_weight_share,
         kl: action.log_partition().map(|log_z| kullback_leibler(log_weights, log_z).value),
@@ -48,12 +59,18 @@ pub fn check_finite(state: &TrainState, log_weights: &[f64]) -> Result<()> {
     Err(Error::Diverged { step: state.step, quantity, value, checkpoint: "none of use".into(), optimizer })
 }
 
+/// The τ that an error is from.
+const OF_CHAIN: &str = "chain";
+const OF_WEIGHTS: &str = "weights";
+
 /// An observable of one method, with what it costs to know it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MethodResult {
     pub row: ObservableRow,
     /// Whether it is a mean that costs are given for.
     pub primary: bool,
+    /// What is missing if it is not zero, if it must be.
+    pub must_vanish: Option<&'static str>,
 }
 
 /// Every observable of one method, F from weights among them; those that noise leaves undefined are left out. `resampling` is the
@@ -65,15 +82,20 @@ pub fn method_results(
     resampling: &Stream,
 ) -> Vec<MethodResult> {
     let (mut found, mut bootstrap) = (Vec::new(), None);
+    let tail = run.weights().and_then(|weights| Ess::of(weights).tail);
     if let Ensemble::Weighted { log_weights, rows, width } = &run.ensemble {
         let resampled = Bootstrap::new(log_weights, rows, *width, resampling);
-        let row = free_energy_row(run.method, log_weights, &resampled, action);
-        found.push(MethodResult { row, primary: false });
+        let exact = action.log_partition().map(|log_z| -log_z);
+        let row = ObservableRow {
+            error_bootstrap: resampled.free_energy_error(),
+            ..row(run.method, "free_energy", free_energy(log_weights), exact, tail)
+        };
+        found.push(MethodResult { row, primary: false, must_vanish: None });
         bootstrap = Some(resampled);
     }
     let rows = derived.iter().filter_map(|observable| {
-        let row = observable_row(run, observable, bootstrap.as_ref())?;
-        Some(MethodResult { row, primary: observable.primary })
+        let row = observable_row(run, observable, bootstrap.as_ref(), tail)?;
+        Some(MethodResult { row, primary: observable.primary, must_vanish: observable.must_vanish })
     });
     found.extend(rows);
     found
@@ -83,54 +105,49 @@ fn observable_row(
     run: &MethodRun,
     observable: &Derived,
     bootstrap: Option<&Bootstrap>,
+    tail: Option<ParetoShape>,
 ) -> Option<ObservableRow> {
-    let Measured { value, error, tau_int, n } = run.ensemble.measured(&*observable.value)?;
-    let proposals = run.chain.as_ref().and_then(|chain| chain.proposals.as_ref());
+    let f = &*observable.value;
+    let measured = run.measured(f)?;
+    let used = |(tau, _): (f64, f64)| match measured.tau_int_exact {
+        Some(exact) if exact > tau => OF_WEIGHTS,
+        _ => OF_CHAIN,
+    };
     Some(ObservableRow {
-        method: run.method,
-        observable: observable.name.clone(),
-        value,
-        error,
-        error_bootstrap: bootstrap.and_then(|bootstrap| bootstrap.error(&*observable.value)),
-        tau_int: tau_int.map(|(tau, _)| tau),
-        tau_int_err: tau_int.map(|(_, error)| error),
-        tau_int_exact: proposals.filter(|_| observable.primary).and_then(|of| implied_tau(of, observable)),
-        n,
-        exact: observable.exact,
-        pull: pull(value, error, observable.exact),
+        error_bootstrap: bootstrap.and_then(|bootstrap| bootstrap.error(f)),
+        bias_bootstrap: bootstrap.and_then(|bootstrap| bootstrap.bias(f, measured.value)),
+        tau_int_used: measured.tau_int.map(used),
+        ..row(run.method, &observable.name, measured, observable.exact, tail)
     })
 }
 
-/// The autocorrelation time that the weights of proposals imply.
-fn implied_tau(proposals: &Ensemble, observable: &Derived) -> Option<f64> {
-    let Ensemble::Weighted { log_weights, rows, width } = proposals else { return None };
-    let values: Vec<f64> = rows.chunks_exact((*width).max(1)).map(|row| (observable.value)(row)).collect();
-    exact_tau_int(log_weights, &values)
-}
-
-fn free_energy_row(
+fn row(
     method: Method,
-    log_weights: &[f64],
-    bootstrap: &Bootstrap,
-    action: &dyn Action,
+    observable: &str,
+    measured: Measured,
+    exact: Option<f64>,
+    tail: Option<ParetoShape>,
 ) -> ObservableRow {
-    let Estimate { value, error } = free_energy(log_weights);
-    let exact = action.log_partition().map(|log_z| -log_z);
+    let Measured { value, error, error_plain, interval, tau_int, tau_int_exact, n } = measured;
     ObservableRow {
         method,
-        observable: "free_energy".into(),
+        observable: observable.into(),
         value,
         error,
-        error_bootstrap: bootstrap.free_energy_error(),
-        tau_int: None,
-        tau_int_err: None,
-        tau_int_exact: None,
-        n: log_weights.len() as u64,
+        error_plain,
+        low: interval.low,
+        high: interval.high,
+        low_95: interval.low_95,
+        high_95: interval.high_95,
+        error_bootstrap: None,
+        bias_bootstrap: None,
+        tau_int: tau_int.map(|(tau, _)| tau),
+        tau_int_err: tau_int.map(|(_, error)| error),
+        tau_int_exact,
+        tau_int_used: None,
+        pareto_k: tail.map(|tail| tail.k),
+        n,
         exact,
-        pull: pull(value, error, exact),
+        pull: exact.filter(|_| error > 0.0).map(|exact| (value - exact) / error),
     }
-}
-
-fn pull(value: f64, error: f64, exact: Option<f64>) -> Option<f64> {
-    exact.filter(|_| error > 0.0).map(|exact| (value - exact) / error)
 }

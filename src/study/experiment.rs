@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::flow::Flow;
 use crate::sample::Model;
 use crate::spec::{Cell, LossSpec, Spec};
-use crate::stats::target_sample_ess;
+use crate::stats::TargetEss;
 use crate::theory::{self, Observables, Theory};
 use std::path::Path;
 
@@ -28,7 +28,7 @@ pub struct Experiment {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OnTarget {
     /// ESS, eq. (A8) of A22.
-    pub ess: f64,
+    pub ess: TargetEss,
     /// `-⟨log q⟩`.
     pub nll: f64,
     /// Configurations.
@@ -36,12 +36,15 @@ pub struct OnTarget {
 }
 
 impl OnTarget {
-    /// From `log q` and the actions of the configurations.
-    pub fn new(log_q: &[f64], actions: &[f64]) -> Self {
+    /// From `log q` and the actions of the configurations, one of each of so many chains in turn.
+    ///
+    /// # Shapes
+    /// `log_q`, `actions`: `[time, chain]`
+    pub fn new(log_q: &[f64], actions: &[f64], chains: usize) -> Self {
         let log_weights: Vec<f64> =
             actions.iter().zip(log_q).map(|(action, log_q)| -action - log_q).collect();
         let nll = -log_q.iter().sum::<f64>() / log_q.len() as f64;
-        Self { ess: target_sample_ess(&log_weights), nll, n: log_q.len() }
+        Self { ess: TargetEss::of(&log_weights, chains), nll, n: log_q.len() }
     }
 }
 
@@ -108,7 +111,8 @@ impl Experiment {
     pub fn judge(&self, model: &Model<'_>) -> Result<Option<OnTarget>> {
         let Some(target) = &self.target else { return Ok(None) };
         let log_q = model.log_prob(&model.bind(), target.fields())?;
-        Ok(Some(OnTarget::new(&log_q, target.actions())))
+        // A file does not tell what chains it is from.
+        Ok(Some(OnTarget::new(&log_q, target.actions(), 1)))
     }
 }
 

@@ -12,7 +12,7 @@ use super::warnings::{self, Evidence, Weights};
 use crate::device;
 use crate::error::Result;
 use crate::sample::{Method, MethodRun};
-use crate::stats::{effective_sample_size, kullback_leibler};
+use crate::stats::{Ess, kullback_leibler};
 use crate::train::TrainState;
 
 impl Context<'_> {
@@ -31,6 +31,7 @@ impl Context<'_> {
         let (theory, evaluated) = (&experiment.theory, sampled.evaluation.log_weights());
         let action = &*theory.action;
         let runs = sampled.methods();
+        let of_evaluation = Ess::of(evaluated);
         let mut ess = ess_row("final", state, evaluated, sampled.on_target, action)?;
         let independence = runs.iter().find(|run| run.method == Method::Independence);
         ess.acceptance = independence.and_then(|run| Some(run.chain.as_ref()?.acceptance));
@@ -56,7 +57,13 @@ impl Context<'_> {
             ess_smoothed: state.ess.mean().unwrap_or(f64::NAN),
             ess: ess.ess,
             ess_err: ess.ess_err,
+            ess_interval: Some(of_evaluation.interval),
+            ess_median: Some(of_evaluation.median),
+            ess_of_parts: of_evaluation.of_parts,
+            pareto: of_evaluation.tail,
             ess_target: ess.ess_target,
+            ess_target_interval: sampled.on_target.map(|judged| judged.ess.interval),
+            ess_target_sigmas: ess.ess_target_sigmas,
             max_weight_share: ess.max_weight_share,
             kl: kl.map(|kl| (kl.value, kl.error)),
             observables: found.iter().map(|result| observable_summary(result)).collect(),
@@ -71,17 +78,19 @@ impl Context<'_> {
 
 /// What warnings are drawn from beside the summary.
 fn evidence<'a>(sampled: &Sampled, runs: &'a [&'a MethodRun]) -> Evidence<'a> {
-    let weights = |of, key, run: &MethodRun| Weights {
-        of,
-        key,
-        n: run.log_weights().len(),
-        ess: effective_sample_size(run.log_weights()),
+    let weights = |of, key, run: &MethodRun| {
+        let weights = run.weights()?;
+        Some(Weights { of, key, n: weights.len(), ess: Ess::of(weights) })
     };
-    let mut all = vec![weights("evaluation", "evaluate.samples", &sampled.evaluation)];
-    let direct = sampled.asked_for.iter().find(|run| run.method == Method::Direct);
-    all.extend(direct.map(|run| weights("direct", "sample.direct.configurations", run)));
+    let asked_for = |method| sampled.asked_for.iter().find(move |run| run.method == method);
+    let of_method = |method: Method, of, key| asked_for(method).and_then(|run| weights(of, key, run));
+    let all = [
+        weights("evaluation", "evaluate.samples", &sampled.evaluation),
+        of_method(Method::Direct, "direct", "sample.direct.configurations"),
+        of_method(Method::Independence, "independence", "sample.independence.proposals"),
+    ];
     Evidence {
-        weights: all,
+        weights: all.into_iter().flatten().collect(),
         runs,
         target_samples: sampled.on_target.map(|judged| judged.n),
         threads: device::threads(),
@@ -111,10 +120,11 @@ fn observable_summary(result: &MethodResult) -> ObservableSummary {
         observable: row.observable.clone(),
         value: row.value,
         error: row.error,
-        error_bootstrap: row.error_bootstrap,
+        error_plain: Some(row.error_plain),
         tau_int: row.tau_int.zip(row.tau_int_err),
         tau_int_exact: row.tau_int_exact,
         exact: row.exact,
+        must_vanish: result.must_vanish.map(str::to_owned),
         primary: result.primary,
     }
 }

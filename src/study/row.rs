@@ -41,10 +41,36 @@ pub struct EssRow {
     pub n: usize,
     /// ESS per configuration, eq. (A7).
     pub ess: f64,
-    /// One standard error.
+    /// From the value to the farther end of its interval of 68.3%.
     pub ess_err: f64,
+    /// Lower end of the interval that holds the true ESS with 68.3%.
+    pub ess_low: f64,
+    /// Its upper end.
+    pub ess_high: f64,
+    /// Lower end of the interval of 95%.
+    pub ess_low_95: f64,
+    /// Its upper end.
+    pub ess_high_95: f64,
+    /// Median of what the weights allow, the largest of them replaced by a fitted tail.
+    pub ess_median: f64,
+    /// Mean ESS of quarters of the configurations.
+    pub ess_quarter: Option<f64>,
+    /// Mean ESS of sixteenths of the configurations.
+    pub ess_sixteenth: Option<f64>,
+    /// Pareto shape k of the largest weights.
+    pub pareto_k: Option<f64>,
+    /// One standard error.
+    pub pareto_k_err: Option<f64>,
     /// Target-sample ESS, eq. (A8), if there are target samples.
     pub ess_target: Option<f64>,
+    /// From the value to the farther end of its interval of 68.3%.
+    pub ess_target_err: Option<f64>,
+    /// Lower end of that interval.
+    pub ess_target_low: Option<f64>,
+    /// Its upper end.
+    pub ess_target_high: Option<f64>,
+    /// Standard errors by which it is below the ESS on the model's own configurations.
+    pub ess_target_sigmas: Option<f64>,
     /// `-⟨log q⟩` over the target samples.
     pub nll_target: Option<f64>,
     /// Share of the total weight that the largest weight carries.
@@ -112,17 +138,35 @@ pub struct ObservableRow {
     pub observable: String,
     /// Its mean under the target.
     pub value: f64,
-    /// One standard error: of the linear part of a function of means, by the Γ-method for chains.
+    /// What 68.3% of such values are off by at most: of the linear part of a function of means, by the Γ-method for chains, in the
+    /// calibration of subsamples for reweighted configurations.
     pub error: f64,
+    /// The same by a formula that trusts the largest weights to have been met: linear, or from the chain alone.
+    pub error_plain: f64,
+    /// Lower end of the interval that holds the true value with 68.3%.
+    pub low: f64,
+    /// Its upper end.
+    pub high: f64,
+    /// Lower end of the interval of 95%.
+    pub low_95: f64,
+    /// Its upper end.
+    pub high_95: f64,
     /// One standard error without the linear approximation, for reweighted configurations; empty if the observable is not
     /// defined within it.
     pub error_bootstrap: Option<f64>,
+    /// How far the value is off on average because it is no linear function of means, for reweighted configurations; it is not
+    /// corrected for.
+    pub bias_bootstrap: Option<f64>,
     /// Integrated autocorrelation time, for chains.
     pub tau_int: Option<f64>,
     /// One standard error.
     pub tau_int_err: Option<f64>,
     /// τ that the weights of the proposals imply, for independence Metropolis.
     pub tau_int_exact: Option<f64>,
+    /// Which τ the error is from: `chain`, or `weights` where that is the larger one; empty without chains.
+    pub tau_int_used: Option<&'static str>,
+    /// Pareto shape k of the weights that the value rests on.
+    pub pareto_k: Option<f64>,
     /// Configurations used.
     pub n: u64,
     /// Exact value, if known.

@@ -148,13 +148,13 @@ impl Context<'_> {
         };
         let run = hmc.run(Some(&mut store), watch)?;
         let path = spec.save_every.map(|_| self.ensembles.join("hmc.npz"));
-        Ok((run, self.judge(store.records(), path.as_deref(), experiment, model, state)?))
+        Ok((run, self.judge((store.records(), spec.chains), path.as_deref(), experiment, model, state)?))
     }
 
-    /// How the model does on configurations of chains, which are written to a file where one is named.
+    /// How the model does on configurations of so many chains, which are written to a file where one is named.
     fn judge(
         &self,
-        fields: &mut Records,
+        (fields, chains): (&mut Records, usize),
         path: Option<&Path>,
         experiment: &Experiment,
         model: &Model<'_>,
@@ -183,6 +183,6 @@ impl Context<'_> {
             writer.finish(&Provenance { method: &method, spec: &self.spec.to_toml() })?;
             self.progress.note(&format!("{count} configurations in {}", path.display()));
         }
-        Ok(OnTarget::new(&all_log_q, &all_actions))
+        Ok(OnTarget::new(&all_log_q, &all_actions, chains))
     }
 }

@@ -1,6 +1,7 @@
 //! What a cell found, in numbers: the final table.
 
 use crate::sample::Method;
+use crate::stats::{Interval, ParetoShape};
 use serde::{Deserialize, Serialize};
 
 /// The final table of a cell.
@@ -18,10 +19,28 @@ pub struct Summary {
     pub ess_smoothed: f64,
     /// ESS on fresh configurations.
     pub ess: f64,
-    /// One standard error.
+    /// From the value to the farther end of its interval of 68.3%.
     pub ess_err: f64,
+    /// Where the true ESS is.
+    #[serde(default)]
+    pub ess_interval: Option<Interval>,
+    /// Median of what the weights allow, the largest of them replaced by a fitted tail.
+    #[serde(default)]
+    pub ess_median: Option<f64>,
+    /// Mean ESS of quarters and of sixteenths of the configurations.
+    #[serde(default)]
+    pub ess_of_parts: [Option<f64>; 2],
+    /// Shape of the tail of the weights.
+    #[serde(default)]
+    pub pareto: Option<ParetoShape>,
     /// ESS from configurations of the target, eq. (A8), if Hybrid Monte Carlo gave some.
     pub ess_target: Option<f64>,
+    /// Where the true ESS is by these.
+    #[serde(default)]
+    pub ess_target_interval: Option<Interval>,
+    /// Standard errors by which it is below the ESS on fresh configurations.
+    #[serde(default)]
+    pub ess_target_sigmas: Option<f64>,
     /// Share of the total weight that the largest weight carries.
     pub max_weight_share: f64,
     /// `D_KL(q‖p)` with its error, if ln Z is known.
@@ -45,9 +64,9 @@ pub struct ObservableSummary {
     pub value: f64,
     /// One standard error.
     pub error: f64,
-    /// The same by bootstrap, for reweighted configurations.
+    /// The same by a formula that trusts the largest weights to have been met.
     #[serde(default)]
-    pub error_bootstrap: Option<f64>,
+    pub error_plain: Option<f64>,
     /// Integrated autocorrelation time and its error, for chains.
     pub tau_int: Option<(f64, f64)>,
     /// τ that the weights of the proposals imply, for independence Metropolis.
@@ -55,6 +74,9 @@ pub struct ObservableSummary {
     pub tau_int_exact: Option<f64>,
     /// Exact value, if known.
     pub exact: Option<f64>,
+    /// What is missing if it is not zero, where a symmetry of the target says that it must be.
+    #[serde(default)]
+    pub must_vanish: Option<String>,
     /// Whether costs are given for it.
     pub primary: bool,
 }

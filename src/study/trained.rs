@@ -7,7 +7,7 @@ use crate::ensemble::{EnsembleWriter, MODEL, Provenance, file_shape};
 use crate::error::{Error, Result};
 use crate::rng::Seed;
 use crate::spec::Spec;
-use crate::stats::{Ess, effective_sample_size};
+use crate::stats::{Ess, Interval, ParetoShape};
 use crate::train::{TrainState, build_optimizer, checkpoint};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -44,8 +44,12 @@ pub struct Drawn {
     pub count: u64,
     /// ESS per configuration, eq. (A7) of A22.
     pub ess: f64,
-    /// One standard error.
+    /// From the value to the farther end of its interval of 68.3%.
     pub ess_err: f64,
+    /// Where the true ESS is.
+    pub ess_interval: Interval,
+    /// Shape of the tail of the weights.
+    pub pareto: Option<ParetoShape>,
     /// Share of the total weight that the largest weight carries.
     pub max_weight_share: f64,
     /// Seconds, writing included.
@@ -120,9 +124,17 @@ impl Trained {
         })?;
         writer.finish(&Provenance { method: MODEL, spec: &self.spec.to_toml() })?;
         let bytes = std::fs::metadata(draw.file).map_err(Error::io(draw.file, "read"))?.len();
-        let Ess { value, error, max_weight_share } = effective_sample_size(&log_weights);
-        let wall_s = start.elapsed().as_secs_f64();
-        Ok(Drawn { count: draw.count, ess: value, ess_err: error, max_weight_share, wall_s, bytes })
+        let ess = Ess::of(&log_weights);
+        Ok(Drawn {
+            count: draw.count,
+            ess: ess.value,
+            ess_err: ess.error(),
+            ess_interval: ess.interval,
+            pareto: ess.tail,
+            max_weight_share: ess.max_weight_share,
+            wall_s: start.elapsed().as_secs_f64(),
+            bytes,
+        })
     }
 }
 

@@ -2,20 +2,22 @@
 
 use super::summary::{ObservableSummary, Summary};
 use crate::sample::{ChainInfo, Method, MethodRun};
-use crate::stats::{Ess, TimeSeries};
+use crate::stats::{Ess, ParetoShape, TimeSeries};
 use std::fmt;
 
-/// Where a single weight rules, its error bars mean little.
-const DOMINANT_WEIGHT: f64 = 0.05;
+/// A tail that may be beyond this shape, within an error: means of weights are not to be trusted whatever is done to their errors.
+///
+/// Source: Vehtari et al., arXiv:1507.02646, Sec. 3.2.
+const HEAVY_TAIL: f64 = 0.7;
+
+/// More configurations than anyone draws.
+const MOST_CONFIGURATIONS: f64 = 1e12;
 
 /// Fewer effective configurations than this give no error bar to trust.
 const FEW_EFFECTIVE: f64 = 100.0;
 
-/// An ESS with a larger error, relative to itself, rests on a few large weights.
-const UNCERTAIN: f64 = 0.3;
-
-/// Where the error by bootstrap is larger than the linear one by this factor, the error bar is not that of a normal distribution.
-const NOT_LINEAR: f64 = 1.5;
+/// Where subsamples are off by so many of the errors that they claim, their average rests on a few weights.
+const FRAGILE: f64 = 3.0;
 
 /// A chain should be that many autocorrelation times long; W04 advises more.
 const SHORT_CHAIN: f64 = 50.0;
@@ -23,11 +25,14 @@ const SHORT_CHAIN: f64 = 50.0;
 /// Autocorrelation times after which little is left of where a chain started.
 const THERMALIZED: f64 = 10.0;
 
-/// Where weights imply a τ larger by this factor than the chain shows, the chain has not met its worst configurations.
-const HIDDEN_TAU: f64 = 1.5;
+/// Standard errors by which an ESS on the target's configurations is below that on the model's own: modes are missing.
+const COLLAPSE: f64 = 4.0;
 
-/// An ESS on the target's configurations smaller than this part of the model's own: modes are missing.
-const COLLAPSE: f64 = 0.5;
+/// The same if it is at most this part of it, within its interval of 95%: the model's own may reach down to zero.
+const COLLAPSED_TO: f64 = 0.5;
+
+/// Standard errors from zero of what a symmetry makes zero.
+const BROKEN: f64 = 4.0;
 
 /// Fewer configurations of the target than this may all lie where the model is good.
 const FEW_TARGET_SAMPLES: usize = 1000;
@@ -50,16 +55,16 @@ const DISAGREEMENT: f64 = 4.0;
 /// Where the figures of a cell would mislead, one variant for each way.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Warning {
-    /// One weight rules.
-    DominantWeight { of: &'static str, key: &'static str, share: f64 },
+    /// A few weights rule.
+    HeavyTail { of: &'static str, key: &'static str, shape: ParetoShape, n: usize },
     /// Few weights count.
     FewEffective { of: &'static str, key: &'static str, effective: f64 },
-    /// The ESS is hardly known.
-    UncertainEss { of: &'static str, key: &'static str, ess: f64, error: f64 },
-    /// An average is not normal.
-    NotLinear { method: Method, observable: String, factor: f64, key: &'static str },
+    /// An average rests on a few weights.
+    Fragile { method: Method, observable: String, factor: f64, key: &'static str },
     /// The target has more modes than the model.
     ModeCollapse { ess: f64, target: f64 },
+    /// What a symmetry makes zero is not.
+    BrokenSymmetry { method: Method, observable: String, value: f64, error: f64, missing: String },
     /// Nobody can tell whether it has.
     FewTargetSamples { n: usize },
     /// Hardly any proposal is accepted.
@@ -74,8 +79,6 @@ pub enum Warning {
     ManyStarts { method: Method, chains: usize, length: u64, observable: String, tau: f64 },
     /// The start is not forgotten.
     ShortThermalization { method: Method, steps: u64, observable: String, tau: f64 },
-    /// The chain has not met its worst configurations.
-    HiddenTau { method: Method, observable: String, exact: f64, tau: f64 },
     /// Costs are those of threads without work.
     IdleThreads { chains: usize, used: f64, threads: usize, multiple: usize },
     /// Two methods find different things.
@@ -85,30 +88,48 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DominantWeight { of, key, share } => write!(
-                f,
-                "{of}: one configuration carries {:.1}% of the total weight: ESS and reweighted errors are unreliable; train \
-                 longer or raise {key}",
-                100.0 * share
-            ),
+            Self::HeavyTail { of, key, shape, n } => {
+                let ParetoShape { k, error } = shape;
+                write!(
+                    f,
+                    "{of}: the largest of {n} weights fall off with a Pareto shape of {k:.2} +- {error:.2}: "
+                )?;
+                let needed = shape.fewest_configurations();
+                match needed.is_finite() && needed < MOST_CONFIGURATIONS {
+                    true if needed > *n as f64 => write!(
+                        f,
+                        "its ESS, means and errors are not to be trusted; {needed:.0e} configurations are the fewest that \
+                         could be ({key}), or train longer"
+                    ),
+                    true => write!(
+                        f,
+                        "its ESS, means and errors are not to be trusted, and converge slowly with more configurations \
+                         ({key}); train longer"
+                    ),
+                    false => write!(
+                        f,
+                        "its ESS, means and errors are not to be trusted, and more configurations would not help; train \
+                         longer"
+                    ),
+                }
+            }
             Self::FewEffective { of, key, effective } => write!(
                 f,
                 "{of}: the ESS rests on {effective:.0} effective configurations: it reads too high; raise {key}"
             ),
-            Self::UncertainEss { of, key, ess, error } => write!(
+            Self::Fragile { method, observable, factor, key } => write!(
                 f,
-                "{of}: ESS = {ess:.3} +- {error:.3}: a few large weights make it, and the reweighted errors cannot be trusted; \
-                 train longer or raise {key}"
-            ),
-            Self::NotLinear { method, observable, factor, key } => write!(
-                f,
-                "{method}: the error of {observable} is {factor:.1} times larger by bootstrap: too few weights carry the \
-                 average; raise {key}"
+                "{method}: parts of the configurations are off by {factor:.1} times the error of {observable} that they claim: \
+                 too few weights carry the average, and its interval may still be too short; raise {key}"
             ),
             Self::ModeCollapse { ess, target } => write!(
                 f,
                 "ESS is {ess:.3} on the model's configurations but {target:.3} on those of the target: the model misses a part \
                  of the distribution (mode collapse), and nothing drawn from it shows that"
+            ),
+            Self::BrokenSymmetry { method, observable, value, error, missing } => write!(
+                f,
+                "{method}: {observable} = {value:.3e} +- {error:.1e} must be zero by symmetry: there are too few {missing}"
             ),
             Self::FewTargetSamples { n } => write!(
                 f,
@@ -144,11 +165,6 @@ impl fmt::Display for Warning {
                 f,
                 "{method}: {steps} steps of thermalisation are fewer than {THERMALIZED} autocorrelation times of {observable} \
                  ({tau:.1} steps): the start may bias all means"
-            ),
-            Self::HiddenTau { method, observable, exact, tau } => write!(
-                f,
-                "{method}: the weights of the proposals imply an autocorrelation time of {exact:.1} steps for {observable}, \
-                 the chain shows {tau:.1}: its errors may be too small; make more proposals"
             ),
             Self::IdleThreads { chains, used, threads, multiple } => write!(
                 f,
@@ -194,12 +210,13 @@ pub struct Weights {
 /// Everything a reader has to know before trusting the figures.
 pub fn of(summary: &Summary, evidence: &Evidence<'_>) -> Vec<Warning> {
     let mut found: Vec<Warning> = evidence.weights.iter().filter_map(of_weights).collect();
-    found.extend(not_linear(summary, evidence));
     found.extend(mode_collapse(summary, evidence));
+    found.extend(summary.observables.iter().filter_map(broken_symmetry));
     let chains = || evidence.runs.iter().filter_map(|run| Some((*run, run.chain.as_ref()?)));
     chains().for_each(|(run, chain)| found.extend(of_chains(summary, run, chain)));
     found.extend(chains().filter_map(|(run, chain)| idle_threads(run, chain, evidence.threads)));
     let from_model = [Method::Direct, Method::Independence];
+    found.extend(from_model.into_iter().filter_map(|method| fragile(summary, method)));
     found.extend(from_model.into_iter().filter_map(|method| disagreement(summary, method)));
     found
 }
@@ -208,32 +225,52 @@ pub fn of(summary: &Summary, evidence: &Evidence<'_>) -> Vec<Warning> {
 fn of_weights(weights: &Weights) -> Option<Warning> {
     let Weights { of, key, n, ess } = *weights;
     let effective = n as f64 * ess.value;
-    if ess.max_weight_share > DOMINANT_WEIGHT {
-        Some(Warning::DominantWeight { of, key, share: ess.max_weight_share })
+    let is_heavy =
+        |shape: &ParetoShape| shape.k + shape.error > HEAVY_TAIL || shape.fewest_configurations() > n as f64;
+    if let Some(shape) = ess.tail.filter(is_heavy) {
+        Some(Warning::HeavyTail { of, key, shape, n })
     } else if effective < FEW_EFFECTIVE {
         Some(Warning::FewEffective { of, key, effective })
-    } else if ess.error > UNCERTAIN * ess.value {
-        Some(Warning::UncertainEss { of, key, ess: ess.value, error: ess.error })
     } else {
         None
     }
 }
 
-fn not_linear(summary: &Summary, evidence: &Evidence<'_>) -> Option<Warning> {
-    let primary = summary.observables.iter().filter(|o| o.primary);
-    let excess = primary.filter(|o| o.error > 0.0).filter_map(|o| Some((o, o.error_bootstrap? / o.error)));
+/// The average of each method that is the farthest from normal.
+fn fragile(summary: &Summary, method: Method) -> Option<Warning> {
+    let key = match method {
+        Method::Direct => "sample.direct.configurations",
+        Method::Independence => "sample.independence.proposals",
+        Method::Hmc => return None,
+    };
+    let primary = summary.observables.iter().filter(|o| o.method == method && o.primary && o.error > 0.0);
+    let excess = primary.filter_map(|o| Some((o, o.error / o.error_plain?)));
     let (worst, factor) =
-        excess.filter(|(_, factor)| *factor > NOT_LINEAR).max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let key = evidence.weights.last().map_or("evaluate.samples", |weights| weights.key);
-    Some(Warning::NotLinear { method: worst.method, observable: worst.observable.clone(), factor, key })
+        excess.filter(|(_, factor)| *factor > FRAGILE).max_by(|a, b| a.1.total_cmp(&b.1))?;
+    Some(Warning::Fragile { method, observable: worst.observable.clone(), factor, key })
 }
 
 fn mode_collapse(summary: &Summary, evidence: &Evidence<'_>) -> Option<Warning> {
     let (target, n) = summary.ess_target.zip(evidence.target_samples)?;
-    if target < COLLAPSE * summary.ess {
+    let at_most = summary.ess_target_interval.map_or(target, |interval| interval.high_95);
+    if summary.ess_target_sigmas.is_some_and(|sigmas| sigmas > COLLAPSE)
+        || at_most < COLLAPSED_TO * summary.ess
+    {
         return Some(Warning::ModeCollapse { ess: summary.ess, target });
     }
     (n < FEW_TARGET_SAMPLES).then_some(Warning::FewTargetSamples { n })
+}
+
+fn broken_symmetry(found: &ObservableSummary) -> Option<Warning> {
+    let missing = found.must_vanish.clone()?;
+    let ObservableSummary { method, observable, value, error, .. } = found;
+    (value.abs() > BROKEN * error).then(|| Warning::BrokenSymmetry {
+        method: *method,
+        observable: observable.clone(),
+        value: *value,
+        error: *error,
+        missing,
+    })
 }
 
 fn of_chains(summary: &Summary, run: &MethodRun, chain: &ChainInfo) -> Vec<Warning> {
@@ -270,18 +307,7 @@ fn too_short(summary: &Summary, run: &MethodRun, chain: &ChainInfo) -> Vec<Warni
     }
     let few = chain.thermalization.filter(|steps| (*steps as f64) < THERMALIZED * tau);
     found.extend(few.map(|steps| Warning::ShortThermalization { method, steps, observable, tau }));
-    found.extend(hidden_tau(summary, method));
     found
-}
-
-/// The observable whose τ from the weights is the most beyond that of the chain.
-fn hidden_tau(summary: &Summary, method: Method) -> Option<Warning> {
-    let of_method = summary.observables.iter().filter(|o| o.method == method);
-    let both = of_method.filter_map(|o| Some((o, o.tau_int_exact?, o.tau_int?)));
-    let hidden =
-        both.filter(|(_, exact, (tau, error))| *exact > HIDDEN_TAU * tau && exact - tau > 3.0 * error);
-    let (worst, exact, (tau, _)) = hidden.max_by(|a, b| (a.1 / a.2.0).total_cmp(&(b.1 / b.2.0)))?;
-    Some(Warning::HiddenTau { method, observable: worst.observable.clone(), exact, tau })
 }
 
 /// Threads that tiles of chains side by side left without work make them look dearer than they are.
@@ -318,7 +344,7 @@ fn disagreement(summary: &Summary, method: Method) -> Option<Warning> {
 mod tests {
     use super::*;
     use crate::sample::MethodCost;
-    use crate::stats::Ensemble;
+    use crate::stats::{Ensemble, Interval};
 
     fn observable(method: Method, tau_int: Option<(f64, f64)>) -> ObservableSummary {
         ObservableSummary {
@@ -326,10 +352,11 @@ mod tests {
             observable: "chi_2".into(),
             value: 1.5,
             error: 0.01,
-            error_bootstrap: (method == Method::Direct).then_some(0.0102),
+            error_plain: Some(0.0098),
             tau_int,
             tau_int_exact: (method == Method::Independence).then_some(2.1),
             exact: None,
+            must_vanish: None,
             primary: true,
         }
     }
@@ -344,7 +371,13 @@ mod tests {
             ess_smoothed: 0.5,
             ess: 0.5,
             ess_err: 0.01,
+            ess_interval: None,
+            ess_median: Some(0.5),
+            ess_of_parts: [None; 2],
+            pareto: None,
             ess_target: Some(0.48),
+            ess_target_interval: None,
+            ess_target_sigmas: Some(1.0),
             max_weight_share: 0.001,
             kl: None,
             observables: vec![
@@ -354,7 +387,6 @@ mod tests {
                 ObservableSummary {
                     observable: "binder".into(),
                     primary: false,
-                    tau_int_exact: None,
                     ..observable(Method::Independence, Some((2.5, 0.1)))
                 },
                 observable(Method::Hmc, Some((3.0, 0.1))),
@@ -362,7 +394,14 @@ mod tests {
             methods: Vec::new(),
             warnings: Vec::new(),
         };
-        let ess = Ess { value: 0.5, error: 0.01, max_weight_share: 0.001 };
+        let ess = Ess {
+            value: 0.5,
+            median: 0.5,
+            interval: Interval::normal(0.5, 0.01),
+            max_weight_share: 0.001,
+            tail: Some(ParetoShape { k: 0.3, error: 0.1 }),
+            of_parts: [None; 2],
+        };
         let independence = ChainInfo { acceptance: 0.6, ..ChainInfo::default() };
         let hmc = ChainInfo {
             thermalization: Some(100),
@@ -409,16 +448,28 @@ mod tests {
         let (summary, seen) = sound();
         assert_eq!(found(&summary, seen), Vec::<String>::new());
         type Fault = (&'static str, fn(&mut Summary, &mut Seen));
-        let faults: [Fault; 15] = [
-            ("direct: one configuration carries 20.0% of the total weight", |_, seen| {
-                seen.weights.ess.max_weight_share = 0.2;
+        let faults: [Fault; 16] = [
+            (
+                "Pareto shape of 0.80 +- 0.10: its ESS, means and errors are not to be trusted; 1e5",
+                |_, seen| {
+                    seen.weights.ess.tail = Some(ParetoShape { k: 0.8, error: 0.1 });
+                },
+            ),
+            ("more configurations would not help", |_, seen| {
+                seen.weights.ess.tail = Some(ParetoShape { k: 1.2, error: 0.1 });
             }),
+            (
+                "direct: chi_2 = 1.500e0 +- 1.0e-2 must be zero by symmetry: there are too few of a kind",
+                |cell, _| {
+                    cell.observables[0].must_vanish = Some("of a kind".into());
+                },
+            ),
             ("rests on 50 effective configurations", |_, seen| seen.weights.n = 100),
-            ("ESS = 0.500 +- 0.200", |_, seen| seen.weights.ess.error = 0.2),
-            ("mode collapse", |cell, _| cell.ess_target = Some(0.1)),
+            ("mode collapse", |cell, _| cell.ess_target_sigmas = Some(5.0)),
+            ("mode collapse", |cell, _| cell.ess_target_interval = Some(Interval::normal(0.1, 0.05))),
             ("rests on 10 configurations", |_, seen| seen.target_samples = Some(10)),
-            ("direct: the error of chi_2 is 2.0 times larger by bootstrap", |cell, _| {
-                cell.observables[0].error_bootstrap = Some(0.02);
+            ("direct: parts of the configurations are off by 4.0 times the error of chi_2", |cell, _| {
+                cell.observables[0].error_plain = Some(0.0025);
             }),
             ("only 1.00% of the flow's proposals", |_, seen| seen.independence.0.acceptance = 0.01),
             ("only 10.00% of the trajectories", |_, seen| seen.hmc.0.acceptance = 0.1),
@@ -428,9 +479,6 @@ mod tests {
             }),
             ("600 chains of 1000 steps all start from the model", |_, seen| seen.independence.1 = 600),
             ("hmc: 20 steps of thermalisation", |_, seen| seen.hmc.0.thermalization = Some(20)),
-            ("imply an autocorrelation time of 4.0 steps for chi_2, the chain shows 2.0", |cell, _| {
-                cell.observables[1].tau_int_exact = Some(4.0);
-            }),
             ("64 chains keep 50% of 16 threads busy", |_, seen| seen.threads = 16),
             ("direct and HMC disagree: chi^2 = 50.0 over 1 observables, chi_2 by 7.1", |cell, _| {
                 cell.observables[0].value = 1.6;

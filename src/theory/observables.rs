@@ -26,6 +26,8 @@ pub struct Derived {
     pub value: Function,
     /// Exact expectation value, where it is known.
     pub exact: Option<f64>,
+    /// What is missing from an ensemble in which it is not zero, where a symmetry of the action makes it zero.
+    pub must_vanish: Option<&'static str>,
     /// Whether it is a plain mean with a spread of its own, whose autocorrelation and cost are worth a row.
     pub primary: bool,
 }
@@ -33,13 +35,19 @@ pub struct Derived {
 impl Derived {
     /// An observable without an exact value.
     pub fn new(name: impl Into<String>, value: impl Fn(&[f64]) -> f64 + Send + Sync + 'static) -> Self {
-        Self { name: name.into(), value: Box::new(value), exact: None, primary: false }
+        Self { name: name.into(), value: Box::new(value), exact: None, must_vanish: None, primary: false }
     }
 
     /// Adds the exact value.
     pub fn exact(mut self, exact: Option<f64>) -> Self {
         self.exact = exact;
         self
+    }
+
+    /// Says that a symmetry of the action makes it zero, and what an ensemble misses in which it is not.
+    pub fn vanishes(mut self, missing: &'static str) -> Self {
+        self.must_vanish = Some(missing);
+        self.exact(Some(0.0))
     }
 
     /// Marks it as a mean that costs are given for.

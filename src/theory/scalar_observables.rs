@@ -18,10 +18,16 @@ const ENERGY: usize = 4;
 const ISING: usize = 5;
 const G_MIN: usize = 6;
 const PHI4: usize = 7;
-const TWO_POINT: usize = 8;
+const M: usize = 8;
+const TWO_POINT: usize = 9;
+
+/// What an ensemble of an even action misses that has a magnetization.
+const ONE_SIGN: &str =
+    "configurations of one sign of M; if all are of the other, the free energy is too large by ln 2";
 
 /// With `M = (1/V) Σ_x φ(x)` and `m(t) = (T/V) Σ_x φ(t, x)` over the sites of a time slice, T the time extent:
 ///
+/// - `magnetization` = ⟨M⟩, zero because the action is even
 /// - `abs_magnetization` = ⟨|M|⟩, `chi_2` = V⟨M²⟩, `chi` = V(⟨M²⟩ - ⟨|M|⟩²), `binder` = 1 - ⟨M⁴⟩/(3⟨M²⟩²)
 /// - `phi_squared` = ⟨φ²⟩, `phi_fourth` = ⟨φ⁴⟩, `energy_density` = ⟨S⟩/V, `ising_energy` = (1/dV) Σ_x,μ ⟨φ(x) φ(x+μ̂)⟩
 /// - `two_point_t` = G(t) = (V/T²) Σ_t' ⟨m(t') m(t'+t)⟩, so that Σ_t G(t) = χ₂
@@ -58,6 +64,7 @@ impl ScalarObservables {
     fn means_of(&self, chain: &TransferMatrix) -> Vec<f64> {
         let times = self.wave.len();
         let mut means = vec![f64::NAN; self.width()];
+        means[M] = 0.0;
         means[M2] = chain.chi_2() / times as f64;
         means[PHI2] = chain.phi_squared();
         means[PHI4] = chain.phi_fourth();
@@ -123,6 +130,7 @@ impl Observables for ScalarObservables {
             let forward = self.neighbours.forward(site);
             hopping += phi * forward.iter().map(|&site| field[site as usize]).sum::<f64>();
         }
+        out[M] = m;
         out[ABS_M] = m.abs();
         out[M2] = m * m;
         out[M4] = m * m * m * m;
@@ -152,6 +160,7 @@ impl Observables for ScalarObservables {
         let curvature = move |a: &[f64], t: usize| g(a, t + 1) + g(a, t + times - 1);
         let centre = (times / 4).max(1)..times / 2 + 1;
         let mut all = vec![
+            Derived::new("magnetization", |a| a[M]).vanishes(ONE_SIGN),
             Derived::new("abs_magnetization", |a| a[ABS_M])
                 .exact(exact(FreeField::abs_magnetization))
                 .primary(),
@@ -215,6 +224,7 @@ mod tests {
             let close = |found: f64, expected: f64, what: &str| {
                 assert!((found - expected).abs() < 1e-12, "{what} on {extents:?}: {found} is not {expected}");
             };
+            close(row[M], m, "M");
             close(row[ABS_M], m.abs(), "|M|");
             close(row[M4], m.powi(4), "M^4");
             close(row[PHI2], mean(&|x| phi[x].powi(2)), "phi^2");
@@ -297,8 +307,8 @@ mod tests {
             let derived = observables.derived();
             derived.into_iter().filter(|one| one.exact.is_some()).map(|one| one.name).collect()
         };
-        assert_eq!(known(&[4, 4]), Vec::<String>::new());
-        let expected = "chi_2 phi_squared phi_fourth energy_density ising_energy correlation_length pole_mass two_point_0 \
+        assert_eq!(known(&[4, 4]), ["magnetization"]);
+        let expected = "magnetization chi_2 phi_squared phi_fourth energy_density ising_energy correlation_length pole_mass two_point_0 \
                         two_point_1 two_point_2 two_point_3 effective_mass_1 effective_mass_2";
         assert_eq!(known(&[6]).join(" "), expected);
     }

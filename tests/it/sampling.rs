@@ -103,6 +103,61 @@ fn every_method_finds_the_same_observables() {
     assert!((own - target).abs() < 0.1, "ESS {own} on the model's samples, {target} on the target's");
 }
 
+/// A deep double well, of which a flow soon covers one side only. HMC, which changes the sign now and then, covers both.
+#[test]
+fn configurations_of_one_sign_are_warned_of() {
+    let sandbox = Sandbox::new();
+    let deep = METHODS.replace("-1.0", "-12.0").replace("steps = 800", "steps = 300");
+    sandbox.write("deep.toml", &deep);
+    let run = sandbox.flowqcd(&["run", "deep.toml", "--out", "deep"]).succeeds();
+    for method in ["direct", "independence"] {
+        let expected = format!("{method}: magnetization = ");
+        assert!(run.stderr.contains(&expected), "{expected} is not in\n{}", run.stderr);
+    }
+    assert!(run.stderr.contains("the free energy is too large by ln 2"), "{}", run.stderr);
+    assert!(run.stderr.contains("mode collapse"), "{}", run.stderr);
+    sandbox.write("methods.toml", METHODS);
+    let sound = sandbox.flowqcd(&["run", "methods.toml", "--out", "sound"]).succeeds();
+    assert!(!sound.stderr.contains("symmetry"), "{}", sound.stderr);
+}
+
+#[test]
+fn what_the_tail_of_the_weights_says_is_in_the_tables() {
+    let sandbox = Sandbox::new();
+    sandbox.write("methods.toml", METHODS);
+    let run = sandbox.flowqcd(&["run", "methods.toml", "--out", "run"]).succeeds();
+    assert!(run.stdout.contains("tail of the weights") && run.stdout.contains("Pareto shape k = "));
+    let ess = sandbox.read("run/ess.csv");
+    let last = |name: &str| *column(&ess, name).last().expect("a final row");
+    let ends = ["ess_low_95", "ess_low", "ess_median", "ess_high", "ess_high_95"].map(last);
+    assert!(ends.is_sorted(), "{ends:?}");
+    let reach = (last("ess") - last("ess_low")).max(last("ess_high") - last("ess"));
+    assert!((last("ess_err") - reach).abs() < 1e-12);
+    assert!((-0.5..0.7).contains(&last("pareto_k")) && last("pareto_k_err") > 0.0);
+    assert!(last("ess_target_low") < last("ess_target_high"));
+    let observables = sandbox.read("run/observables.csv");
+    let columns = ["value", "error", "error_plain", "low", "high", "low_95", "high_95"];
+    let columns = columns.map(|name| column(&observables, name));
+    for row in 0..columns[0].len() {
+        let [value, error, plain, low, high, low_95, high_95] = columns.each_ref().map(|column| column[row]);
+        assert!(error >= plain && plain > 0.0, "{error} is smaller than {plain}");
+        assert!([low_95, low, value, high, high_95].is_sorted(), "{low_95} {low} {value} {high} {high_95}");
+    }
+    let (header, rows) = table(&observables);
+    let place = |name: &str| header.iter().position(|column| column == name).expect("the column is there");
+    for row in &rows {
+        let used = row[place("tau_int_used")].as_str();
+        let [tau, exact] = ["tau_int", "tau_int_exact"].map(|name| row[place(name)].parse::<f64>().ok());
+        let expected = match (tau, exact) {
+            (Some(tau), Some(exact)) if exact > tau => "weights",
+            (Some(_), _) => "chain",
+            (None, _) => "",
+        };
+        assert_eq!(used, expected, "{row:?}");
+        assert_eq!(row[place("pareto_k")].is_empty(), row[place("method")] == "hmc");
+    }
+}
+
 #[test]
 fn costs_decompose_as_they_should() {
     let sandbox = Sandbox::new();

@@ -35,7 +35,7 @@ impl Estimator for ReverseKl<'_> {
     }
 
     fn finish(&self, sums: BatchSums) -> BatchGradient {
-        let (loss, ess) = (sums.mean_loss(), effective_sample_size(&sums.log_weights).value);
+        let (loss, ess) = (sums.mean_loss(), effective_sample_size(&sums.log_weights));
         BatchGradient { loss, ess, gradient: only(sums.gradients) }
     }
 

@@ -1,0 +1,294 @@
+//! The tail of weights: a generalised Pareto distribution fitted to the largest ones.
+
+use super::interval::Interval;
+use crate::rng::{Seed, Stream};
+use rand::RngExt;
+use rand_distr::{Beta, Distribution, StandardNormal};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Fewer excesses than this say nothing about a shape.
+const FEWEST: usize = 16;
+
+/// Shapes and scales of a grid, each.
+const GRID: usize = 41;
+
+/// Shapes that are thought of. Beyond one not even the mean exists.
+const SHAPES: [f64; 2] = [-1.0, 3.0];
+
+/// Logarithms of scales that are thought of, relative to the median excess, which is `σ (2^k - 1)/k`.
+const LOG_SCALES: [f64; 2] = [-2.5, 2.5];
+
+/// Standard deviations on either side of the mean that the fine grid covers.
+const REACH: f64 = 4.5;
+
+/// Excesses that the coarse grid looks at, about.
+const COARSE: usize = 200;
+
+/// Draws of what a tail allows; the ends of an interval have errors of a per cent or two of its width.
+const DRAWS: u64 = 4000;
+
+/// The shape of the largest weights.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ParetoShape {
+    /// `k`: weights beyond w are as many as `w^{-1/k}`. Below ½ their variance exists, below 1 their mean.
+    pub k: f64,
+    /// One standard error.
+    pub error: f64,
+}
+
+impl ParetoShape {
+    /// Configurations from which on reweighted means are of use at all: `10^{1/(1-k)}`; none are enough for k ≥ 1.
+    ///
+    /// Source: Vehtari et al., arXiv:1507.02646, eq. (11).
+    pub fn fewest_configurations(&self) -> f64 {
+        if self.k < 1.0 { 10f64.powf(1.0 / (1.0 - self.k.max(0.0))) } else { f64::INFINITY }
+    }
+}
+
+/// Positive numbers as a body and a tail that is known by its distribution.
+///
+/// The `M = min(N/5, 3√N)` largest are in the tail; their excesses y over the largest of the body have the density
+/// `(1/σ)(1 + k y/σ)^{-1/k - 1}`. The posterior of `(k, ln σ)` under a flat prior is kept on a grid.
+///
+/// Source: Vehtari et al., arXiv:1507.02646, Sec. 3, for the size of the tail; Pickands 1975 for its law.
+#[derive(Debug, Clone)]
+pub struct Tail {
+    /// Where the tail begins.
+    threshold: f64,
+    /// How many are below and beyond.
+    counts: [usize; 2],
+    /// What a number is worth, in independent ones.
+    independent: f64,
+    posterior: Posterior,
+}
+
+/// Moments of numbers with such a tail, drawn from what is known of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moments {
+    /// Share of the numbers in the tail.
+    pub share: f64,
+    /// Mean over the tail; infinite where there is none.
+    pub mean: f64,
+    /// Mean square over the tail; infinite where there is none.
+    pub square: f64,
+    /// Two independent unit normals, for the body.
+    pub normals: [f64; 2],
+}
+
+impl Tail {
+    /// The tail of positive numbers that are worth `independent` independent ones each; nothing if there are too few, or if the
+    /// largest are all the same.
+    pub fn new(values: &[f64], independent: f64) -> Option<Self> {
+        let (threshold, largest) = largest(values)?;
+        let mut excesses: Vec<f64> = largest.iter().map(|value| value - threshold).collect();
+        excesses.sort_by(f64::total_cmp);
+        let (beyond, scale) = (excesses.len(), excesses[excesses.len() / 2]);
+        // Numbers that differ by rounding alone have no tail.
+        let rounding = 1e-12 * threshold.abs();
+        let counts = [values.len() - beyond, beyond];
+        let posterior = || Posterior::new(&excesses, independent);
+        (scale > rounding && scale.is_finite()).then(|| Self {
+            threshold,
+            counts,
+            independent,
+            posterior: posterior(),
+        })
+    }
+
+    /// Where the tail of numbers would begin.
+    pub fn threshold_of(values: &[f64]) -> Option<f64> {
+        largest(values).map(|(threshold, _)| threshold)
+    }
+
+    /// Whether a number belongs to the tail.
+    pub fn holds(&self, value: f64) -> bool {
+        value > self.threshold
+    }
+
+    /// Its shape.
+    pub fn shape(&self) -> ParetoShape {
+        self.posterior.shape()
+    }
+
+    /// Calls `f` with draws of the moments; the draws are the same every time.
+    pub fn draws(&self, f: impl Fn(Moments) -> f64 + Sync) -> Vec<f64> {
+        let stream = Seed(0).stream("stats/tail");
+        let [below, beyond] = self.counts.map(|count| count as f64 * self.independent);
+        let shares = Beta::new(beyond, below).expect("positive counts");
+        (0..DRAWS).into_par_iter().map(|index| f(self.draw(&stream, index, &shares))).collect()
+    }
+
+    fn draw(&self, stream: &Stream, index: u64, shares: &Beta<f64>) -> Moments {
+        let mut rng = stream.item(index);
+        let [u, v, w] = [(); 3].map(|()| rng.random::<f64>());
+        let (k, sigma) = self.posterior.pick(u, [v, w]);
+        let share = shares.sample(&mut rng);
+        let normals = [(); 2].map(|()| StandardNormal.sample(&mut rng));
+        let (first, t) = (sigma / (1.0 - k), self.threshold);
+        let second = 2.0 * sigma * first / (1.0 - 2.0 * k);
+        let mean = if k < 1.0 { t + first } else { f64::INFINITY };
+        let square = if k < 0.5 { t * t + 2.0 * t * first + second } else { f64::INFINITY };
+        Moments { share, mean, square, normals }
+    }
+}
+
+/// The numbers of the tail and the largest one before them; nothing if there are too few.
+fn largest(values: &[f64]) -> Option<(f64, Vec<f64>)> {
+    let n = values.len();
+    let beyond = (n / 5).min((3.0 * (n as f64).sqrt()) as usize);
+    if beyond < FEWEST {
+        return None;
+    }
+    let mut sorted = values.to_vec();
+    let (_, threshold, largest) = sorted.select_nth_unstable_by(n - beyond - 1, f64::total_cmp);
+    Some((*threshold, largest.to_vec()))
+}
+
+/// Probabilities of shapes and scales on a grid.
+#[derive(Debug, Clone)]
+struct Posterior {
+    shapes: [f64; GRID],
+    log_scales: [f64; GRID],
+    /// Sums of the probabilities, shape after shape.
+    cumulative: Vec<f64>,
+}
+
+impl Posterior {
+    fn new(excesses: &[f64], independent: f64) -> Self {
+        let median = excesses[excesses.len() / 2].ln();
+        let every = excesses.len().div_ceil(COARSE);
+        let some: Vec<f64> = excesses.iter().skip(every / 2).step_by(every).copied().collect();
+        let scales = LOG_SCALES.map(|log| log + median);
+        let coarse = Self::on(&some, independent * every as f64, SHAPES, scales);
+        let around = |(mean, deviation): (f64, f64), [low, high]: [f64; 2], grid: &[f64; GRID]| {
+            let reach = REACH * deviation.max(grid[1] - grid[0]);
+            [(mean - reach).max(low), (mean + reach).min(high)]
+        };
+        let (shape, scale) = coarse.means_and_deviations();
+        let shapes = around(shape, SHAPES, &coarse.shapes);
+        let log_scales = around(scale, scales, &coarse.log_scales);
+        Self::on(excesses, independent, shapes, log_scales)
+    }
+
+    fn on(excesses: &[f64], independent: f64, shapes: [f64; 2], log_scales: [f64; 2]) -> Self {
+        let grid = |[low, high]: [f64; 2]| {
+            std::array::from_fn(|i| low + (high - low) * i as f64 / (GRID - 1) as f64)
+        };
+        let (shapes, log_scales): ([f64; GRID], [f64; GRID]) = (grid(shapes), grid(log_scales));
+        let row = |k: &f64| log_scales.map(|log_scale| independent * log_likelihood(excesses, *k, log_scale));
+        let logs: Vec<f64> = shapes.par_iter().map(row).collect::<Vec<_>>().into_iter().flatten().collect();
+        let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mut total = 0.0;
+        let add = |log: f64| {
+            total += (log - largest).exp();
+            total
+        };
+        let cumulative: Vec<f64> = logs.into_iter().map(add).collect();
+        Self { shapes, log_scales, cumulative }
+    }
+
+    /// Points of the grid with their probabilities.
+    fn points(&self) -> impl Iterator<Item = (f64, f64, f64)> + '_ {
+        let total = self.cumulative[GRID * GRID - 1];
+        let mut before = 0.0;
+        self.cumulative.iter().enumerate().map(move |(index, &sum)| {
+            let probability = (sum - before) / total;
+            before = sum;
+            (self.shapes[index / GRID], self.log_scales[index % GRID], probability)
+        })
+    }
+
+    fn means_and_deviations(&self) -> ((f64, f64), (f64, f64)) {
+        let of = |value: &dyn Fn(f64, f64) -> f64| {
+            let mean: f64 = self.points().map(|(k, s, p)| p * value(k, s)).sum();
+            let square: f64 = self.points().map(|(k, s, p)| p * (value(k, s) - mean).powi(2)).sum();
+            (mean, square.sqrt())
+        };
+        (of(&|k, _| k), of(&|_, log_scale| log_scale))
+    }
+
+    fn shape(&self) -> ParetoShape {
+        let ((k, error), _) = self.means_and_deviations();
+        ParetoShape { k, error }
+    }
+
+    /// Shape and scale of the point at a uniform number, anywhere within its cell.
+    fn pick(&self, u: f64, [v, w]: [f64; 2]) -> (f64, f64) {
+        let total = self.cumulative[GRID * GRID - 1];
+        let index = self.cumulative.partition_point(|sum| *sum < u * total).min(GRID * GRID - 1);
+        let within = |grid: &[f64; GRID], place: usize, v: f64| grid[place] + (v - 0.5) * (grid[1] - grid[0]);
+        let k = within(&self.shapes, index / GRID, v);
+        (k, within(&self.log_scales, index % GRID, w).exp())
+    }
+}
+
+/// `-Σ [ln σ + (1/k + 1) ln(1 + k y/σ)]`.
+fn log_likelihood(excesses: &[f64], k: f64, log_scale: f64) -> f64 {
+    let (n, scale) = (excesses.len() as f64, (-log_scale).exp());
+    if k.abs() < 1e-8 {
+        return -n * log_scale - excesses.iter().map(|y| y * scale).sum::<f64>();
+    }
+    // The largest comes last: beyond the end of a bounded tail nothing is likely.
+    if 1.0 + k * scale * excesses[excesses.len() - 1] <= 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    -n * log_scale - (1.0 + 1.0 / k) * excesses.iter().map(|y| (k * scale * y).ln_1p()).sum::<f64>()
+}
+
+/// The interval of draws, and their median.
+pub(super) fn summary(mut draws: Vec<f64>) -> (f64, Interval) {
+    let interval = Interval::of_draws(&mut draws);
+    (draws[draws.len() / 2], interval)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers with `P(x > t) = t^{-1/k}`.
+    fn pareto(k: f64, n: usize, index: u64) -> Vec<f64> {
+        let mut rng = Seed(5).stream("pareto").item(index);
+        (0..n).map(|_| (1.0 - rng.random::<f64>()).powf(-k)).collect()
+    }
+
+    /// The error of a shape is `(1 + k)/√M`; M is 192 here.
+    #[test]
+    fn a_pareto_tail_has_its_shape_within_the_error() {
+        for k in [0.2, 0.5, 0.9] {
+            let repetitions = 60;
+            let shapes: Vec<ParetoShape> = (0..repetitions)
+                .map(|i| Tail::new(&pareto(k, 4096, i), 1.0).expect("a tail").shape())
+                .collect();
+            let expected = (1.0 + k) / 192f64.sqrt();
+            let errors = shapes.iter().map(|shape| shape.error).sum::<f64>() / repetitions as f64;
+            assert!((errors / expected - 1.0).abs() < 0.15, "k = {k}: error {errors}, not {expected}");
+            let mean = shapes.iter().map(|shape| shape.k).sum::<f64>() / repetitions as f64;
+            // A flat prior shifts the mean by about 1/M of a few errors.
+            assert!((mean - k).abs() < 0.02 + 4.0 * errors / (repetitions as f64).sqrt(), "k = {k}: {mean}");
+        }
+    }
+
+    /// Uniform numbers: the excesses are uniform too, k = -1 at the edge of what is thought of; exponential ones have k = 0.
+    #[test]
+    fn light_tails_have_no_positive_shape() {
+        let uniform: Vec<f64> = pareto(1.0, 4096, 0).iter().map(|x| 2.0 - 1.0 / x).collect();
+        assert!(Tail::new(&uniform, 1.0).expect("a tail").shape().k < -0.7);
+        let exponential: Vec<f64> = pareto(1.0, 4096, 1).iter().map(|x| 1.0 + x.ln()).collect();
+        let ParetoShape { k, error } = Tail::new(&exponential, 1.0).expect("a tail").shape();
+        assert!(k.abs() < 4.0 * error, "{k} +- {error}");
+    }
+
+    #[test]
+    fn few_or_equal_numbers_have_no_tail() {
+        assert!(Tail::new(&pareto(0.5, 70, 0), 1.0).is_none());
+        assert!(Tail::new(&[1.0; 4096], 1.0).is_none());
+    }
+
+    #[test]
+    fn what_is_needed_grows_with_the_shape() {
+        let fewest = |k| ParetoShape { k, error: 0.1 }.fewest_configurations();
+        assert_eq!((fewest(-0.5), fewest(0.5), fewest(1.0)), (10.0, 100.0, f64::INFINITY));
+        assert!((fewest(0.75) - 1e4).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,284 @@
+//! How often errors and intervals hold what they say: long, so only on request. `tests/campaigns.md` has the commands and tables.
+
+use flowqcd::device::ComputeDevice;
+use flowqcd::error::Result;
+use flowqcd::flow::Flow;
+use flowqcd::rng::Seed;
+use flowqcd::sample::{Hmc, Independence, MethodRun, Model, Watch, draw};
+use flowqcd::spec::Spec;
+use flowqcd::stats::{Ess, Measured, effective_sample_size, free_energy};
+use flowqcd::theory::{self, Theory};
+use flowqcd::train::{Observer, StepInfo, TrainState, Trainer};
+use std::collections::BTreeMap;
+
+/// Configurations of a repeat.
+const CONFIGURATIONS: u64 = 4096;
+
+/// Weights whose tail may be heavier than this, within an error, are warned of.
+const HEAVY_TAIL: f64 = 0.7;
+
+/// Averages whose error is larger than the plain one by more than this factor are warned of.
+const FRAGILE: f64 = 3.0;
+
+/// Repeats of one estimate.
+#[derive(Default)]
+struct Coverage {
+    repeats: usize,
+    /// Off by less than one and two errors.
+    errors: [usize; 2],
+    /// In the intervals of 68.3% and 95%.
+    intervals: [usize; 2],
+    pulls: f64,
+    /// Off by more than three errors, and how many of these are warned of.
+    misses: [usize; 2],
+    warnings: usize,
+}
+
+impl Coverage {
+    fn add(&mut self, value: f64, error: f64, interval: flowqcd::stats::Interval, exact: f64, warned: bool) {
+        let off = (value - exact).abs();
+        self.repeats += 1;
+        self.warnings += usize::from(warned);
+        self.pulls += (value - exact) / error;
+        (0..2).for_each(|i| self.errors[i] += usize::from(off <= (i + 1) as f64 * error));
+        self.intervals[0] += usize::from((interval.low..=interval.high).contains(&exact));
+        self.intervals[1] += usize::from((interval.low_95..=interval.high_95).contains(&exact));
+        if off > 3.0 * error {
+            self.misses[0] += 1;
+            self.misses[1] += usize::from(warned);
+        }
+    }
+
+    fn row(&self, name: &str) -> String {
+        let share = |count: usize| format!("{:.1}", 100.0 * count as f64 / self.repeats as f64);
+        let [one, two] = self.errors.map(share);
+        let [narrow, wide] = self.intervals.map(share);
+        let pull = self.pulls / self.repeats as f64;
+        let [missed, warned] = self.misses;
+        format!(
+            "| {name} | {} | {one} | {two} | {narrow} | {wide} | {pull:.2} | {missed} | {warned} | {} |",
+            self.repeats,
+            share(self.warnings)
+        )
+    }
+}
+
+/// Coverages by what is estimated, and the shapes of tails that were met.
+#[derive(Default)]
+struct Campaign {
+    found: BTreeMap<String, Coverage>,
+    shapes: Vec<f64>,
+}
+
+impl Campaign {
+    fn add(&mut self, name: &str, measured: Option<Measured>, exact: f64, warned: bool) {
+        let Some(Measured { value, error, interval, .. }) = measured else { return };
+        self.found.entry(name.into()).or_default().add(value, error, interval, exact, warned);
+    }
+
+    fn add_ess(&mut self, ess: &Ess, exact: f64, warned: bool) {
+        let one = self.found.entry("ESS".into()).or_default();
+        one.add(ess.value, ess.error(), ess.interval, exact, warned);
+    }
+
+    /// Direct sampling and independence Metropolis, from the same model.
+    fn judge(&mut self, runs: [&MethodRun; 2], theory: &Theory, exact: &BTreeMap<String, f64>) {
+        let ess = Ess::of(runs[0].log_weights());
+        let (k, error) = ess.tail.map_or((0.0, 0.0), |tail| (tail.k, tail.error));
+        self.shapes.push(k);
+        let derived = theory.observables.derived();
+        let is_fragile = |run: &MethodRun| {
+            let primary = derived.iter().filter(|observable| observable.primary);
+            let measured = primary.filter_map(|observable| run.measured(&*observable.value));
+            measured.into_iter().any(|found| found.error > FRAGILE * found.error_plain)
+        };
+        let warned = k + error > HEAVY_TAIL || runs.into_iter().any(is_fragile);
+        self.add_ess(&ess, exact["ess"], warned);
+        self.add("F", Some(free_energy(runs[0].log_weights())), exact["free_energy"], warned);
+        for observable in &derived {
+            let Some(&exact) = exact.get(&observable.name) else { continue };
+            for (method, run) in ["direct", "independence"].into_iter().zip(runs) {
+                self.add(
+                    &format!("{method} {}", observable.name),
+                    run.measured(&*observable.value),
+                    exact,
+                    warned,
+                );
+            }
+        }
+    }
+
+    fn print(&self, title: &str) {
+        let mean = self.shapes.iter().sum::<f64>() / self.shapes.len() as f64;
+        println!("\n{title}; fitted k = {mean:.2} on average\n");
+        println!(
+            "| | repeats | 1 error | 2 errors | 68.3% | 95% | mean pull | off by 3 | of these warned of | warned of, % |"
+        );
+        println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+        self.found.iter().for_each(|(name, coverage)| println!("{}", coverage.row(name)));
+    }
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn after_step(&mut self, _: &TrainState, _: &StepInfo) -> Result<()> {
+        Ok(())
+    }
+
+    fn last_checkpoint(&self) -> String {
+        "none".into()
+    }
+}
+
+fn spec(extents: &str, mass_squared: f64, coupling: f64, steps: usize) -> Spec {
+    let text = format!(
+        "version = 1\nseed = 1\n\
+         theory.phi4 = {{ extents = {extents}, mass_squared = {mass_squared:?}, coupling = {coupling:?} }}\n\
+         flow.affine = {{ layers = 8, kernel_size = 3, hidden = [8, 8] }}\n\
+         train = {{ batch.size = 128, optimizer.adam.learning_rate = 1e-3, stop.steps = {steps} }}\n\
+         sample.independence.proposals = {CONFIGURATIONS}\n\
+         sample.hmc = {{ trajectories = 100000, thermalization = 500, chains = 64, steps = 6 }}\n"
+    );
+    Spec::parse(&text, &[]).expect("the specification is valid")
+}
+
+/// Something to sample with.
+struct Sampler {
+    spec: Spec,
+    theory: Theory,
+    flow: Flow,
+    device: ComputeDevice,
+}
+
+impl Sampler {
+    fn new(spec: Spec) -> Self {
+        let theory = theory::build(&spec.theory);
+        let flow = Flow::new(&spec.flow, theory.action.lattice());
+        Self { spec, theory, flow, device: ComputeDevice::cpu() }
+    }
+
+    fn model<'a>(&'a self, parameters: &'a [f32]) -> Model<'a> {
+        let (action, observables) = (&*self.theory.action, Some(&*self.theory.observables));
+        Model { flow: &self.flow, parameters, action, device: &self.device, observables, at_most: None }
+    }
+
+    fn trained(&self, seed: u64) -> Vec<f32> {
+        let action = &*self.theory.action;
+        let trainer = Trainer::new(&self.flow, action, &self.spec.train, None, &self.device, Seed(seed))
+            .expect("no data is needed");
+        let mut state = trainer.initial_state(Seed(seed));
+        trainer.run(&mut state, &mut Silent).expect("it trains");
+        state.parameters
+    }
+
+    fn direct(&self, parameters: &[f32], seed: u64, count: u64) -> MethodRun {
+        let stream = Seed(seed).stream("campaign/direct");
+        draw(&self.model(parameters), &stream, count, None, Watch::NOBODY).expect("the CPU computes")
+    }
+
+    fn independence(&self, parameters: &[f32], seed: u64) -> MethodRun {
+        let asked = self.spec.sample.independence.as_ref().expect("it is asked for");
+        let model = self.model(parameters);
+        let chain = Independence::new(&model, &self.theory, asked, Seed(seed));
+        chain.run(None, Watch::NOBODY).expect("the CPU computes")
+    }
+
+    /// Values of the observables by long chains of Hybrid Monte Carlo.
+    fn by_hmc(&self, names: &[&str]) -> BTreeMap<String, f64> {
+        let asked = self.spec.sample.hmc.as_ref().expect("it is asked for");
+        let run = Hmc::new(&self.theory, asked, Seed(99), None).run(None, Watch::NOBODY).expect("it runs");
+        let derived = self.theory.observables.derived();
+        let known = derived.iter().filter(|observable| names.contains(&observable.name.as_str()));
+        known
+            .map(|observable| {
+                let found = run.measured(&*observable.value).expect("finite");
+                println!("{} = {} +- {} by HMC", observable.name, found.value, found.error);
+                (observable.name.clone(), found.value)
+            })
+            .collect()
+    }
+}
+
+const OBSERVABLES: [&str; 3] = ["phi_squared", "chi_2", "binder"];
+
+/// The free field on four sites from unit normals: with the mode p̂² of mass m² its weight has the factor `e^{a x²/2}`,
+/// `a = 1 - m² - p̂²`, so that weights have a Pareto tail of shape 1 - m², and everything is known exactly.
+#[test]
+#[ignore = "a campaign of minutes"]
+fn coverage_of_exact_tails() {
+    for shape in [0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8] {
+        let sampler = Sampler::new(spec("[4]", 1.0 - shape, 0.0, 1));
+        // Without parameters the flow is the identity.
+        let parameters = vec![0.0; sampler.flow.layout().len()];
+        let theory = &sampler.theory;
+        let mut exact: BTreeMap<String, f64> = theory
+            .observables
+            .derived()
+            .into_iter()
+            .filter(|observable| OBSERVABLES.contains(&observable.name.as_str()))
+            .filter_map(|observable| Some((observable.name, observable.exact?)))
+            .collect();
+        exact.insert("free_energy".into(), -theory.action.log_partition().expect("free"));
+        // ⟨w⟩²/⟨w²⟩ of a mode; without a second moment it is nought.
+        let of_mode = |p2: f64| {
+            let a = shape - p2;
+            (1.0 - 2.0 * a).max(0.0).sqrt() / (1.0 - a)
+        };
+        let ess: f64 = [0.0, 2.0, 4.0, 2.0].into_iter().map(of_mode).product();
+        exact.insert("ess".into(), ess);
+        let mut campaign = Campaign::default();
+        for seed in 0..1000 {
+            let direct = sampler.direct(&parameters, seed, CONFIGURATIONS);
+            let chain = sampler.independence(&parameters, seed);
+            campaign.judge([&direct, &chain], theory, &exact);
+        }
+        campaign.print(&format!("Free field, Pareto shape {shape}, exact ESS {ess:.4}"));
+    }
+}
+
+/// Flows against long chains of Hybrid Monte Carlo; F and ESS from many more configurations of the models.
+fn coverage_of_flows(title: &str, sampler: &Sampler, seeds: u64, repeats: u64, reference: u64) {
+    let mut exact = sampler.by_hmc(&OBSERVABLES);
+    let models: Vec<Vec<f32>> = (1..=seeds).map(|seed| sampler.trained(seed)).collect();
+    let references: Vec<(f64, Measured)> = models
+        .iter()
+        .map(|parameters| {
+            let run = sampler.direct(parameters, 1 << 40, reference);
+            (effective_sample_size(run.log_weights()), free_energy(run.log_weights()))
+        })
+        .collect();
+    let precision: f64 = references.iter().map(|(_, f)| f.error.powi(-2)).sum();
+    let f = references.iter().map(|(_, f)| f.value * f.error.powi(-2)).sum::<f64>() / precision;
+    println!("free_energy = {f} +- {} by all models", precision.powf(-0.5));
+    exact.insert("free_energy".into(), f);
+    let mut campaign = Campaign::default();
+    for (parameters, (ess, _)) in models.iter().zip(&references) {
+        exact.insert("ess".into(), *ess);
+        for repeat in 0..repeats {
+            let direct = sampler.direct(parameters, repeat, CONFIGURATIONS);
+            let chain = sampler.independence(parameters, repeat);
+            campaign.judge([&direct, &chain], &sampler.theory, &exact);
+        }
+    }
+    let mean = references.iter().map(|(ess, _)| ess).sum::<f64>() / seeds as f64;
+    campaign.print(&format!("{title}, ESS {mean:.2} on average"));
+}
+
+#[test]
+#[ignore = "a campaign of minutes"]
+fn coverage_of_weakly_trained_flows() {
+    for steps in [600, 1500] {
+        let sampler = Sampler::new(spec("[4, 4]", -4.0, 2.2, steps));
+        coverage_of_flows(&format!("4 x 4, {steps} steps of training"), &sampler, 100, 10, 262_144);
+    }
+}
+
+#[test]
+#[ignore = "a campaign of minutes"]
+fn coverage_of_trained_flows() {
+    let small = Sampler::new(spec("[4, 4]", -4.0, 2.2, 6000));
+    coverage_of_flows("4 x 4, 6000 steps of training", &small, 20, 50, 1 << 20);
+    let large = Sampler::new(spec("[6, 6]", -4.0, 1.74375, 6000));
+    coverage_of_flows("6 x 6, 6000 steps of training", &large, 5, 200, 1 << 21);
+}
