@@ -37,6 +37,8 @@ pub struct Measured {
     pub tau_int: Option<(f64, f64)>,
     /// The same as the weights of all proposals imply it, for independence Metropolis.
     pub tau_int_exact: Option<f64>,
+    /// Whether the error is from that τ.
+    pub by_weights: bool,
     /// Configurations used.
     pub n: u64,
 }
@@ -48,7 +50,16 @@ impl Measured {
             Some(t) => (t.error(linear), t.interval(value, linear)),
             None => (linear, Interval::normal(value, linear)),
         };
-        Self { value, error, error_plain: linear, interval, tau_int: None, tau_int_exact: None, n }
+        Self {
+            value,
+            error,
+            error_plain: linear,
+            interval,
+            tau_int: None,
+            tau_int_exact: None,
+            by_weights: false,
+            n,
+        }
     }
 }
 
@@ -110,8 +121,8 @@ impl Ensemble {
                 let tau_int = self.tau_in_steps(&found, &means, &slopes);
                 let interval = Interval::normal(value, found.error);
                 let ChainEstimate { error, .. } = found;
-                let (tau_int_exact, n) = (None, self.count());
-                Measured { value, error, error_plain: error, interval, tau_int, tau_int_exact, n }
+                let (tau_int_exact, by_weights, n) = (None, false, self.count());
+                Measured { value, error, error_plain: error, interval, tau_int, tau_int_exact, by_weights, n }
             }
         };
         value.is_finite().then_some(measured)

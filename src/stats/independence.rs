@@ -9,13 +9,22 @@ pub fn judged_by_weights(measured: Measured, proposals: &[Term]) -> Measured {
     let log_weights: Vec<f64> = proposals.iter().map(|term| term.weight.ln()).collect();
     let deviations: Vec<f64> = proposals.iter().map(|term| term.deviation).collect();
     let tau_int_exact = exact_tau_int(&log_weights, &deviations);
-    let Some((exact, (tau, _))) = tau_int_exact.zip(measured.tau_int) else {
-        return Measured { tau_int_exact, ..measured };
+    let Some(exact) = tau_int_exact else { return measured };
+    // The τ of a chain is not known for functions of several numbers in bins.
+    let longer = match measured.tau_int {
+        Some((tau, _)) => (exact / tau).sqrt(),
+        None => (2.0 * exact * variance(proposals) / measured.n as f64).sqrt() / measured.error,
     };
-    let error = measured.error * (exact / tau).max(1.0).sqrt();
     let by = Studentized::of_mean(proposals);
-    let calibrated = Measured::calibrated(measured.value, error, by, measured.n);
-    Measured { error_plain: measured.error, tau_int: measured.tau_int, tau_int_exact, ..calibrated }
+    let calibrated = Measured::calibrated(measured.value, measured.error * longer.max(1.0), by, measured.n);
+    let Measured { error, tau_int, .. } = measured;
+    Measured { error_plain: error, tau_int, tau_int_exact, by_weights: longer > 1.0, ..calibrated }
+}
+
+/// Of the deviations under the target.
+fn variance(proposals: &[Term]) -> f64 {
+    let sum = |of: fn(&Term) -> f64| proposals.iter().map(of).sum::<f64>();
+    sum(|term| term.weight * term.deviation.powi(2)) / sum(|term| term.weight)
 }
 
 /// `τ_int` of an observable under independence Metropolis whose proposals are uniform over the given configurations.

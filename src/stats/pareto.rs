@@ -40,7 +40,7 @@ pub struct ParetoShape {
 impl ParetoShape {
     /// Configurations from which on reweighted means are of use at all: `10^{1/(1-k)}`; none are enough for k ≥ 1.
     ///
-    /// Source: Vehtari et al., arXiv:1507.02646, eq. (11).
+    /// Source: Vehtari et al., arXiv:1507.02646.
     pub fn fewest_configurations(&self) -> f64 {
         if self.k < 1.0 { 10f64.powf(1.0 / (1.0 - self.k.max(0.0))) } else { f64::INFINITY }
     }
@@ -51,7 +51,7 @@ impl ParetoShape {
 /// The `M = min(N/5, 3√N)` largest are in the tail; their excesses y over the largest of the body have the density
 /// `(1/σ)(1 + k y/σ)^{-1/k - 1}`. The posterior of `(k, ln σ)` under a flat prior is kept on a grid.
 ///
-/// Source: Vehtari et al., arXiv:1507.02646, Sec. 3, for the size of the tail; Pickands 1975 for its law.
+/// Source: Vehtari et al., arXiv:1507.02646, for the size of the tail; Pickands, Ann. Stat. 3 (1975) 119, for its law.
 #[derive(Debug, Clone)]
 pub struct Tail {
     /// Where the tail begins.

@@ -109,14 +109,11 @@ fn observable_row(
 ) -> Option<ObservableRow> {
     let f = &*observable.value;
     let measured = run.measured(f)?;
-    let used = |(tau, _): (f64, f64)| match measured.tau_int_exact {
-        Some(exact) if exact > tau => OF_WEIGHTS,
-        _ => OF_CHAIN,
-    };
+    let used = if measured.by_weights { OF_WEIGHTS } else { OF_CHAIN };
     Some(ObservableRow {
         error_bootstrap: bootstrap.and_then(|bootstrap| bootstrap.error(f)),
         bias_bootstrap: bootstrap.and_then(|bootstrap| bootstrap.bias(f, measured.value)),
-        tau_int_used: measured.tau_int.map(used),
+        tau_int_used: run.chain.as_ref().map(|_| used),
         ..row(run.method, &observable.name, measured, observable.exact, tail)
     })
 }
@@ -128,7 +125,7 @@ fn row(
     exact: Option<f64>,
     tail: Option<ParetoShape>,
 ) -> ObservableRow {
-    let Measured { value, error, error_plain, interval, tau_int, tau_int_exact, n } = measured;
+    let Measured { value, error, error_plain, interval, tau_int, tau_int_exact, n, .. } = measured;
     ObservableRow {
         method,
         observable: observable.into(),

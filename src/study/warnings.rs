@@ -7,7 +7,7 @@ use std::fmt;
 
 /// A tail that may be beyond this shape, within an error: means of weights are not to be trusted whatever is done to their errors.
 ///
-/// Source: Vehtari et al., arXiv:1507.02646, Sec. 3.2.
+/// Source: Vehtari et al., arXiv:1507.02646.
 const HEAVY_TAIL: f64 = 0.7;
 
 /// More configurations than anyone draws.
@@ -295,8 +295,9 @@ fn too_short(summary: &Summary, run: &MethodRun, chain: &ChainInfo) -> Vec<Warni
     let (method, chains) = (run.method, run.series().len());
     let length = run.series().first().map_or(0, TimeSeries::count);
     let of_method = summary.observables.iter().filter(|o| o.method == method);
-    let slowest = of_method.filter_map(|o| Some((o, o.tau_int?))).max_by(|a, b| a.1.0.total_cmp(&b.1.0));
-    let Some((observable, (tau, _))) = slowest else { return Vec::new() };
+    let tau = |o: &ObservableSummary| Some(o.tau_int?.0.max(o.tau_int_exact.unwrap_or(0.0)));
+    let slowest = of_method.filter_map(|o| Some((o, tau(o)?))).max_by(|a, b| a.1.total_cmp(&b.1));
+    let Some((observable, tau)) = slowest else { return Vec::new() };
     let observable = observable.observable.clone();
     let mut found = Vec::new();
     if (length as f64) < SHORT_CHAIN * tau {

