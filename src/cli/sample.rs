@@ -46,7 +46,10 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
 
 fn text(drawn: &Drawn) -> String {
     let row = |name: &str, value: String| (name.to_owned(), value);
-    let tail = drawn.pareto.as_ref().map_or_else(|| "too few weights".into(), of_tail);
+    let tail = drawn
+        .pareto
+        .as_ref()
+        .map_or_else(|| "not fitted: few weights, or all alike, or a few that rule".into(), of_tail);
     lines(&[
         row("configurations", format!("{}, {:.1} MB", drawn.count, drawn.bytes as f64 / 1e6)),
         row("ESS", with_error(drawn.ess, drawn.ess_err)),

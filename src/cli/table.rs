@@ -1,7 +1,7 @@
 //! Tables for people.
 
 use super::progress::duration;
-use crate::stats::{Interval, ParetoShape};
+use crate::stats::{Interval, ParetoShape, Trust};
 use crate::study::{CellRecord, ObservableSummary, Summary};
 
 /// Lines of name and value, values aligned.
@@ -89,10 +89,11 @@ fn within(interval: &Interval) -> String {
 
 /// The shape of a tail, and what it implies.
 pub fn of_tail(shape: &ParetoShape) -> String {
-    let meaning = match shape.k {
-        ..0.5 => "errors as printed",
-        0.5..=0.7 => "errors shrink more slowly than with the root of the number of configurations",
-        _ => "not to be trusted",
+    let meaning = match shape.trust() {
+        Trust::Errors => "errors as printed",
+        Trust::SlowErrors => "errors shrink more slowly than with the root of the number of configurations",
+        Trust::Unknown => "too few weights to exclude a tail whose means cannot be trusted",
+        Trust::Nothing => "not to be trusted",
     };
     format!("Pareto shape k = {}: {meaning}", with_error(shape.k, shape.error))
 }

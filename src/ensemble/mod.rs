@@ -18,6 +18,7 @@ pub struct TargetSamples {
     numbers: usize,
     fields: Vec<f32>,
     actions: Vec<f64>,
+    chains: usize,
     digest: String,
 }
 
@@ -53,7 +54,8 @@ impl TargetSamples {
         let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(file).map_err(Error::io(path, "read"))?;
-        Ok(Self { numbers, fields, actions, digest: hasher.finalize().to_hex().to_string() })
+        let (chains, digest) = (reader.chains().unwrap_or(1), hasher.finalize().to_hex().to_string());
+        Ok(Self { numbers, fields, actions, chains, digest })
     }
 
     /// Configurations.
@@ -69,6 +71,11 @@ impl TargetSamples {
     /// All configurations `[configuration][component, site]`.
     pub fn fields(&self) -> &[f32] {
         &self.fields
+    }
+
+    /// How many chains gave one configuration each in turn; one if the file does not say.
+    pub fn chains(&self) -> usize {
+        self.chains
     }
 
     /// The actions of all configurations.

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::files;
+use crate::spec::Spec;
 use npyz::{DType, NpyFile, Order, TypeChar, TypeStr, WriteOptions, WriterBuilder};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
@@ -13,6 +14,9 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 /// Numbers that are read at once.
 const PART: usize = 1 << 20;
+
+/// Bytes of a text that are read.
+const MOST_TEXT: u64 = 1 << 22;
 
 /// What an ensemble was drawn from, so that reweighting is not forgotten.
 pub const MODEL: &str = "direct";
@@ -192,10 +196,20 @@ impl EnsembleReader {
 
     /// The method that drew the ensemble, if the file says.
     pub fn method(&mut self) -> Option<String> {
+        self.text("method")
+    }
+
+    /// The chains of Hybrid Monte Carlo that drew it, if the file says.
+    pub fn chains(&mut self) -> Option<usize> {
+        let spec = Spec::parse(&self.text("spec")?, &[]).ok()?;
+        spec.sample.hmc.map(|hmc| hmc.chains)
+    }
+
+    fn text(&mut self, name: &str) -> Option<String> {
         let mut text = String::new();
-        let mut entry = self.entry("method").ok()?;
+        let mut entry = self.entry(name).ok()?;
         NpyFile::new(&mut entry).ok()?;
-        entry.read_to_string(&mut text).ok()?;
+        entry.take(MOST_TEXT).read_to_string(&mut text).ok()?;
         Some(text)
     }
 

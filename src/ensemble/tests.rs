@@ -41,6 +41,21 @@ fn an_ensemble_comes_back_as_it_was_written() {
 }
 
 #[test]
+fn a_file_of_hybrid_monte_carlo_says_of_how_many_chains_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npz");
+    let spec = "version = 1\nseed = 1\n\
+                theory.phi4 = { extents = [6, 4], mass_squared = -1.0, coupling = 1.0 }\n\
+                flow.affine = { layers = 2, kernel_size = 3, hidden = [2] }\n\
+                train = { batch.size = 2, optimizer.adam.learning_rate = 1e-3, stop.steps = 1 }\n\
+                sample.hmc = { trajectories = 10, chains = 7 }\n";
+    for (spec, chains) in [(spec, 7), (HMC.spec, 1)] {
+        write(&path, 0.0, &Provenance { method: "hmc", spec });
+        assert_eq!(TargetSamples::load(&path, &action()).unwrap().chains(), chains);
+    }
+}
+
+#[test]
 fn an_unfinished_ensemble_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");

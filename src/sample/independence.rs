@@ -88,12 +88,8 @@ impl<'a> Independence<'a> {
         let alone = self.spec.hmc.is_none();
         chain.proposals = alone.then_some(Ensemble::Weighted { log_weights, rows, width });
         let flops_per_configuration = self.model.flow.flops_per_sample();
-        MethodRun {
-            method: Method::Independence,
-            ensemble: Ensemble::Chains(series),
-            cost: MethodCost { setup: None, flops_per_configuration, wall_s },
-            chain: Some(chain),
-        }
+        let cost = MethodCost { setup: None, flops_per_configuration, wall_s };
+        MethodRun::new(Method::Independence, Ensemble::Chains(series), cost, Some(chain))
     }
 }
 

@@ -1,9 +1,10 @@
 //! What every sampling method leaves behind: configurations to average over, what they cost, how its chains went.
 
 use crate::cost::Cost;
-use crate::stats::{Ensemble, Measured, TimeSeries, judged_by_weights};
+use crate::stats::{Ensemble, Ess, Measured, TimeSeries, judged_by_weights};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::OnceLock;
 
 /// How configurations of the target are had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +39,7 @@ pub struct MethodRun {
     pub cost: MethodCost,
     /// How the chains went, if there were any.
     pub chain: Option<ChainInfo>,
+    ess: OnceLock<Option<Ess>>,
 }
 
 /// What a method spent.
@@ -73,6 +75,11 @@ pub struct ChainInfo {
 }
 
 impl MethodRun {
+    /// What a method left behind.
+    pub fn new(method: Method, ensemble: Ensemble, cost: MethodCost, chain: Option<ChainInfo>) -> Self {
+        Self { method, ensemble, cost, chain, ess: OnceLock::new() }
+    }
+
     /// `log w` of configurations of the model; none for chains.
     pub fn log_weights(&self) -> &[f64] {
         match &self.ensemble {
@@ -88,6 +95,11 @@ impl MethodRun {
             Ensemble::Weighted { log_weights, .. } => Some(&log_weights[..]),
             Ensemble::Chains(_) => None,
         })
+    }
+
+    /// The ESS of these weights, computed once.
+    pub fn ess(&self) -> Option<Ess> {
+        *self.ess.get_or_init(|| self.weights().map(Ess::of))
     }
 
     /// A function of means with its error, in which the weights of a chain's proposals have a say.

@@ -47,12 +47,13 @@ impl Records {
         self.hasher = blake3::Hasher::new();
         let bytes = self.count * self.numbers as u64 * 8;
         let mut cut = || -> std::io::Result<bool> {
-            let enough = self.file.metadata()?.len() >= bytes;
-            self.file.set_len(bytes)?;
+            let held = self.file.metadata()?.len();
+            // Never longer: what is not there cannot be made up.
+            self.file.set_len(bytes.min(held))?;
             self.file.rewind()?;
             self.hasher.update_reader(&self.file)?;
             self.file.seek(SeekFrom::End(0))?;
-            Ok(enough)
+            Ok(held >= bytes)
         };
         let enough = cut().map_err(Error::io(&self.path, "read"))?;
         match enough && mark.is_none_or(|mark| mark.digest == self.digest()) {

@@ -128,7 +128,7 @@ fn files(folder: &Path, name: &str) -> [PathBuf; 2] {
 fn others(file: &Path) -> Error {
     Error::BadFile {
         path: file.to_owned(),
-        rule: "does not hold what this run has drawn: another model, seed or specification wrote it".into(),
+        rule: "does not hold what this run has drawn: another model, seed, specification or version of the program wrote it".into(),
         hint: "remove it: what it holds is drawn again".into(),
     }
 }

@@ -31,7 +31,7 @@ pub struct Measured {
     pub error: f64,
     /// The same by a formula that trusts the largest weights to have been met: linear, or from the chain alone.
     pub error_plain: f64,
-    /// Where the true value is: around the estimate for chains, rather on one side of it where few weights make the estimate.
+    /// Where the true value is: rather on one side of the estimate where few weights make it.
     pub interval: Interval,
     /// Integrated autocorrelation time and its error in units of chain steps, for chains.
     pub tau_int: Option<(f64, f64)>,
@@ -44,7 +44,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// A value from independent configurations, its linear error set right by what subsamples show, if they are enough.
+    /// A value with a plain error that is set right by what subsamples of the weights show, if they are enough.
     pub(super) fn calibrated(value: f64, linear: f64, by: Option<Studentized>, n: u64) -> Self {
         let (error, interval) = match by {
             Some(t) => (t.error(linear), t.interval(value, linear)),

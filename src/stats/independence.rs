@@ -76,6 +76,7 @@ pub fn exact_tau_int(log_weights: &[f64], values: &[f64]) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::rng::Seed;
+    use rand::RngExt;
 
     /// τ from the powers of the transition matrix itself.
     fn by_powers(log_w: &[f64], o: &[f64]) -> f64 {
@@ -110,6 +111,42 @@ mod tests {
             let o: Vec<f64> = b.iter().map(|&v| f64::from(v)).collect();
             let (found, expected) = (exact_tau_int(&log_w, &o).expect("spread"), by_powers(&log_w, &o));
             assert!((found - expected).abs() < 1e-9 * expected, "{n}: {found} is not {expected}");
+        }
+    }
+
+    /// Proposals of two kinds, the second of weight 4, that measure their kind: an error of the chain that is from a τ half as long
+    /// as that of the weights is √2 too small, and one from a τ twice as long is kept.
+    #[test]
+    fn the_longer_tau_makes_the_error() {
+        let mut rng = Seed(6).stream("kinds").item(0);
+        let kinds = (0..4096).map(|_| f64::from(rng.random_range(0..2)));
+        let terms: Vec<Term> = kinds.map(|kind| Term { weight: 1.0 + 3.0 * kind, deviation: kind }).collect();
+        let total: f64 = terms.iter().map(|term| term.weight).sum();
+        let mean = terms.iter().map(|term| term.weight * term.deviation).sum::<f64>() / total;
+        let terms: Vec<Term> =
+            terms.into_iter().map(|term| Term { deviation: term.deviation - mean, ..term }).collect();
+        let log_weights: Vec<f64> = terms.iter().map(|term| term.weight.ln()).collect();
+        let deviations: Vec<f64> = terms.iter().map(|term| term.deviation).collect();
+        let tau = exact_tau_int(&log_weights, &deviations).expect("spread");
+        // Light weights: what subsamples show is the plain error, within a tenth for parts of 256.
+        let close = |found: f64, expected: f64| (found / expected - 1.0).abs() < 0.15;
+        let (n, variance) = (10_000, mean * (1.0 - mean));
+        let error_of = |tau: f64| (2.0 * tau * variance / n as f64).sqrt();
+        for (seen, by_weights) in [(0.5 * tau, true), (2.0 * tau, false)] {
+            for known in [true, false] {
+                let plain = error_of(seen);
+                let measured = Measured {
+                    tau_int: known.then_some((seen, 0.1)),
+                    ..Measured::calibrated(0.8, plain, None, n)
+                };
+                let found = judged_by_weights(measured, &terms);
+                let expected = error_of(seen.max(tau));
+                assert!(close(found.error, expected), "{found:?}, not {expected}");
+                assert_eq!((found.by_weights, found.error_plain), (by_weights, plain));
+                assert_eq!((found.tau_int, found.tau_int_exact), (measured.tau_int, Some(tau)));
+                let width = found.interval.high - found.interval.low;
+                assert!(close(width, 2.0 * expected), "{width}");
+            }
         }
     }
 

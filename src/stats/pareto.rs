@@ -16,7 +16,7 @@ const GRID: usize = 41;
 /// Shapes that are thought of. Beyond one not even the mean exists.
 const SHAPES: [f64; 2] = [-1.0, 3.0];
 
-/// Logarithms of scales that are thought of, relative to the median excess, which is `σ (2^k - 1)/k`.
+/// Logarithms of scales that are thought of, in units of the median excess, which is `σ (2^k - 1)/k`.
 const LOG_SCALES: [f64; 2] = [-2.5, 2.5];
 
 /// Standard deviations on either side of the mean that the fine grid covers.
@@ -25,8 +25,16 @@ const REACH: f64 = 4.5;
 /// Excesses that the coarse grid looks at, about.
 const COARSE: usize = 200;
 
+/// Grids around the mean of the one before, at most, until one is finer than the posterior is wide.
+const REFINEMENTS: usize = 3;
+
 /// Draws of what a tail allows; the ends of an interval have errors of a per cent or two of its width.
 const DRAWS: u64 = 4000;
+
+/// A tail that may be beyond this shape, within an error, makes means untrustworthy whatever is done to their errors.
+///
+/// Source: Vehtari et al., arXiv:1507.02646.
+const HEAVY: f64 = 0.7;
 
 /// The shape of the largest weights.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -37,7 +45,30 @@ pub struct ParetoShape {
     pub error: f64,
 }
 
+/// What a shape implies for averages with these weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// k < ½: errors are as printed.
+    Errors,
+    /// k up to 0.7: errors shrink more slowly than with the root of the number of configurations.
+    SlowErrors,
+    /// k may be beyond 0.7 within its error: too few weights to tell.
+    Unknown,
+    /// k > 0.7: nothing is to be trusted.
+    Nothing,
+}
+
 impl ParetoShape {
+    /// What it implies.
+    pub fn trust(&self) -> Trust {
+        match self.k {
+            k if k > HEAVY => Trust::Nothing,
+            k if k + self.error > HEAVY => Trust::Unknown,
+            k if k >= 0.5 => Trust::SlowErrors,
+            _ => Trust::Errors,
+        }
+    }
+
     /// Configurations from which on reweighted means are of use at all: `10^{1/(1-k)}`; none are enough for k ≥ 1.
     ///
     /// Source: Vehtari et al., arXiv:1507.02646.
@@ -56,9 +87,11 @@ impl ParetoShape {
 pub struct Tail {
     /// Where the tail begins.
     threshold: f64,
+    /// The median excess, in which excesses are counted.
+    unit: f64,
     /// How many are below and beyond.
     counts: [usize; 2],
-    /// What a number is worth, in independent ones.
+    /// Independent numbers that each counts as.
     independent: f64,
     posterior: Posterior,
 }
@@ -77,23 +110,21 @@ pub struct Moments {
 }
 
 impl Tail {
-    /// The tail of positive numbers that are worth `independent` independent ones each; nothing if there are too few, or if the
-    /// largest are all the same.
+    /// The tail of positive numbers, each of which counts as so many independent ones, 1/(2τ). Nothing if there are too few, if the
+    /// largest are all alike, or so far apart that no law can be fitted.
     pub fn new(values: &[f64], independent: f64) -> Option<Self> {
         let (threshold, largest) = largest(values)?;
         let mut excesses: Vec<f64> = largest.iter().map(|value| value - threshold).collect();
         excesses.sort_by(f64::total_cmp);
-        let (beyond, scale) = (excesses.len(), excesses[excesses.len() / 2]);
+        let (beyond, unit) = (excesses.len(), excesses[excesses.len() / 2]);
         // Numbers that differ by rounding alone have no tail.
-        let rounding = 1e-12 * threshold.abs();
+        if unit <= 1e-12 * threshold.abs() {
+            return None;
+        }
+        excesses.iter_mut().for_each(|excess| *excess /= unit);
+        let posterior = Posterior::new(&excesses, independent)?;
         let counts = [values.len() - beyond, beyond];
-        let posterior = || Posterior::new(&excesses, independent);
-        (scale > rounding && scale.is_finite()).then(|| Self {
-            threshold,
-            counts,
-            independent,
-            posterior: posterior(),
-        })
+        Some(Self { threshold, unit, counts, independent, posterior })
     }
 
     /// Where the tail of numbers would begin.
@@ -122,7 +153,8 @@ impl Tail {
     fn draw(&self, stream: &Stream, index: u64, shares: &Beta<f64>) -> Moments {
         let mut rng = stream.item(index);
         let [u, v, w] = [(); 3].map(|()| rng.random::<f64>());
-        let (k, sigma) = self.posterior.pick(u, [v, w]);
+        let (k, scale) = self.posterior.pick(u, [v, w]);
+        let sigma = scale * self.unit;
         let share = shares.sample(&mut rng);
         let normals = [(); 2].map(|()| StandardNormal.sample(&mut rng));
         let (first, t) = (sigma / (1.0 - k), self.threshold);
@@ -155,37 +187,53 @@ struct Posterior {
 }
 
 impl Posterior {
-    fn new(excesses: &[f64], independent: f64) -> Self {
-        let median = excesses[excesses.len() / 2].ln();
+    /// From excesses in units of their median, in ascending order; nothing if no shape and scale give them.
+    fn new(excesses: &[f64], independent: f64) -> Option<Self> {
         let every = excesses.len().div_ceil(COARSE);
         let some: Vec<f64> = excesses.iter().skip(every / 2).step_by(every).copied().collect();
-        let scales = LOG_SCALES.map(|log| log + median);
-        let coarse = Self::on(&some, independent * every as f64, SHAPES, scales);
-        let around = |(mean, deviation): (f64, f64), [low, high]: [f64; 2], grid: &[f64; GRID]| {
-            let reach = REACH * deviation.max(grid[1] - grid[0]);
-            [(mean - reach).max(low), (mean + reach).min(high)]
-        };
-        let (shape, scale) = coarse.means_and_deviations();
-        let shapes = around(shape, SHAPES, &coarse.shapes);
-        let log_scales = around(scale, scales, &coarse.log_scales);
-        Self::on(excesses, independent, shapes, log_scales)
+        // Where the tail may end depends on the largest of all.
+        let largest = excesses[excesses.len() - 1];
+        let mut found = Self::on(&some, largest, independent * every as f64, SHAPES, LOG_SCALES)?;
+        for _ in 0..REFINEMENTS {
+            let (shape, scale) = found.means_and_deviations();
+            let shapes = around(shape, SHAPES, &found.shapes);
+            let log_scales = around(scale, LOG_SCALES, &found.log_scales);
+            found = Self::on(excesses, largest, independent, shapes, log_scales)?;
+            if found.is_fine() {
+                break;
+            }
+        }
+        Some(found)
     }
 
-    fn on(excesses: &[f64], independent: f64, shapes: [f64; 2], log_scales: [f64; 2]) -> Self {
+    fn on(
+        excesses: &[f64],
+        largest: f64,
+        independent: f64,
+        shapes: [f64; 2],
+        log_scales: [f64; 2],
+    ) -> Option<Self> {
         let grid = |[low, high]: [f64; 2]| {
             std::array::from_fn(|i| low + (high - low) * i as f64 / (GRID - 1) as f64)
         };
         let (shapes, log_scales): ([f64; GRID], [f64; GRID]) = (grid(shapes), grid(log_scales));
-        let row = |k: &f64| log_scales.map(|log_scale| independent * log_likelihood(excesses, *k, log_scale));
+        let one = |k: f64, log_scale: f64| independent * log_likelihood(excesses, largest, k, log_scale);
+        let row = |k: &f64| log_scales.map(|log_scale| one(*k, log_scale));
         let logs: Vec<f64> = shapes.par_iter().map(row).collect::<Vec<_>>().into_iter().flatten().collect();
-        let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let best = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let mut total = 0.0;
         let add = |log: f64| {
-            total += (log - largest).exp();
+            total += (log - best).exp();
             total
         };
-        let cumulative: Vec<f64> = logs.into_iter().map(add).collect();
-        Self { shapes, log_scales, cumulative }
+        best.is_finite().then(|| Self { shapes, log_scales, cumulative: logs.into_iter().map(add).collect() })
+    }
+
+    /// Whether neighbouring points are nearer than the posterior is wide.
+    fn is_fine(&self) -> bool {
+        let ((_, shape), (_, scale)) = self.means_and_deviations();
+        shape > 2.0 * (self.shapes[1] - self.shapes[0])
+            && scale > 2.0 * (self.log_scales[1] - self.log_scales[0])
     }
 
     /// Points of the grid with their probabilities.
@@ -223,14 +271,20 @@ impl Posterior {
     }
 }
 
-/// `-Σ [ln σ + (1/k + 1) ln(1 + k y/σ)]`.
-fn log_likelihood(excesses: &[f64], k: f64, log_scale: f64) -> f64 {
+/// Some standard deviations on either side of a mean, within bounds; a distribution between two points of a grid may be anywhere
+/// between them.
+fn around((mean, deviation): (f64, f64), [low, high]: [f64; 2], grid: &[f64; GRID]) -> [f64; 2] {
+    let reach = REACH * deviation.max(grid[1] - grid[0]);
+    [(mean - reach).max(low), (mean + reach).min(high)]
+}
+
+/// `-Σ [ln σ + (1/k + 1) ln(1 + k y/σ)]`, where a tail of this shape reaches as far as `largest`.
+fn log_likelihood(excesses: &[f64], largest: f64, k: f64, log_scale: f64) -> f64 {
     let (n, scale) = (excesses.len() as f64, (-log_scale).exp());
     if k.abs() < 1e-8 {
         return -n * log_scale - excesses.iter().map(|y| y * scale).sum::<f64>();
     }
-    // The largest comes last: beyond the end of a bounded tail nothing is likely.
-    if 1.0 + k * scale * excesses[excesses.len() - 1] <= 0.0 {
+    if 1.0 + k * scale * largest <= 0.0 {
         return f64::NEG_INFINITY;
     }
     -n * log_scale - (1.0 + 1.0 / k) * excesses.iter().map(|y| (k * scale * y).ln_1p()).sum::<f64>()
@@ -279,10 +333,44 @@ mod tests {
         assert!(k.abs() < 4.0 * error, "{k} +- {error}");
     }
 
+    /// The coarse look at 8192 numbers leaves the largest out.
+    #[test]
+    fn one_number_far_beyond_a_bounded_tail_has_a_say() {
+        let mut numbers: Vec<f64> = pareto(1.0, 8192, 2).iter().map(|x| 2.0 - 1.0 / x).collect();
+        let bounded = Tail::new(&numbers, 1.0).expect("a tail").shape();
+        numbers[17] = 100.0;
+        let ParetoShape { k, error } = Tail::new(&numbers, 1.0).expect("a tail").shape();
+        assert!(bounded.k < -0.7 && k > bounded.k + 0.5 && error > 0.0, "{bounded:?}, {k} +- {error}");
+    }
+
+    #[test]
+    fn a_tail_of_many_numbers_is_resolved() {
+        let shape = Tail::new(&pareto(0.4, 2_000_000, 3), 1.0).expect("a tail").shape();
+        let expected = 1.4 / (3.0 * 2e6f64.sqrt()).sqrt();
+        assert!((shape.error / expected - 1.0).abs() < 0.1, "{shape:?}, not {expected}");
+        assert!((shape.k - 0.4).abs() < 4.0 * expected, "{shape:?}");
+    }
+
     #[test]
     fn few_or_equal_numbers_have_no_tail() {
         assert!(Tail::new(&pareto(0.5, 70, 0), 1.0).is_none());
         assert!(Tail::new(&[1.0; 4096], 1.0).is_none());
+    }
+
+    #[test]
+    fn numbers_too_far_apart_have_no_tail() {
+        let mut numbers = vec![0.0; 4096];
+        numbers[5] = 1.0;
+        assert!(Tail::new(&numbers, 1.0).is_none());
+    }
+
+    #[test]
+    fn a_shape_says_what_is_to_be_trusted() {
+        let trust = |k, error| ParetoShape { k, error }.trust();
+        assert_eq!(trust(0.3, 0.1), Trust::Errors);
+        assert_eq!(trust(0.3, 0.5), Trust::Unknown);
+        assert_eq!(trust(0.55, 0.1), Trust::SlowErrors);
+        assert_eq!(trust(0.75, 0.1), Trust::Nothing);
     }
 
     #[test]

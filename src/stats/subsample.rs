@@ -17,7 +17,10 @@ const BLOCKS: usize = 2048;
 /// Configurations of a subsample, at least, that have an error worth the name.
 const FEWEST: usize = 32;
 
-/// A configuration under the integral: its weight and how far its measurement is from the mean.
+/// Where parts of the configurations are off by more than so many of the errors that they claim, a few weights carry the average.
+pub const FRAGILE: f64 = 3.0;
+
+/// Weight and deviation of one configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Term {
     /// `w`, in any unit.

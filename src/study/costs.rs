@@ -5,7 +5,7 @@ use super::row::CostRow;
 use crate::cost::Cost;
 use crate::device;
 use crate::sample::{Method, MethodRun};
-use crate::stats::{Ensemble, Ess};
+use crate::stats::Ensemble;
 
 /// The cost decomposition of eqs. (4)-(7) of A22.
 pub struct Costs<'a> {
@@ -45,9 +45,8 @@ impl Costs<'_> {
 
     fn prices<'a>(&self, run: &'a MethodRun, results: &'a [MethodResult]) -> Vec<Price<'a>> {
         let setup = run.cost.setup.unwrap_or(self.training);
-        if let Ensemble::Weighted { log_weights, .. } = &run.ensemble {
-            let (ess, n) = (Ess::of(log_weights), run.ensemble.count());
-            let ess = (ess.value, ess.error());
+        if let (Ensemble::Weighted { .. }, Some(ess)) = (&run.ensemble, run.ess()) {
+            let (ess, n) = ((ess.value, ess.error()), run.ensemble.count());
             return vec![Price { run, observable: "weights", setup, n, ess, tau_int: None }];
         }
         let price = |result: &'a MethodResult| {

@@ -5,7 +5,7 @@ use super::row::{EssRow, ObservableRow};
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 use crate::sample::{Method, MethodRun};
-use crate::stats::{Bootstrap, Ensemble, Ess, Measured, ParetoShape, free_energy, kullback_leibler};
+use crate::stats::{Bootstrap, Ensemble, Measured, ParetoShape, free_energy, kullback_leibler};
 use crate::theory::{Action, Derived};
 use crate::train::TrainState;
 
@@ -16,12 +16,13 @@ use crate::train::TrainState;
 pub fn ess_row(
     stage: &'static str,
     state: &TrainState,
-    log_weights: &[f64],
+    run: &MethodRun,
     on_target: Option<OnTarget>,
     action: &dyn Action,
 ) -> Result<EssRow> {
+    let log_weights = run.log_weights();
     check_finite(state, log_weights)?;
-    let ess = Ess::of(log_weights);
+    let ess = run.ess().expect("configurations of the model have weights");
     let target = on_target.map(|judged| judged.ess);
     Ok(EssRow {
         stage,
@@ -44,7 +45,7 @@ pub fn ess_row(
         ess_target_low: target.map(|target| target.interval.low),
         ess_target_high: target.map(|target| target.interval.high),
         ess_target_sigmas: target.map(|target| target.below(&ess)),
-        nll_target: on_target.map(|judged| judged.nll),
+        nll_target: on_target.and_then(|judged| judged.nll),
         max_weight_share: ess.max_weight_share,
         kl: action.log_partition().map(|log_z| kullback_leibler(log_weights, log_z).value),
         acceptance: None,
@@ -82,7 +83,7 @@ pub fn method_results(
     resampling: &Stream,
 ) -> Vec<MethodResult> {
     let (mut found, mut bootstrap) = (Vec::new(), None);
-    let tail = run.weights().and_then(|weights| Ess::of(weights).tail);
+    let tail = run.ess().and_then(|ess| ess.tail);
     if let Ensemble::Weighted { log_weights, rows, width } = &run.ensemble {
         let resampled = Bootstrap::new(log_weights, rows, *width, resampling);
         let exact = action.log_partition().map(|log_z| -log_z);

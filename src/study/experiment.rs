@@ -29,8 +29,8 @@ pub struct Experiment {
 pub struct OnTarget {
     /// ESS, eq. (A8) of A22.
     pub ess: TargetEss,
-    /// `-⟨log q⟩`.
-    pub nll: f64,
+    /// `-⟨log q⟩`; nothing if a configuration has no density.
+    pub nll: Option<f64>,
     /// Configurations.
     pub n: usize,
 }
@@ -43,7 +43,7 @@ impl OnTarget {
     pub fn new(log_q: &[f64], actions: &[f64], chains: usize) -> Self {
         let log_weights: Vec<f64> =
             actions.iter().zip(log_q).map(|(action, log_q)| -action - log_q).collect();
-        let nll = -log_q.iter().sum::<f64>() / log_q.len() as f64;
+        let nll = Some(-log_q.iter().sum::<f64>() / log_q.len() as f64).filter(|nll| nll.is_finite());
         Self { ess: TargetEss::of(&log_weights, chains), nll, n: log_q.len() }
     }
 }
@@ -111,8 +111,7 @@ impl Experiment {
     pub fn judge(&self, model: &Model<'_>) -> Result<Option<OnTarget>> {
         let Some(target) = &self.target else { return Ok(None) };
         let log_q = model.log_prob(&model.bind(), target.fields())?;
-        // A file does not tell what chains it is from.
-        Ok(Some(OnTarget::new(&log_q, target.actions(), 1)))
+        Ok(Some(OnTarget::new(&log_q, target.actions(), target.chains())))
     }
 }
 

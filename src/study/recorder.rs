@@ -81,7 +81,7 @@ impl<'a> Recorder<'a> {
         let draws = draw(&model, &stream, spec.evaluate.samples as u64, None, watch)?;
         let on_target = self.experiment.judge(&model)?;
         let action = &*self.experiment.theory.action;
-        self.tables.append(&ess_row("train_eval", state, draws.log_weights(), on_target, action)?)
+        self.tables.append(&ess_row("train_eval", state, &draws, on_target, action)?)
     }
 }
 

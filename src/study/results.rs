@@ -12,7 +12,7 @@ use super::warnings::{self, Evidence, Weights};
 use crate::device;
 use crate::error::Result;
 use crate::sample::{Method, MethodRun};
-use crate::stats::{Ess, kullback_leibler};
+use crate::stats::kullback_leibler;
 use crate::train::TrainState;
 
 impl Context<'_> {
@@ -31,8 +31,8 @@ impl Context<'_> {
         let (theory, evaluated) = (&experiment.theory, sampled.evaluation.log_weights());
         let action = &*theory.action;
         let runs = sampled.methods();
-        let of_evaluation = Ess::of(evaluated);
-        let mut ess = ess_row("final", state, evaluated, sampled.on_target, action)?;
+        let of_evaluation = sampled.evaluation.ess().expect("an evaluation has weights");
+        let mut ess = ess_row("final", state, &sampled.evaluation, sampled.on_target, action)?;
         let independence = runs.iter().find(|run| run.method == Method::Independence);
         ess.acceptance = independence.and_then(|run| Some(run.chain.as_ref()?.acceptance));
         tables.append(&ess)?;
@@ -78,16 +78,13 @@ impl Context<'_> {
 
 /// What warnings are drawn from beside the summary.
 fn evidence<'a>(sampled: &Sampled, runs: &'a [&'a MethodRun]) -> Evidence<'a> {
-    let weights = |of, key, run: &MethodRun| {
-        let weights = run.weights()?;
-        Some(Weights { of, key, n: weights.len(), ess: Ess::of(weights) })
-    };
-    let asked_for = |method| sampled.asked_for.iter().find(move |run| run.method == method);
-    let of_method = |method: Method, of, key| asked_for(method).and_then(|run| weights(of, key, run));
+    let weights =
+        |of, key, run: &MethodRun| Some(Weights { of, key, n: run.weights()?.len(), ess: run.ess()? });
+    let direct = sampled.asked_for.iter().find(|run| run.method == Method::Direct);
+    // Chains are offered configurations of the same model.
     let all = [
         weights("evaluation", "evaluate.samples", &sampled.evaluation),
-        of_method(Method::Direct, "direct", "sample.direct.configurations"),
-        of_method(Method::Independence, "independence", "sample.independence.proposals"),
+        direct.and_then(|run| weights("direct", "sample.direct.configurations", run)),
     ];
     Evidence {
         weights: all.into_iter().flatten().collect(),

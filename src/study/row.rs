@@ -100,11 +100,11 @@ pub struct CostRow {
     pub n_raw: u64,
     /// ESS per configuration.
     pub ess_per_configuration: f64,
-    /// One standard error.
+    /// One standard error; of weights, from the value to the farther end of the interval of 68.3%.
     pub ess_per_configuration_err: f64,
-    /// Integrated autocorrelation time, for chains.
+    /// Integrated autocorrelation time, for chains: the larger of the chain's own and that of the weights.
     pub tau_int: Option<f64>,
-    /// One standard error.
+    /// One standard error of the chain's own.
     pub tau_int_err: Option<f64>,
     /// Equivalent independent configurations, `n_raw · ESS`.
     pub n_indep: f64,
@@ -138,8 +138,8 @@ pub struct ObservableRow {
     pub observable: String,
     /// Its mean under the target.
     pub value: f64,
-    /// What 68.3% of such values are off by at most: of the linear part of a function of means, by the Γ-method for chains, in the
-    /// calibration of subsamples for reweighted configurations.
+    /// What 68.3% of such values are off by at most: of the linear part of a function of means, by the Γ-method for chains; in the
+    /// calibration of subsamples for reweighted configurations and for chains that were offered them.
     pub error: f64,
     /// The same by a formula that trusts the largest weights to have been met: linear, or from the chain alone.
     pub error_plain: f64,
@@ -152,10 +152,10 @@ pub struct ObservableRow {
     /// Its upper end.
     pub high_95: f64,
     /// One standard error without the linear approximation, for reweighted configurations; empty if the observable is not
-    /// defined within it.
+    /// defined within it. To be compared with `error_plain`: it trusts the largest weights to have been met, too.
     pub error_bootstrap: Option<f64>,
-    /// How far the value is off on average because it is no linear function of means, for reweighted configurations; it is not
-    /// corrected for.
+    /// How far the value is off on average because it is no linear function of means, for reweighted configurations, known to 3% of
+    /// the error; it is not corrected for.
     pub bias_bootstrap: Option<f64>,
     /// Integrated autocorrelation time, for chains.
     pub tau_int: Option<f64>,

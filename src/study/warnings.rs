@@ -2,22 +2,14 @@
 
 use super::summary::{ObservableSummary, Summary};
 use crate::sample::{ChainInfo, Method, MethodRun};
-use crate::stats::{Ess, ParetoShape, TimeSeries};
+use crate::stats::{Ess, FRAGILE, ParetoShape, TimeSeries, Trust};
 use std::fmt;
-
-/// A tail that may be beyond this shape, within an error: means of weights are not to be trusted whatever is done to their errors.
-///
-/// Source: Vehtari et al., arXiv:1507.02646.
-const HEAVY_TAIL: f64 = 0.7;
 
 /// More configurations than anyone draws.
 const MOST_CONFIGURATIONS: f64 = 1e12;
 
 /// Fewer effective configurations than this give no error bar to trust.
 const FEW_EFFECTIVE: f64 = 100.0;
-
-/// Where subsamples are off by so many of the errors that they claim, their average rests on a few weights.
-const FRAGILE: f64 = 3.0;
 
 /// A chain should be that many autocorrelation times long; W04 advises more.
 const SHORT_CHAIN: f64 = 50.0;
@@ -27,6 +19,9 @@ const THERMALIZED: f64 = 10.0;
 
 /// Standard errors by which an ESS on the target's configurations is below that on the model's own: modes are missing.
 const COLLAPSE: f64 = 4.0;
+
+/// The part of it that it is below then: what differs by less is no mode.
+const SMALLER: f64 = 0.8;
 
 /// The same if it is at most this part of it, within its interval of 95%: the model's own may reach down to zero.
 const COLLAPSED_TO: f64 = 0.5;
@@ -60,7 +55,7 @@ pub enum Warning {
     /// Few weights count.
     FewEffective { of: &'static str, key: &'static str, effective: f64 },
     /// An average rests on a few weights.
-    Fragile { method: Method, observable: String, factor: f64, key: &'static str },
+    Fragile { observable: String, factor: f64, key: &'static str },
     /// The target has more modes than the model.
     ModeCollapse { ess: f64, target: f64 },
     /// What a symmetry makes zero is not.
@@ -95,31 +90,31 @@ impl fmt::Display for Warning {
                     "{of}: the largest of {n} weights fall off with a Pareto shape of {k:.2} +- {error:.2}: "
                 )?;
                 let needed = shape.fewest_configurations();
-                match needed.is_finite() && needed < MOST_CONFIGURATIONS {
-                    true if needed > *n as f64 => write!(
+                if shape.trust() != Trust::Nothing && needed <= *n as f64 {
+                    return write!(
                         f,
-                        "its ESS, means and errors are not to be trusted; {needed:.0e} configurations are the fewest that \
-                         could be ({key}), or train longer"
-                    ),
-                    true => write!(
-                        f,
-                        "its ESS, means and errors are not to be trusted, and converge slowly with more configurations \
-                         ({key}); train longer"
-                    ),
-                    false => write!(
-                        f,
-                        "its ESS, means and errors are not to be trusted, and more configurations would not help; train \
-                         longer"
-                    ),
+                        "too few weights to exclude a tail whose means cannot be trusted; raise {key}"
+                    );
+                }
+                f.write_str("ESS, means and errors are not to be trusted; ")?;
+                match needed {
+                    MOST_CONFIGURATIONS.. => f.write_str("more configurations would not help: train longer"),
+                    _ if needed > *n as f64 => {
+                        write!(
+                            f,
+                            "at least {needed:.0e} configurations would be needed ({key}), or longer training"
+                        )
+                    }
+                    _ => write!(f, "they converge slowly with more configurations ({key}): train longer"),
                 }
             }
             Self::FewEffective { of, key, effective } => write!(
                 f,
                 "{of}: the ESS rests on {effective:.0} effective configurations: it reads too high; raise {key}"
             ),
-            Self::Fragile { method, observable, factor, key } => write!(
+            Self::Fragile { observable, factor, key } => write!(
                 f,
-                "{method}: parts of the configurations are off by {factor:.1} times the error of {observable} that they claim: \
+                "direct: parts of the configurations are off by {factor:.1} times the error of {observable} that they claim: \
                  too few weights carry the average, and its interval may still be too short; raise {key}"
             ),
             Self::ModeCollapse { ess, target } => write!(
@@ -129,7 +124,7 @@ impl fmt::Display for Warning {
             ),
             Self::BrokenSymmetry { method, observable, value, error, missing } => write!(
                 f,
-                "{method}: {observable} = {value:.3e} +- {error:.1e} must be zero by symmetry: there are too few {missing}"
+                "{method}: {observable} = {value:.3e} +- {error:.1e} must be zero by symmetry: there may be too few {missing}"
             ),
             Self::FewTargetSamples { n } => write!(
                 f,
@@ -216,7 +211,7 @@ pub fn of(summary: &Summary, evidence: &Evidence<'_>) -> Vec<Warning> {
     chains().for_each(|(run, chain)| found.extend(of_chains(summary, run, chain)));
     found.extend(chains().filter_map(|(run, chain)| idle_threads(run, chain, evidence.threads)));
     let from_model = [Method::Direct, Method::Independence];
-    found.extend(from_model.into_iter().filter_map(|method| fragile(summary, method)));
+    found.extend(fragile(summary, evidence));
     found.extend(from_model.into_iter().filter_map(|method| disagreement(summary, method)));
     found
 }
@@ -225,8 +220,9 @@ pub fn of(summary: &Summary, evidence: &Evidence<'_>) -> Vec<Warning> {
 fn of_weights(weights: &Weights) -> Option<Warning> {
     let Weights { of, key, n, ess } = *weights;
     let effective = n as f64 * ess.value;
-    let is_heavy =
-        |shape: &ParetoShape| shape.k + shape.error > HEAVY_TAIL || shape.fewest_configurations() > n as f64;
+    let is_heavy = |shape: &ParetoShape| {
+        matches!(shape.trust(), Trust::Unknown | Trust::Nothing) || shape.fewest_configurations() > n as f64
+    };
     if let Some(shape) = ess.tail.filter(is_heavy) {
         Some(Warning::HeavyTail { of, key, shape, n })
     } else if effective < FEW_EFFECTIVE {
@@ -236,26 +232,22 @@ fn of_weights(weights: &Weights) -> Option<Warning> {
     }
 }
 
-/// The average of each method that is the farthest from normal.
-fn fragile(summary: &Summary, method: Method) -> Option<Warning> {
-    let key = match method {
-        Method::Direct => "sample.direct.configurations",
-        Method::Independence => "sample.independence.proposals",
-        Method::Hmc => return None,
-    };
-    let primary = summary.observables.iter().filter(|o| o.method == method && o.primary && o.error > 0.0);
-    let excess = primary.filter_map(|o| Some((o, o.error / o.error_plain?)));
+/// The average over configurations of the model that is the farthest from normal.
+fn fragile(summary: &Summary, evidence: &Evidence<'_>) -> Option<Warning> {
+    let reweighted = summary.observables.iter().filter(|o| o.method == Method::Direct && o.primary);
+    let excess = reweighted.filter_map(|o| Some((o, o.error / o.error_plain.filter(|error| *error > 0.0)?)));
     let (worst, factor) =
         excess.filter(|(_, factor)| *factor > FRAGILE).max_by(|a, b| a.1.total_cmp(&b.1))?;
-    Some(Warning::Fragile { method, observable: worst.observable.clone(), factor, key })
+    // Of several sets of weights the last is that of the means.
+    let key = evidence.weights.last()?.key;
+    Some(Warning::Fragile { observable: worst.observable.clone(), factor, key })
 }
 
 fn mode_collapse(summary: &Summary, evidence: &Evidence<'_>) -> Option<Warning> {
     let (target, n) = summary.ess_target.zip(evidence.target_samples)?;
     let at_most = summary.ess_target_interval.map_or(target, |interval| interval.high_95);
-    if summary.ess_target_sigmas.is_some_and(|sigmas| sigmas > COLLAPSE)
-        || at_most < COLLAPSED_TO * summary.ess
-    {
+    let is_below = summary.ess_target_sigmas.is_some_and(|sigmas| sigmas > COLLAPSE);
+    if (is_below && target < SMALLER * summary.ess) || at_most < COLLAPSED_TO * summary.ess {
         return Some(Warning::ModeCollapse { ess: summary.ess, target });
     }
     (n < FEW_TARGET_SAMPLES).then_some(Warning::FewTargetSamples { n })
@@ -433,7 +425,7 @@ mod tests {
         let mut series = TimeSeries::new(1, 64);
         series.push(&[0.0], length);
         let cost = MethodCost { setup: None, flops_per_configuration: 1.0, wall_s: 1.0 };
-        MethodRun { method, ensemble: Ensemble::Chains(vec![series; chains]), cost, chain: Some(chain) }
+        MethodRun::new(method, Ensemble::Chains(vec![series; chains]), cost, Some(chain))
     }
 
     fn found(summary: &Summary, seen: Seen) -> Vec<String> {
@@ -449,24 +441,27 @@ mod tests {
         let (summary, seen) = sound();
         assert_eq!(found(&summary, seen), Vec::<String>::new());
         type Fault = (&'static str, fn(&mut Summary, &mut Seen));
-        let faults: [Fault; 16] = [
+        let faults: [Fault; 17] = [
             (
-                "Pareto shape of 0.80 +- 0.10: its ESS, means and errors are not to be trusted; 1e5",
+                "Pareto shape of 0.80 +- 0.10: ESS, means and errors are not to be trusted; at least 1e5",
                 |_, seen| {
                     seen.weights.ess.tail = Some(ParetoShape { k: 0.8, error: 0.1 });
                 },
             ),
+            ("0.50 +- 0.30: too few weights to exclude a tail", |_, seen| {
+                seen.weights.ess.tail = Some(ParetoShape { k: 0.5, error: 0.3 });
+            }),
             ("more configurations would not help", |_, seen| {
                 seen.weights.ess.tail = Some(ParetoShape { k: 1.2, error: 0.1 });
             }),
             (
-                "direct: chi_2 = 1.500e0 +- 1.0e-2 must be zero by symmetry: there are too few of a kind",
+                "direct: chi_2 = 1.500e0 +- 1.0e-2 must be zero by symmetry: there may be too few of a kind",
                 |cell, _| {
                     cell.observables[0].must_vanish = Some("of a kind".into());
                 },
             ),
             ("rests on 50 effective configurations", |_, seen| seen.weights.n = 100),
-            ("mode collapse", |cell, _| cell.ess_target_sigmas = Some(5.0)),
+            ("mode collapse", |cell, _| (cell.ess_target, cell.ess_target_sigmas) = (Some(0.3), Some(5.0))),
             ("mode collapse", |cell, _| cell.ess_target_interval = Some(Interval::normal(0.1, 0.05))),
             ("rests on 10 configurations", |_, seen| seen.target_samples = Some(10)),
             ("direct: parts of the configurations are off by 4.0 times the error of chi_2", |cell, _| {

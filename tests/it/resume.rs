@@ -201,7 +201,11 @@ fn chains_of_another_run_are_refused() {
     forget_the_end(&sandbox, "two");
     let finished = sandbox.flowqcd(&two);
     assert_eq!(finished.code, Some(1));
-    assert!(finished.stderr.contains("another model, seed or specification wrote it"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("another model, seed, specification or version of the program wrote it"),
+        "{}",
+        finished.stderr
+    );
     std::fs::remove_file(sandbox.path(&format!("two/{name}"))).unwrap();
     sandbox.flowqcd(&two).succeeds();
 }

@@ -209,27 +209,24 @@ impl<'a> Hmc<'a> {
         // Force evaluations are those of whole tiles.
         let part_asked_for = spec.chains as f64 / (tiles.len() * dynamics.chains()) as f64;
         let forces = progress.thermalization_forces as f64 * part_asked_for;
-        MethodRun {
-            method: Method::Hmc,
-            ensemble: Ensemble::Chains(series),
-            cost: MethodCost {
-                setup: Some(Cost {
-                    samples: spec.thermalization * spec.chains as u64,
-                    flops: forces * dynamics.force_flops(),
-                    wall_s: progress.thermalization_s,
-                }),
-                flops_per_configuration: sums.forces_per_trajectory() * dynamics.force_flops(),
-                wall_s: progress.wall_s,
-            },
-            chain: Some(ChainInfo {
-                acceptance: sums.acceptance(),
-                thermalization: Some(spec.thermalization),
-                side_by_side: Some(dynamics.chains()),
-                exp_minus_delta_h: Some(sums.exp_minus_delta_h()),
-                integration_steps: Some(progress.steps),
-                ..ChainInfo::default()
+        let cost = MethodCost {
+            setup: Some(Cost {
+                samples: spec.thermalization * spec.chains as u64,
+                flops: forces * dynamics.force_flops(),
+                wall_s: progress.thermalization_s,
             }),
-        }
+            flops_per_configuration: sums.forces_per_trajectory() * dynamics.force_flops(),
+            wall_s: progress.wall_s,
+        };
+        let chain = ChainInfo {
+            acceptance: sums.acceptance(),
+            thermalization: Some(spec.thermalization),
+            side_by_side: Some(dynamics.chains()),
+            exp_minus_delta_h: Some(sums.exp_minus_delta_h()),
+            integration_steps: Some(progress.steps),
+            ..ChainInfo::default()
+        };
+        MethodRun::new(Method::Hmc, Ensemble::Chains(series), cost, Some(chain))
     }
 }
 
