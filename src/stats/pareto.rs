@@ -25,6 +25,10 @@ const REACH: f64 = 4.5;
 /// Excesses that the coarse grid looks at, about.
 const COARSE: usize = 200;
 
+/// How far the shape beyond the largest weights may be from that of the largest ones, for flows: 1024, 4096, 65 536 and three
+/// million configurations of one model gave 0.36, 0.38, 0.40 and 0.46 ± 0.02. Without it the intervals of 65 536 are too short.
+const DEEPER: f64 = 0.03;
+
 /// Grids around the mean of the one before, at most, until one is finer than the posterior is wide.
 const REFINEMENTS: usize = 3;
 
@@ -139,7 +143,8 @@ impl Tail {
 
     /// Its shape.
     pub fn shape(&self) -> ParetoShape {
-        self.posterior.shape()
+        let ((k, error), _) = self.posterior.means_and_deviations();
+        ParetoShape { k, error: error.hypot(DEEPER) }
     }
 
     /// Calls `f` with draws of the moments; the draws are the same every time.
@@ -156,6 +161,8 @@ impl Tail {
         let (k, scale) = self.posterior.pick(u, [v, w]);
         let sigma = scale * self.unit;
         let share = shares.sample(&mut rng);
+        let deeper: f64 = StandardNormal.sample(&mut rng);
+        let k = k + DEEPER * deeper;
         let normals = [(); 2].map(|()| StandardNormal.sample(&mut rng));
         let (first, t) = (sigma / (1.0 - k), self.threshold);
         let second = 2.0 * sigma * first / (1.0 - 2.0 * k);
@@ -256,11 +263,6 @@ impl Posterior {
         (of(&|k, _| k), of(&|_, log_scale| log_scale))
     }
 
-    fn shape(&self) -> ParetoShape {
-        let ((k, error), _) = self.means_and_deviations();
-        ParetoShape { k, error }
-    }
-
     /// Shape and scale of the point at a uniform number, anywhere within its cell.
     fn pick(&self, u: f64, [v, w]: [f64; 2]) -> (f64, f64) {
         let total = self.cumulative[GRID * GRID - 1];
@@ -314,7 +316,7 @@ mod tests {
             let shapes: Vec<ParetoShape> = (0..repetitions)
                 .map(|i| Tail::new(&pareto(k, 4096, i), 1.0).expect("a tail").shape())
                 .collect();
-            let expected = (1.0 + k) / 192f64.sqrt();
+            let expected = ((1.0 + k) / 192f64.sqrt()).hypot(DEEPER);
             let errors = shapes.iter().map(|shape| shape.error).sum::<f64>() / repetitions as f64;
             assert!((errors / expected - 1.0).abs() < 0.15, "k = {k}: error {errors}, not {expected}");
             let mean = shapes.iter().map(|shape| shape.k).sum::<f64>() / repetitions as f64;
@@ -347,7 +349,8 @@ mod tests {
     fn a_tail_of_many_numbers_is_resolved() {
         let shape = Tail::new(&pareto(0.4, 2_000_000, 3), 1.0).expect("a tail").shape();
         let expected = 1.4 / (3.0 * 2e6f64.sqrt()).sqrt();
-        assert!((shape.error / expected - 1.0).abs() < 0.1, "{shape:?}, not {expected}");
+        let with_what_is_deeper = expected.hypot(DEEPER);
+        assert!((shape.error / with_what_is_deeper - 1.0).abs() < 0.02, "{shape:?}");
         assert!((shape.k - 0.4).abs() < 4.0 * expected, "{shape:?}");
     }
 
