@@ -265,7 +265,7 @@ fn coverage_of_flows(title: &str, sampler: &Sampler, seeds: u64, repeats: u64, r
 fn coverage_of_weakly_trained_flows() {
     for steps in [600, 1500] {
         let sampler = Sampler::new(spec("[4, 4]", -4.0, 2.2, steps));
-        coverage_of_flows(&format!("4 x 4, {steps} steps of training"), &sampler, 100, 10, 262_144);
+        coverage_of_flows(&format!("4 x 4, {steps} steps of training"), &sampler, 50, 20, 262_144);
     }
 }
 
@@ -273,7 +273,7 @@ fn coverage_of_weakly_trained_flows() {
 #[ignore = "a campaign of minutes"]
 fn coverage_of_trained_flows() {
     let small = Sampler::new(spec("[4, 4]", -4.0, 2.2, 6000));
-    coverage_of_flows("4 x 4, 6000 steps of training", &small, 20, 50, 1 << 20);
+    coverage_of_flows("4 x 4, 6000 steps of training", &small, 10, 100, 1 << 20);
     let large = Sampler::new(spec("[6, 6]", -4.0, 1.74375, 6000));
-    coverage_of_flows("6 x 6, 6000 steps of training", &large, 5, 200, 1 << 21);
+    coverage_of_flows("6 x 6, 6000 steps of training", &large, 3, 200, 1 << 21);
 }
