@@ -93,7 +93,7 @@ impl Ensemble {
     }
 
     /// `f` of the means, with the error from the fluctuations of `δ = Σ_i ∂f/∂a_i (x_i - a_i)`: by the Γ-method for
-    /// [`Self::Chains`]; for [`Self::Weighted`] `√(Σ w² δ²) / Σ w` in the calibration of [`Studentized`]. Source: W04, eqs. (9)-(14).
+    /// [`Self::Chains`]; for [`Self::Weighted`] `√(Σ w² δ²) / Σ w` in the calibration of subsamples. Source: W04, eqs. (9)-(14).
     ///
     /// Nothing if `f` is not finite at the means, or if no chain ever moved: then nothing is known of its error.
     pub fn measured(&self, f: &dyn Fn(&[f64]) -> f64) -> Option<Measured> {

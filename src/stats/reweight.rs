@@ -13,7 +13,7 @@ pub struct Estimate {
     pub error: f64,
 }
 
-/// `F = -ln Z = -ln ⟨w⟩_q`, with the error of the mean relative to it in the calibration of [`Studentized`].
+/// `F = -ln Z = -ln ⟨w⟩_q`, with the error of the mean relative to it in the calibration of subsamples.
 ///
 /// # Shapes
 /// `log_weights`: `[N]`
