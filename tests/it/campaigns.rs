@@ -6,10 +6,13 @@ use flowqcd::flow::Flow;
 use flowqcd::rng::Seed;
 use flowqcd::sample::{Hmc, Independence, MethodRun, Model, Watch, draw};
 use flowqcd::spec::Spec;
-use flowqcd::stats::{Ess, FRAGILE, Interval, Measured, Trust, free_energy};
+use flowqcd::stats::{Ess, FRAGILE, Interval, Measured, Trust, exact_tau_int, free_energy};
 use flowqcd::theory::{self, Theory};
 use flowqcd::train::{Observer, StepInfo, TrainState, Trainer};
 use std::collections::BTreeMap;
+
+/// Configurations by which τ of an exact tail is taken to be known.
+const REFERENCE: u64 = 1 << 20;
 
 /// Configurations of a repeat.
 const CONFIGURATIONS: u64 = 4096;
@@ -87,6 +90,8 @@ impl Campaign {
         let warned = is_fragile || matches!(tail.trust(), Trust::Unknown | Trust::Nothing);
         self.add_ess(&ess, exact["ess"], warned);
         self.add("F", Some(free_energy(runs[0].log_weights())), exact["free_energy"], warned);
+        let slow = derived.iter().find(|observable| observable.name == SLOW).expect("it is measured");
+        self.add_tau(&runs[1].measured(&*slow.value).expect("finite"), exact["tau"], warned);
         for observable in &derived {
             let Some(&exact) = exact.get(&observable.name) else { continue };
             for (method, run) in ["direct", "independence"].into_iter().zip(runs) {
@@ -98,6 +103,14 @@ impl Campaign {
                 );
             }
         }
+    }
+
+    /// The τ that the error of a chain is from, with the error of the chain's own.
+    fn add_tau(&mut self, measured: &Measured, exact: f64, warned: bool) {
+        let Some((tau, error)) = measured.tau_int else { return };
+        let tau = measured.tau_int_exact.map_or(tau, |by_weights| by_weights.max(tau));
+        let one = self.found.entry(format!("independence tau of {SLOW}")).or_default();
+        one.add(tau, error, Interval::normal(tau, error), exact, warned);
     }
 
     fn print(&self, title: &str) {
@@ -176,6 +189,15 @@ impl Sampler {
         chain.run(None, Watch::NOBODY).expect("the CPU computes")
     }
 
+    /// The autocorrelation time that the weights of so many configurations imply.
+    fn tau(&self, run: &MethodRun) -> f64 {
+        let derived = self.theory.observables.derived();
+        let slow = derived.iter().find(|observable| observable.name == SLOW).expect("it is measured");
+        let terms = run.ensemble.terms(&*slow.value).expect("finite");
+        let deviations: Vec<f64> = terms.iter().map(|term| term.deviation).collect();
+        exact_tau_int(run.log_weights(), &deviations).expect("spread")
+    }
+
     /// Values of the observables by long chains of Hybrid Monte Carlo.
     fn by_hmc(&self, names: &[&str]) -> BTreeMap<String, f64> {
         let asked = self.spec.sample.hmc.as_ref().expect("it is asked for");
@@ -191,6 +213,9 @@ impl Sampler {
             .collect()
     }
 }
+
+/// Whose autocorrelation is looked at.
+const SLOW: &str = "chi_2";
 
 const OBSERVABLES: [&str; 3] = ["phi_squared", "chi_2", "binder"];
 
@@ -219,6 +244,7 @@ fn coverage_of_exact_tails() {
         };
         let ess: f64 = [0.0, 2.0, 4.0, 2.0].into_iter().map(of_mode).product();
         exact.insert("ess".into(), ess);
+        exact.insert("tau".into(), sampler.tau(&sampler.direct(&parameters, 1 << 40, REFERENCE)));
         let mut campaign = Campaign::default();
         for seed in 0..1000 {
             let direct = sampler.direct(&parameters, seed, CONFIGURATIONS);
@@ -234,29 +260,31 @@ fn coverage_of_exact_tails() {
 fn coverage_of_flows(title: &str, sampler: &Sampler, seeds: u64, repeats: u64, reference: u64) {
     let mut exact = sampler.by_hmc(&OBSERVABLES);
     let models: Vec<Vec<f32>> = (1..=seeds).map(|seed| sampler.trained(seed)).collect();
-    let references: Vec<(Ess, Measured)> = models
+    let references: Vec<(Ess, Measured, f64)> = models
         .iter()
         .map(|parameters| {
             let run = sampler.direct(parameters, 1 << 40, reference);
-            (Ess::of(run.log_weights()), free_energy(run.log_weights()))
+            (Ess::of(run.log_weights()), free_energy(run.log_weights()), sampler.tau(&run))
         })
         .collect();
-    let precision: f64 = references.iter().map(|(_, f)| f.error.powi(-2)).sum();
-    let f = references.iter().map(|(_, f)| f.value * f.error.powi(-2)).sum::<f64>() / precision;
-    let within = references.iter().filter(|(ess, _)| ess.interval.reach(ess.value) < 0.1 * ess.value).count();
+    let precision: f64 = references.iter().map(|(_, f, _)| f.error.powi(-2)).sum();
+    let f = references.iter().map(|(_, f, _)| f.value * f.error.powi(-2)).sum::<f64>() / precision;
+    let within =
+        references.iter().filter(|(ess, ..)| ess.interval.reach(ess.value) < 0.1 * ess.value).count();
     println!("reference ESS known to 10% for {within} of {seeds} models");
     println!("free_energy = {f} +- {} by all models", precision.powf(-0.5));
     exact.insert("free_energy".into(), f);
     let mut campaign = Campaign::default();
-    for (parameters, (ess, _)) in models.iter().zip(&references) {
+    for (parameters, (ess, _, tau)) in models.iter().zip(&references) {
         exact.insert("ess".into(), ess.value);
+        exact.insert("tau".into(), *tau);
         for repeat in 0..repeats {
             let direct = sampler.direct(parameters, repeat, CONFIGURATIONS);
             let chain = sampler.independence(parameters, repeat);
             campaign.judge([&direct, &chain], &sampler.theory, &exact);
         }
     }
-    let mean = references.iter().map(|(ess, _)| ess.value).sum::<f64>() / seeds as f64;
+    let mean = references.iter().map(|(ess, ..)| ess.value).sum::<f64>() / seeds as f64;
     campaign.print(&format!("{title}, ESS {mean:.2} on average"));
 }
 
