@@ -8,7 +8,7 @@ use crate::sample::{Hmc, Independence, MethodRun, Model, Watch, draw};
 use crate::spec::Spec;
 use crate::stats::{Ess, WINDOW, exact_tau_int, free_energy, gamma_method, kullback_leibler};
 use crate::theory::{self, Theory};
-use crate::train::{Observer, StepInfo, TrainState, Trainer};
+use crate::train::{Nobody, Trainer};
 use serde::Serialize;
 
 /// A check that is off by more standard errors has failed: one in two million by chance.
@@ -111,19 +111,6 @@ fn statistics() -> Vec<Check> {
     ]
 }
 
-/// Nobody watches a self-test.
-struct Silent;
-
-impl Observer for Silent {
-    fn after_step(&mut self, _: &TrainState, _: &StepInfo) -> Result<()> {
-        Ok(())
-    }
-
-    fn last_checkpoint(&self) -> String {
-        "none".into()
-    }
-}
-
 /// A trained flow's draws and its chain, and chains of HMC.
 struct Methods {
     flow: MethodRun,
@@ -138,7 +125,7 @@ impl Methods {
         let flow = Flow::new(&spec.flow, action.lattice());
         let trainer = Trainer::new(&flow, action, &spec.train, None, device, seed)?;
         let mut state = trainer.initial_state(seed);
-        trainer.run(&mut state, &mut Silent)?;
+        trainer.run(&mut state, &mut Nobody)?;
         let model = Model {
             flow: &flow,
             parameters: &state.parameters,

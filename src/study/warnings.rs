@@ -83,31 +83,7 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::HeavyTail { of, key, shape, n } => {
-                let ParetoShape { k, error } = shape;
-                write!(
-                    f,
-                    "{of}: the largest of {n} weights fall off with a Pareto shape of {k:.2} +- {error:.2}: "
-                )?;
-                let needed = shape.fewest_configurations();
-                if shape.trust() != Trust::Nothing && needed <= *n as f64 {
-                    return write!(
-                        f,
-                        "too few weights to exclude a tail whose means cannot be trusted; raise {key}"
-                    );
-                }
-                f.write_str("ESS, means and errors are not to be trusted; ")?;
-                match needed {
-                    MOST_CONFIGURATIONS.. => f.write_str("more configurations would not help: train longer"),
-                    _ if needed > *n as f64 => {
-                        write!(
-                            f,
-                            "at least {needed:.0e} configurations would be needed ({key}), or longer training"
-                        )
-                    }
-                    _ => write!(f, "they converge slowly with more configurations ({key}): train longer"),
-                }
-            }
+            Self::HeavyTail { of, key, shape, n } => heavy_tail(f, of, key, shape, *n),
             Self::FewEffective { of, key, effective } => write!(
                 f,
                 "{of}: the ESS rests on {effective:.0} effective configurations: it reads too high; raise {key}"
@@ -173,6 +149,24 @@ impl fmt::Display for Warning {
                  standard errors; one of them does not sample the target"
             ),
         }
+    }
+}
+
+/// What a tail means for averages, and what would help.
+fn heavy_tail(f: &mut fmt::Formatter<'_>, of: &str, key: &str, shape: &ParetoShape, n: usize) -> fmt::Result {
+    let ParetoShape { k, error } = shape;
+    write!(f, "{of}: the largest of {n} weights fall off with a Pareto shape of {k:.2} +- {error:.2}: ")?;
+    let (needed, held) = (shape.fewest_configurations(), n as f64);
+    if shape.trust() != Trust::Nothing && needed <= held {
+        return write!(f, "too few weights to exclude a tail whose means cannot be trusted; raise {key}");
+    }
+    f.write_str("ESS, means and errors are not to be trusted; ")?;
+    match needed {
+        MOST_CONFIGURATIONS.. => f.write_str("more configurations would not help: train longer"),
+        _ if needed > held => {
+            write!(f, "at least {needed:.0e} configurations would be needed ({key}), or longer training")
+        }
+        _ => write!(f, "they converge slowly with more configurations ({key}): train longer"),
     }
 }
 

@@ -15,4 +15,4 @@ pub use schedule::samples_until;
 pub use state::TrainState;
 pub use step::StepInfo;
 pub use stop::StopReason;
-pub use trainer::{Observer, StepFailure, Trainer};
+pub use trainer::{Nobody, Observer, StepFailure, Trainer};

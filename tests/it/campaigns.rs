@@ -1,14 +1,13 @@
 //! How often errors and intervals hold what they say: long, so only on request. `tests/campaigns.md` has the commands and tables.
 
 use flowqcd::device::ComputeDevice;
-use flowqcd::error::Result;
 use flowqcd::flow::Flow;
 use flowqcd::rng::Seed;
 use flowqcd::sample::{Hmc, Independence, MethodRun, Model, Watch, draw};
 use flowqcd::spec::Spec;
 use flowqcd::stats::{Ess, FRAGILE, Interval, Measured, Trust, exact_tau_int, free_energy};
 use flowqcd::theory::{self, Theory};
-use flowqcd::train::{Observer, StepInfo, TrainState, Trainer};
+use flowqcd::train::{Nobody, Trainer};
 use std::collections::BTreeMap;
 
 /// Configurations by which τ of an exact tail is taken to be known.
@@ -124,18 +123,6 @@ impl Campaign {
     }
 }
 
-struct Silent;
-
-impl Observer for Silent {
-    fn after_step(&mut self, _: &TrainState, _: &StepInfo) -> Result<()> {
-        Ok(())
-    }
-
-    fn last_checkpoint(&self) -> String {
-        "none".into()
-    }
-}
-
 fn spec(extents: &str, mass_squared: f64, coupling: f64, steps: usize) -> Spec {
     let text = format!(
         "version = 1\nseed = 1\n\
@@ -173,7 +160,7 @@ impl Sampler {
         let trainer = Trainer::new(&self.flow, action, &self.spec.train, None, &self.device, Seed(seed))
             .expect("no data is needed");
         let mut state = trainer.initial_state(Seed(seed));
-        trainer.run(&mut state, &mut Silent).expect("it trains");
+        trainer.run(&mut state, &mut Nobody).expect("it trains");
         state.parameters
     }
 
@@ -304,4 +291,22 @@ fn coverage_of_trained_flows() {
     coverage_of_flows("4 x 4, 6000 steps of training", &small, 10, 100, 1 << 20);
     let large = Sampler::new(spec("[6, 6]", -4.0, 1.74375, 6000));
     coverage_of_flows("6 x 6, 6000 steps of training", &large, 3, 200, 1 << 21);
+}
+
+/// The shape of the largest weights of parts of one ensemble: the deeper in the tail they lie, the larger it is.
+#[test]
+#[ignore = "a campaign of minutes"]
+fn shapes_along_a_tail() {
+    let sampler = Sampler::new(spec("[6, 6]", -4.0, 1.74375, 6000));
+    let run = sampler.direct(&sampler.trained(1), 1 << 40, 1 << 21);
+    println!("| configurations | parts | k | ESS, middle of its interval |");
+    println!("|---:|---:|---:|---:|");
+    for size in [1 << 10, 1 << 12, 1 << 16, 1 << 21] {
+        let parts = run.log_weights().chunks_exact(size).take(256).map(Ess::of);
+        let found: Vec<(f64, f64)> =
+            parts.map(|ess| (ess.tail.expect("so many weights have a tail").k, ess.median)).collect();
+        let count = found.len() as f64;
+        let mean = |of: fn(&(f64, f64)) -> f64| found.iter().map(of).sum::<f64>() / count;
+        println!("| {size} | {count} | {:.3} | {:.3} |", mean(|found| found.0), mean(|found| found.1));
+    }
 }
