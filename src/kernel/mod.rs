@@ -15,6 +15,7 @@ mod pool;
 pub mod quartic;
 mod tile;
 mod vector;
+pub mod wilson;
 
 pub use conv_stack::{ConvStack, FusedConvStack, OutputActivation, conv_stack};
 pub use coupling::{Affine, CouplingStack, Direction, SiteCoupling, coupling_stack};

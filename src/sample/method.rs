@@ -1,7 +1,7 @@
 //! What every sampling method leaves behind: configurations to average over, what they cost, how its chains went.
 
 use crate::cost::Cost;
-use crate::stats::{Ensemble, Ess, Measured, TimeSeries, judged_by_weights};
+use crate::stats::{Ensemble, Ess, Measured, Proposals, TimeSeries};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::OnceLock;
@@ -40,6 +40,7 @@ pub struct MethodRun {
     /// How the chains went, if there were any.
     pub chain: Option<ChainInfo>,
     ess: OnceLock<Option<Ess>>,
+    proposals: OnceLock<Option<Proposals>>,
 }
 
 /// What a method spent.
@@ -77,7 +78,8 @@ pub struct ChainInfo {
 impl MethodRun {
     /// What a method left behind.
     pub fn new(method: Method, ensemble: Ensemble, cost: MethodCost, chain: Option<ChainInfo>) -> Self {
-        Self { method, ensemble, cost, chain, ess: OnceLock::new() }
+        let (ess, proposals) = (OnceLock::new(), OnceLock::new());
+        Self { method, ensemble, cost, chain, ess, proposals }
     }
 
     /// `log w` of configurations of the model; none for chains.
@@ -107,8 +109,12 @@ impl MethodRun {
     /// Nothing where [`Ensemble::measured`] has nothing.
     pub fn measured(&self, f: &dyn Fn(&[f64]) -> f64) -> Option<Measured> {
         let measured = self.ensemble.measured(f)?;
-        let proposals = self.chain.as_ref().and_then(|chain| chain.proposals.as_ref()?.terms(f));
-        Some(proposals.map_or(measured, |terms| judged_by_weights(measured, &terms)))
+        let terms = self.chain.as_ref().and_then(|chain| chain.proposals.as_ref()?.terms(f));
+        let proposals = || self.weights().map(Proposals::new);
+        match (terms, self.proposals.get_or_init(proposals)) {
+            (Some(terms), Some(proposals)) => Some(proposals.judge(measured, &terms)),
+            _ => Some(measured),
+        }
     }
 
     /// The measurements of every chain; none for configurations of the model.

@@ -1,7 +1,7 @@
 //! Observables with errors from whatever a sampler leaves: weighted independent configurations, or chains.
 
 use super::ess::relative_weights;
-use super::gamma::{ChainEstimate, WINDOW, gamma_method};
+use super::gamma::{ChainEstimate, TauInt, WINDOW, gamma_method};
 use super::interval::Interval;
 use super::subsample::{Studentized, Term};
 use super::time_series::TimeSeries;
@@ -36,7 +36,7 @@ pub struct Measured {
     /// Integrated autocorrelation time and its error in units of chain steps, for chains.
     pub tau_int: Option<(f64, f64)>,
     /// The same as the weights of all proposals imply it, for independence Metropolis.
-    pub tau_int_exact: Option<f64>,
+    pub tau_int_exact: Option<TauInt>,
     /// Whether the error is from that τ.
     pub by_weights: bool,
     /// Configurations used.
@@ -44,6 +44,17 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// The larger τ of the chain's own and that of the weights. That of a chain may be longer than both say where the weights do.
+    pub fn tau_int_used(&self) -> Option<TauInt> {
+        let (value, error) = self.tau_int?;
+        let chain = Interval::normal(value, error).clamp(0.5, f64::INFINITY);
+        Some(match self.tau_int_exact {
+            Some(exact) if exact.value > value => exact,
+            Some(exact) => TauInt { value, interval: chain.hull(&exact.interval) },
+            None => TauInt { value, interval: chain },
+        })
+    }
+
     /// A value with a plain error that is set right by what subsamples of the weights show, if they are enough.
     pub(super) fn calibrated(value: f64, linear: f64, by: Option<Studentized>, n: u64) -> Self {
         let (error, interval) = match by {

@@ -62,8 +62,8 @@ impl Ess {
         let (median, interval) = match &tail {
             None => (value, Interval::normal(value, linear_error(&weights, value)).clamp(0.0, 1.0)),
             Some(tail) => {
-                let squares: Vec<f64> = weights.iter().map(|w| w * w).collect();
-                let body = Body::new(&weights, &squares, tail, 1.0);
+                let inside = weights.iter().filter(|w| !tail.holds(**w));
+                let body = Body::new(inside.map(|w| [*w, w * w]), 1.0);
                 summary(tail.draws(|tail| {
                     let [mean, square] = body.draw(tail.normals);
                     let mean = (1.0 - tail.share) * mean + tail.share * tail.mean;
@@ -149,9 +149,10 @@ impl TargetEss {
                 (value, Interval::normal(value, error).clamp(0.0, 1.0))
             }
             Some(tail) => {
-                let body = Body::new(&weights, &inverse, &tail, independent);
-                let beyond = weights.iter().zip(&inverse).filter(|(w, _)| tail.holds(**w));
-                let inverse_beyond = beyond.clone().map(|(_, v)| v).sum::<f64>() / beyond.count() as f64;
+                let pairs = || weights.iter().zip(&inverse).map(|(w, inverse)| [*w, *inverse]);
+                let body = Body::new(pairs().filter(|pair| !tail.holds(pair[0])), independent);
+                let beyond = pairs().filter(|pair| tail.holds(pair[0])).map(|pair| pair[1]);
+                let inverse_beyond = beyond.clone().sum::<f64>() / beyond.count() as f64;
                 summary(tail.draws(|tail| {
                     let [mean, inverse] = body.draw(tail.normals);
                     let mean = (1.0 - tail.share) * mean + tail.share * tail.mean;
@@ -181,24 +182,24 @@ impl TargetEss {
     }
 }
 
-/// Means of the weights in the body and of other positive numbers that belong to them. Their logarithms are taken to be normal, which
-/// keeps them positive where few numbers make them.
-struct Body {
+/// Means of pairs of numbers in the body. Their logarithms are taken to be normal, which keeps positive ones positive where few numbers
+/// make them.
+pub(super) struct Body {
     means: [f64; 2],
     /// A root of the covariance of the logarithms, lower triangle.
     root: [f64; 3],
 }
 
 impl Body {
-    fn new(weights: &[f64], others: &[f64], tail: &Tail, independent: f64) -> Self {
-        let pairs = weights.iter().zip(others);
-        let inside = || pairs.clone().filter(|(w, _)| !tail.holds(**w)).map(|(&w, &other)| [w, other]);
-        let n = inside().count() as f64;
-        let mean = |i: usize| inside().map(|pair| pair[i]).sum::<f64>() / n;
+    /// Of pairs each of which counts as so many independent ones.
+    pub(super) fn new(pairs: impl Iterator<Item = [f64; 2]> + Clone, independent: f64) -> Self {
+        let n = pairs.clone().count() as f64;
+        let mean = |i: usize| pairs.clone().map(|pair| pair[i]).sum::<f64>() / n;
         let means = [mean(0), mean(1)];
         let relative = |pair: [f64; 2], i: usize| if means[i] > 0.0 { pair[i] / means[i] - 1.0 } else { 0.0 };
         let product = |i: usize, j: usize| {
-            inside().map(|pair| relative(pair, i) * relative(pair, j)).sum::<f64>() / (n * n * independent)
+            let sum: f64 = pairs.clone().map(|pair| relative(pair, i) * relative(pair, j)).sum();
+            sum / (n * n * independent)
         };
         let first = product(0, 0).sqrt();
         let mixed = if first > 0.0 { product(0, 1) / first } else { 0.0 };
@@ -206,7 +207,7 @@ impl Body {
         Self { means, root }
     }
 
-    fn draw(&self, [a, b]: [f64; 2]) -> [f64; 2] {
+    pub(super) fn draw(&self, [a, b]: [f64; 2]) -> [f64; 2] {
         let ([first, second], [l, m, r]) = (self.means, self.root);
         [first * (l * a).exp(), second * (m * a + r * b).exp()]
     }
@@ -225,7 +226,7 @@ fn variance(values: &[f64]) -> f64 {
 }
 
 /// Weights with the mean one, and the share of the largest in their sum.
-fn normalized(log_weights: &[f64]) -> (Vec<f64>, f64) {
+pub(super) fn normalized(log_weights: &[f64]) -> (Vec<f64>, f64) {
     let mut weights = relative_weights(log_weights);
     let (n, sum) = (weights.len() as f64, weights.iter().sum::<f64>());
     weights.iter_mut().for_each(|w| *w *= n / sum);

@@ -1,5 +1,6 @@
 //! The Γ-method: errors of chain averages from their autocorrelation, with an automatic window. Source: W04.
 
+use super::interval::Interval;
 use rustfft::{FftPlanner, num_complex::Complex};
 
 /// Lags below this are summed one by one, N operations each; all others come from one Fourier transform of 2N log 2N.
@@ -24,6 +25,22 @@ pub struct ChainEstimate {
     pub window: usize,
     /// Values used.
     pub n: usize,
+}
+
+/// An integrated autocorrelation time, and where the true one is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TauInt {
+    /// The estimate.
+    pub value: f64,
+    /// Its upper ends are infinite where weights decide, and may have a tail without variance.
+    pub interval: Interval,
+}
+
+impl TauInt {
+    /// From the value to the farther end of the interval of 68.3%.
+    pub fn error(&self) -> f64 {
+        self.interval.reach(self.value)
+    }
 }
 
 /// Mean, error and integrated autocorrelation time of replicas of one chain (the same law, independent of each other).

@@ -1,24 +1,134 @@
 //! What the weights of all proposals say of chains of independence Metropolis: their exact autocorrelation, their errors.
 
 use super::ensemble::Measured;
+use super::ess::{Body, normalized};
+use super::gamma::TauInt;
+use super::interval::Interval;
+use super::pareto::{Tail, summary};
 use super::subsample::{Studentized, Term};
 
-/// An average over a chain, its error set right by the proposals that the chain was offered: by the larger τ of the chain's own
-/// and that of the weights, in the calibration of the subsamples.
-pub fn judged_by_weights(measured: Measured, proposals: &[Term]) -> Measured {
-    let log_weights: Vec<f64> = proposals.iter().map(|term| term.weight.ln()).collect();
-    let deviations: Vec<f64> = proposals.iter().map(|term| term.deviation).collect();
-    let tau_int_exact = exact_tau_int(&log_weights, &deviations);
-    let Some(exact) = tau_int_exact else { return measured };
-    // The τ of a chain is not known for functions of several numbers in bins.
-    let longer = match measured.tau_int {
-        Some((tau, _)) => (exact / tau).sqrt(),
-        None => (2.0 * exact * variance(proposals) / measured.n as f64).sqrt() / measured.error,
-    };
-    let by = Studentized::of_mean(proposals);
-    let calibrated = Measured::calibrated(measured.value, measured.error * longer.max(1.0), by, measured.n);
-    let Measured { error, tau_int, .. } = measured;
-    Measured { error_plain: error, tau_int, tau_int_exact, by_weights: longer > 1.0, ..calibrated }
+/// The weights of all proposals that chains were offered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposals {
+    /// Places of the weights in ascending order.
+    order: Vec<usize>,
+    /// In that order, with the mean one.
+    weights: Vec<f64>,
+    tail: Option<Tail>,
+}
+
+impl Proposals {
+    /// # Shapes
+    /// `log_weights`: `[N]`
+    pub fn new(log_weights: &[f64]) -> Self {
+        let mut order: Vec<usize> = (0..log_weights.len()).collect();
+        order.sort_by(|&a, &b| log_weights[a].total_cmp(&log_weights[b]));
+        let (weights, _) = normalized(log_weights);
+        // A weight too small for a number would divide nought by nought.
+        let weights: Vec<f64> = order.iter().map(|&i| weights[i].max(f64::MIN_POSITIVE)).collect();
+        let tail = Tail::new(&weights, 1.0);
+        Self { order, weights, tail }
+    }
+
+    /// An average over a chain, its error set right: by the larger τ of the chain's own and that of the weights, in the calibration of
+    /// the subsamples.
+    ///
+    /// # Shapes
+    /// `terms`: `[N]`, of the same proposals
+    pub fn judge(&self, measured: Measured, terms: &[Term]) -> Measured {
+        let deviations: Vec<f64> = terms.iter().map(|term| term.deviation).collect();
+        let Some(exact) = self.tau_int(&deviations) else { return measured };
+        // The τ of a chain is not known for functions of several numbers in bins.
+        let longer = match measured.tau_int {
+            Some((tau, _)) => (exact.value / tau).sqrt(),
+            None => (2.0 * exact.value * variance(terms) / measured.n as f64).sqrt() / measured.error,
+        };
+        let by = Studentized::of_mean(terms);
+        let calibrated =
+            Measured::calibrated(measured.value, measured.error * longer.max(1.0), by, measured.n);
+        let Measured { error, tau_int, .. } = measured;
+        let by_weights = longer > 1.0;
+        Measured { error_plain: error, tau_int, tau_int_exact: Some(exact), by_weights, ..calibrated }
+    }
+
+    /// `τ_int` of an observable under independence Metropolis whose proposals are uniform over these configurations.
+    ///
+    /// With the weights in ascending order the transition matrix is triangular up to two sums, so the Poisson equation
+    /// `(1 - P) f = O - ⟨O⟩` is solved by one pass: `τ = ⟨(O-⟨O⟩) f⟩/⟨(O-⟨O⟩)²⟩ - ½`, means with the weights. Up to the finite
+    /// number of proposals this is the τ that an infinitely long chain has, without the noise of one.
+    ///
+    /// A chain stays at a heavy weight for `w/⟨w⟩` steps, so that those of the tail enter with `w²`: the interval is from draws of both
+    /// means as sums over a body and over that tail, as for [`Ess`](super::Ess).
+    ///
+    /// # Shapes
+    /// `values`: `[N]`
+    ///
+    /// Nothing for fewer than two configurations or an observable without spread.
+    pub fn tau_int(&self, values: &[f64]) -> Option<TauInt> {
+        assert_eq!(self.weights.len(), values.len(), "weights and values");
+        let (w, n) = (&self.weights, values.len());
+        let total: f64 = w.iter().sum();
+        let mean = self.order.iter().zip(w).map(|(&i, w)| w * values[i]).sum::<f64>() / total;
+        let o: Vec<f64> = self.order.iter().map(|&i| values[i] - mean).collect();
+        let variances: Vec<f64> = o.iter().zip(w).map(|(o, w)| w * o * o).collect();
+        let spread = variances.iter().sum::<f64>() / total;
+        if n < 2 || spread.is_nan() || spread <= 0.0 {
+            return None;
+        }
+        let f = self.solution(&o);
+        let products: Vec<f64> = (0..n).map(|x| w[x] * o[x] * f[x]).collect();
+        let value = products.iter().sum::<f64>() / total / spread - 0.5;
+        let interval = self.interval(value, &products, &variances).clamp(0.5, f64::INFINITY);
+        Some(TauInt { value, interval })
+    }
+
+    /// `f` of the Poisson equation, its mean under the weights zero.
+    fn solution(&self, o: &[f64]) -> Vec<f64> {
+        // For w_x in ascending order, N times row x of the equation:
+        //   (N - x + W_x/w_x) f_x - Σ_{y>x} f_y - (1/w_x) Σ_{y<x} w_y f_y = N O_x,   W_x = Σ_{y<x} w_y, x from 1,
+        // and the difference of neighbouring rows leaves sums over y < x only. f is free up to a constant: f_1 = 0 at first.
+        let (w, count) = (&self.weights, o.len() as f64);
+        let (mut f, mut below, mut weighted) = (vec![0.0; o.len()], 0.0, 0.0);
+        for x in 0..o.len() - 1 {
+            let rest = count - (x + 1) as f64;
+            let own = (rest + below / w[x]) * f[x] - weighted / w[x];
+            below += w[x];
+            weighted += w[x] * f[x];
+            f[x + 1] = (count * (o[x + 1] - o[x]) + own + weighted / w[x + 1]) / (rest + below / w[x + 1]);
+        }
+        let (sum, total) = f.iter().zip(w).fold((0.0, 0.0), |(sum, total), (f, w)| (sum + w * f, total + w));
+        f.iter_mut().for_each(|f| *f -= sum / total);
+        f
+    }
+
+    /// Of `Σ products / Σ variances - ½`, products of the heaviest in proportion to `w²/⟨w⟩`.
+    fn interval(&self, value: f64, products: &[f64], variances: &[f64]) -> Interval {
+        let pairs = products.iter().zip(variances).map(|(&product, &variance)| [product, variance]);
+        let Some(tail) = &self.tail else {
+            let total: f64 = variances.iter().sum();
+            let square: f64 =
+                pairs.map(|[product, variance]| (product - (value + 0.5) * variance).powi(2)).sum();
+            return Interval::normal(value, square.sqrt() / total);
+        };
+        let beyond = self.weights.iter().filter(|w| tail.holds(**w)).count();
+        let inside = self.weights.len() - beyond;
+        let body = Body::new(pairs.take(inside), 1.0);
+        let mean_of = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let heaviest = &self.weights[inside..];
+        let [product, variance, weight] = [&products[inside..], &variances[inside..], heaviest].map(mean_of);
+        let square = heaviest.iter().map(|w| w * w).sum::<f64>() / beyond as f64;
+        let body_weight = mean_of(&self.weights[..inside]);
+        summary(tail.draws(|tail| {
+            if !tail.square.is_finite() {
+                return f64::INFINITY;
+            }
+            let ([products, variances], share) = (body.draw(tail.normals), tail.share);
+            let mean = (1.0 - share) * body_weight + share * tail.mean;
+            let product = (1.0 - share) * products + share * product * tail.square / square / mean;
+            product / ((1.0 - share) * variances + share * variance * tail.mean / weight) - 0.5
+        }))
+        .1
+    }
 }
 
 /// Of the deviations under the target.
@@ -27,49 +137,12 @@ fn variance(proposals: &[Term]) -> f64 {
     sum(|term| term.weight * term.deviation.powi(2)) / sum(|term| term.weight)
 }
 
-/// `τ_int` of an observable under independence Metropolis whose proposals are uniform over the given configurations.
-///
-/// With the weights in ascending order the transition matrix is triangular up to two sums, so the Poisson equation
-/// `(1 - P) f = O - ⟨O⟩` is solved by one pass: `τ = ⟨(O-⟨O⟩) f⟩/⟨(O-⟨O⟩)²⟩ - ½`, means with the weights. Up to the finite number
-/// of proposals this is the τ that an infinitely long chain has, without the noise of one.
+/// [`Proposals::tau_int`] of weights that are asked about once.
 ///
 /// # Shapes
 /// `log_weights`, `values`: `[N]`
-///
-/// Nothing for fewer than two configurations or an observable without spread.
-pub fn exact_tau_int(log_weights: &[f64], values: &[f64]) -> Option<f64> {
-    assert_eq!(log_weights.len(), values.len(), "weights and values");
-    let n = values.len();
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&a, &b| log_weights[a].total_cmp(&log_weights[b]));
-    let largest = *order.last()?;
-    // A weight too small for a number would divide nought by nought.
-    let weight = |&i: &usize| (log_weights[i] - log_weights[largest]).exp().max(f64::MIN_POSITIVE);
-    let w: Vec<f64> = order.iter().map(weight).collect();
-    let total: f64 = w.iter().sum();
-    let mean = order.iter().zip(&w).map(|(&i, w)| w * values[i]).sum::<f64>() / total;
-    let o: Vec<f64> = order.iter().map(|&i| values[i] - mean).collect();
-    let spread = o.iter().zip(&w).map(|(o, w)| w * o * o).sum::<f64>() / total;
-    if n < 2 || spread.is_nan() || spread <= 0.0 {
-        return None;
-    }
-    // For w_x in ascending order, N times row x of the equation:
-    //   (N - x + W_x/w_x) f_x - Σ_{y>x} f_y - (1/w_x) Σ_{y<x} w_y f_y = N O_x,   W_x = Σ_{y<x} w_y, x from 1,
-    // and the difference of neighbouring rows leaves sums over y < x only. f is free up to a constant: f_1 = 0.
-    let count = n as f64;
-    let (mut f, mut product, mut below, mut weighted) = (0.0, 0.0, 0.0, 0.0);
-    for x in 0..n {
-        product += w[x] * o[x] * f;
-        if x + 1 == n {
-            break;
-        }
-        let rest = count - (x + 1) as f64;
-        let own = (rest + below / w[x]) * f - weighted / w[x];
-        below += w[x];
-        weighted += w[x] * f;
-        f = (count * (o[x + 1] - o[x]) + own + weighted / w[x + 1]) / (rest + below / w[x + 1]);
-    }
-    Some(product / total / spread - 0.5)
+pub fn exact_tau_int(log_weights: &[f64], values: &[f64]) -> Option<TauInt> {
+    Proposals::new(log_weights).tau_int(values)
 }
 
 #[cfg(test)]
@@ -109,7 +182,7 @@ mod tests {
             let (a, b) = normals.split_at(n);
             let log_w: Vec<f64> = a.iter().map(|&v| 1.5 * f64::from(v)).collect();
             let o: Vec<f64> = b.iter().map(|&v| f64::from(v)).collect();
-            let (found, expected) = (exact_tau_int(&log_w, &o).expect("spread"), by_powers(&log_w, &o));
+            let (found, expected) = (exact_tau_int(&log_w, &o).expect("spread").value, by_powers(&log_w, &o));
             assert!((found - expected).abs() < 1e-9 * expected, "{n}: {found} is not {expected}");
         }
     }
@@ -127,20 +200,21 @@ mod tests {
             terms.into_iter().map(|term| Term { deviation: term.deviation - mean, ..term }).collect();
         let log_weights: Vec<f64> = terms.iter().map(|term| term.weight.ln()).collect();
         let deviations: Vec<f64> = terms.iter().map(|term| term.deviation).collect();
-        let tau = exact_tau_int(&log_weights, &deviations).expect("spread");
+        let proposals = Proposals::new(&log_weights);
+        let tau = proposals.tau_int(&deviations).expect("spread");
         // Light weights: what subsamples show is the plain error, within a tenth for parts of 256.
         let close = |found: f64, expected: f64| (found / expected - 1.0).abs() < 0.15;
         let (n, variance) = (10_000, mean * (1.0 - mean));
         let error_of = |tau: f64| (2.0 * tau * variance / n as f64).sqrt();
-        for (seen, by_weights) in [(0.5 * tau, true), (2.0 * tau, false)] {
+        for (seen, by_weights) in [(0.5 * tau.value, true), (2.0 * tau.value, false)] {
             for known in [true, false] {
                 let plain = error_of(seen);
                 let measured = Measured {
                     tau_int: known.then_some((seen, 0.1)),
                     ..Measured::calibrated(0.8, plain, None, n)
                 };
-                let found = judged_by_weights(measured, &terms);
-                let expected = error_of(seen.max(tau));
+                let found = proposals.judge(measured, &terms);
+                let expected = error_of(seen.max(tau.value));
                 assert!(close(found.error, expected), "{found:?}, not {expected}");
                 assert_eq!((found.by_weights, found.error_plain), (by_weights, plain));
                 assert_eq!((found.tau_int, found.tau_int_exact), (measured.tau_int, Some(tau)));
@@ -153,7 +227,7 @@ mod tests {
     #[test]
     fn equal_weights_are_independent_and_a_constant_has_no_tau() {
         let values: Vec<f64> = (0..100).map(f64::from).collect();
-        let tau = exact_tau_int(&[3.0; 100], &values).expect("spread");
+        let tau = exact_tau_int(&[3.0; 100], &values).expect("spread").value;
         // Every proposal is accepted; one in a hundred is the configuration itself.
         assert!((tau - 0.5).abs() < 1e-12, "{tau}");
         assert_eq!(exact_tau_int(&[0.0, 1.0], &[2.0, 2.0]), None);

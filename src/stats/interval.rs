@@ -46,6 +46,16 @@ impl Interval {
         self.map(|end| end.clamp(least, most))
     }
 
+    /// The smallest that holds both.
+    pub fn hull(&self, other: &Self) -> Self {
+        Self {
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+            low_95: self.low_95.min(other.low_95),
+            high_95: self.high_95.max(other.high_95),
+        }
+    }
+
     /// All ends mapped by a function that falls or rises.
     pub fn map(&self, f: impl Fn(f64) -> f64) -> Self {
         let ordered = |a: f64, b: f64| if a <= b { (a, b) } else { (b, a) };
@@ -60,7 +70,11 @@ pub(super) fn quantile(sorted: &[f64], probability: f64) -> f64 {
     let place = probability * (sorted.len() - 1) as f64;
     let (below, part) = (place.floor() as usize, place.fract());
     let above = (below + 1).min(sorted.len() - 1);
-    if part == 0.0 { sorted[below] } else { sorted[below] + part * (sorted[above] - sorted[below]) }
+    if part == 0.0 || sorted[below] == sorted[above] {
+        sorted[below]
+    } else {
+        sorted[below] + part * (sorted[above] - sorted[below])
+    }
 }
 
 /// What 68.3% of the absolute values stay below.

@@ -87,7 +87,7 @@ impl ParetoShape {
 /// `(1/σ)(1 + k y/σ)^{-1/k - 1}`. The posterior of `(k, ln σ)` under a flat prior is kept on a grid.
 ///
 /// Source: Vehtari et al., arXiv:1507.02646, for the size of the tail; Pickands, Ann. Stat. 3 (1975) 119, for its law.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tail {
     /// Where the tail begins.
     threshold: f64,
@@ -185,7 +185,7 @@ fn largest(values: &[f64]) -> Option<(f64, Vec<f64>)> {
 }
 
 /// Probabilities of shapes and scales on a grid.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct Posterior {
     shapes: [f64; GRID],
     log_scales: [f64; GRID],

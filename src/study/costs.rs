@@ -5,7 +5,7 @@ use super::row::CostRow;
 use crate::cost::Cost;
 use crate::device;
 use crate::sample::{Method, MethodRun};
-use crate::stats::Ensemble;
+use crate::stats::{Ensemble, TauInt};
 
 /// The cost decomposition of eqs. (4)-(7) of A22.
 pub struct Costs<'a> {
@@ -25,7 +25,7 @@ struct Price<'a> {
     setup: Cost,
     n: u64,
     ess: (f64, f64),
-    tau_int: Option<(f64, f64)>,
+    tau_int: Option<TauInt>,
 }
 
 impl Price<'_> {
@@ -50,12 +50,10 @@ impl Costs<'_> {
             return vec![Price { run, observable: "weights", setup, n, ess, tau_int: None }];
         }
         let price = |result: &'a MethodResult| {
-            let (tau, error) = result.row.tau_int.zip(result.row.tau_int_err)?;
-            // What the weights say of a chain is more than it has seen itself.
-            let tau = result.row.tau_int_exact.map_or(tau, |exact| exact.max(tau));
-            let ess = (0.5 / tau, 0.5 / tau * error / tau);
+            let tau = result.tau_int?;
+            let ess = (0.5 / tau.value, tau.interval.map(|tau| 0.5 / tau).reach(0.5 / tau.value));
             let (observable, n) = (&result.row.observable, result.row.n);
-            Some(Price { run, observable, setup, n, ess, tau_int: Some((tau, error)) })
+            Some(Price { run, observable, setup, n, ess, tau_int: Some(tau) })
         };
         results.iter().filter(|result| result.primary).filter_map(price).collect()
     }
@@ -74,8 +72,8 @@ impl Costs<'_> {
             n_raw: price.n,
             ess_per_configuration: price.ess.0,
             ess_per_configuration_err: price.ess.1,
-            tau_int: price.tau_int.map(|(tau, _)| tau),
-            tau_int_err: price.tau_int.map(|(_, error)| error),
+            tau_int: price.tau_int.map(|tau| tau.value),
+            tau_int_err: price.tau_int.map(|tau| tau.error()),
             n_indep,
             sample_s: cost.wall_s,
             total_s: price.setup.wall_s + cost.wall_s,

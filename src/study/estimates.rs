@@ -5,7 +5,7 @@ use super::row::{EssRow, ObservableRow};
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 use crate::sample::{Method, MethodRun};
-use crate::stats::{Bootstrap, Ensemble, Measured, ParetoShape, free_energy, kullback_leibler};
+use crate::stats::{Bootstrap, Ensemble, Measured, ParetoShape, TauInt, free_energy, kullback_leibler};
 use crate::theory::{Action, Derived};
 use crate::train::TrainState;
 
@@ -68,6 +68,8 @@ const OF_WEIGHTS: &str = "weights";
 #[derive(Debug, Clone, PartialEq)]
 pub struct MethodResult {
     pub row: ObservableRow,
+    /// The τ that costs rest on, for chains.
+    pub tau_int: Option<TauInt>,
     /// Whether it is a mean that costs are given for.
     pub primary: bool,
     /// What is missing if it is not zero, if it must be.
@@ -91,12 +93,14 @@ pub fn method_results(
             error_bootstrap: resampled.free_energy_error(),
             ..row(run.method, "free_energy", free_energy(log_weights), exact, tail)
         };
-        found.push(MethodResult { row, primary: false, must_vanish: None });
+        found.push(MethodResult { row, tau_int: None, primary: false, must_vanish: None });
         bootstrap = Some(resampled);
     }
     let rows = derived.iter().filter_map(|observable| {
-        let row = observable_row(run, observable, bootstrap.as_ref(), tail)?;
-        Some(MethodResult { row, primary: observable.primary, must_vanish: observable.must_vanish })
+        let measured = run.measured(&*observable.value)?;
+        let row = observable_row(run, observable, measured, bootstrap.as_ref(), tail);
+        let Derived { primary, must_vanish, .. } = *observable;
+        Some(MethodResult { row, tau_int: measured.tau_int_used(), primary, must_vanish })
     });
     found.extend(rows);
     found
@@ -105,18 +109,18 @@ pub fn method_results(
 fn observable_row(
     run: &MethodRun,
     observable: &Derived,
+    measured: Measured,
     bootstrap: Option<&Bootstrap>,
     tail: Option<ParetoShape>,
-) -> Option<ObservableRow> {
+) -> ObservableRow {
     let f = &*observable.value;
-    let measured = run.measured(f)?;
     let used = if measured.by_weights { OF_WEIGHTS } else { OF_CHAIN };
-    Some(ObservableRow {
+    ObservableRow {
         error_bootstrap: bootstrap.and_then(|bootstrap| bootstrap.error(f)),
         bias_bootstrap: bootstrap.and_then(|bootstrap| bootstrap.bias(f, measured.value)),
         tau_int_used: run.chain.as_ref().map(|_| used),
         ..row(run.method, &observable.name, measured, observable.exact, tail)
-    })
+    }
 }
 
 fn row(
@@ -127,6 +131,7 @@ fn row(
     tail: Option<ParetoShape>,
 ) -> ObservableRow {
     let Measured { value, error, error_plain, interval, tau_int, tau_int_exact, n, .. } = measured;
+    let used = measured.tau_int_used().map(|tau| tau.interval);
     ObservableRow {
         method,
         observable: observable.into(),
@@ -141,8 +146,10 @@ fn row(
         bias_bootstrap: None,
         tau_int: tau_int.map(|(tau, _)| tau),
         tau_int_err: tau_int.map(|(_, error)| error),
-        tau_int_exact,
+        tau_int_exact: tau_int_exact.map(|tau| tau.value),
         tau_int_used: None,
+        tau_int_low: used.map(|interval| interval.low),
+        tau_int_high: used.map(|interval| interval.high),
         pareto_k: tail.map(|tail| tail.k),
         n,
         exact,

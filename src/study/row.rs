@@ -100,11 +100,12 @@ pub struct CostRow {
     pub n_raw: u64,
     /// ESS per configuration.
     pub ess_per_configuration: f64,
-    /// One standard error; of weights, from the value to the farther end of the interval of 68.3%.
+    /// From the value to the farther end of the interval of 68.3%.
     pub ess_per_configuration_err: f64,
     /// Integrated autocorrelation time, for chains: the larger of the chain's own and that of the weights.
     pub tau_int: Option<f64>,
-    /// One standard error of the chain's own.
+    /// From that value to the farther end of the interval of 68.3%; infinite where the weights do not exclude that chains get stuck
+    /// for ever.
     pub tau_int_err: Option<f64>,
     /// Equivalent independent configurations, `n_raw · ESS`.
     pub n_indep: f64,
@@ -159,12 +160,16 @@ pub struct ObservableRow {
     pub bias_bootstrap: Option<f64>,
     /// Integrated autocorrelation time, for chains.
     pub tau_int: Option<f64>,
-    /// One standard error.
+    /// One standard error that the chain claims.
     pub tau_int_err: Option<f64>,
     /// τ that the weights of the proposals imply, for independence Metropolis.
     pub tau_int_exact: Option<f64>,
     /// Which τ the error is from: `chain`, or `weights` where that is the larger one; empty without chains.
     pub tau_int_used: Option<&'static str>,
+    /// Lower end of the interval that holds this τ with 68.3%.
+    pub tau_int_low: Option<f64>,
+    /// Its upper end; infinite where the weights do not exclude that chains get stuck for ever.
+    pub tau_int_high: Option<f64>,
     /// Pareto shape k of the weights that the value rests on.
     pub pareto_k: Option<f64>,
     /// Configurations used.

@@ -104,12 +104,11 @@ impl Campaign {
         }
     }
 
-    /// The τ that the error of a chain is from, with the error of the chain's own.
+    /// The τ that the error of a chain is from.
     fn add_tau(&mut self, measured: &Measured, exact: f64, warned: bool) {
-        let Some((tau, error)) = measured.tau_int else { return };
-        let tau = measured.tau_int_exact.map_or(tau, |by_weights| by_weights.max(tau));
+        let Some(tau) = measured.tau_int_used() else { return };
         let one = self.found.entry(format!("independence tau of {SLOW}")).or_default();
-        one.add(tau, error, Interval::normal(tau, error), exact, warned);
+        one.add(tau.value, tau.error(), tau.interval, exact, warned);
     }
 
     fn print(&self, title: &str) {
@@ -182,7 +181,7 @@ impl Sampler {
         let slow = derived.iter().find(|observable| observable.name == SLOW).expect("it is measured");
         let terms = run.ensemble.terms(&*slow.value).expect("finite");
         let deviations: Vec<f64> = terms.iter().map(|term| term.deviation).collect();
-        exact_tau_int(run.log_weights(), &deviations).expect("spread")
+        exact_tau_int(run.log_weights(), &deviations).expect("spread").value
     }
 
     /// Values of the observables by long chains of Hybrid Monte Carlo.
