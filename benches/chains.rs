@@ -64,6 +64,8 @@ fn trajectories() {
             trajectory_length: 1.0,
             length_spread: 0.0,
             save_every: None,
+            instanton_every: None,
+            gauge_steps: None,
             steps: 10,
             integrator: Integrator::Omelyan,
             tune: false,

@@ -105,8 +105,14 @@ impl Cell {
         );
         let spec = Spec::parse(&text, &[]).expect("the specification is valid");
         let lattice = Lattice::new([extent, extent]);
-        let flow = Flow::new(&spec.flow, lattice);
-        Self { extent, batch, flow, action: Phi4::new(lattice, -1.0, 1.0), train: spec.train }
+        let flow = Flow::new(spec.flow.as_ref().expect("it has one"), lattice);
+        Self {
+            extent,
+            batch,
+            flow,
+            action: Phi4::new(lattice, -1.0, 1.0),
+            train: spec.train.expect("it has one"),
+        }
     }
 
     fn report(&self, net: &str, options: &Options, peak: f64) {

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::flow::Flow;
 use crate::rng::Seed;
 use crate::sample::{Hmc, Independence, MethodRun, Model, Watch, draw};
-use crate::spec::Spec;
+use crate::spec::{ModelSpec, Spec};
 use crate::stats::{Ess, WINDOW, exact_tau_int, free_energy, gamma_method, kullback_leibler};
 use crate::theory::{self, Theory};
 use crate::train::{Nobody, Trainer};
@@ -122,8 +122,9 @@ impl Methods {
     fn run(spec: &Spec, theory: &Theory, device: &ComputeDevice) -> Result<Self> {
         let seed = Seed(spec.seed);
         let action = &*theory.action;
-        let flow = Flow::new(&spec.flow, action.lattice());
-        let trainer = Trainer::new(&flow, action, &spec.train, None, device, seed)?;
+        let ModelSpec { flow, train, .. } = spec.model().expect("the specification has one");
+        let flow = Flow::new(flow, action.lattice());
+        let trainer = Trainer::new(&flow, action, train, None, device, seed)?;
         let mut state = trainer.initial_state(seed);
         trainer.run(&mut state, &mut Nobody)?;
         let model = Model {

@@ -1,16 +1,16 @@
 //! `flowqcd check`: what a specification amounts to, without running it.
 
 use super::args::CheckArgs;
-use super::output::print;
+use super::output::{print, say};
 use super::progress::duration;
 use super::{memory, table};
 use crate::device::{self, ComputeDevice};
 use crate::error::Result;
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::spec::{Cell, Spec, Varied};
+use crate::spec::{BatchSpec, Cell, HmcSpec, Integrator, ModelSpec, Spec, Varied};
 use crate::study::Experiment;
-use crate::theory;
+use crate::theory::{self, Dynamics};
 use crate::train::{StepFailure, Trainer, samples_until};
 use serde::Serialize;
 use std::collections::hash_map::Entry;
@@ -43,6 +43,16 @@ struct CellReport {
     /// The varied keys.
     values: Varied,
     theory: String,
+    /// What training takes, if something is trained.
+    #[serde(flatten)]
+    model: Option<ModelReport>,
+    /// Seconds of Hybrid Monte Carlo before its tuning, thermalisation included, if it is asked for.
+    hmc_s: Option<f64>,
+}
+
+/// The part of it that is about the model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct ModelReport {
     parameters: usize,
     flops_per_sample: f64,
     flops_per_training_sample: f64,
@@ -58,6 +68,13 @@ struct CellReport {
 /// What cells have in common that differ in nothing that costs.
 #[derive(Debug, Clone, Copy)]
 struct Size {
+    model: Option<ModelSize>,
+    /// Seconds of one force on one configuration.
+    force_s: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ModelSize {
     parameters: usize,
     flops_per_sample: f64,
     flops_per_training_sample: f64,
@@ -75,6 +92,7 @@ pub fn check(args: &CheckArgs) -> Result<()> {
     memory::check(file, &spec, &device)?;
     Experiment::check_files(&spec)?;
     let report = report(spec, &device)?;
+    report.spec.remarks().iter().for_each(|text| say(&format!("warning: {text}")));
     match args.spec.device.json {
         true => print(&serde_json::to_string_pretty(&report).expect("plain data")),
         false => print(&format!("{}\n{}", report.spec.to_toml(), text(&report))),
@@ -94,7 +112,7 @@ fn report(spec: Spec, device: &ComputeDevice) -> Result<Report> {
         };
         reports.push(cell_report(cell, size));
     }
-    let total_train_s = reports.iter().map(|cell| cell.train_s).sum();
+    let total_train_s = reports.iter().map(|cell| cell.model.as_ref()?.train_s).sum();
     let further = reports.split_off(1);
     let first = reports.pop().expect("a specification has a cell");
     let (device, threads) = (device.name().into(), device::threads());
@@ -103,36 +121,68 @@ fn report(spec: Spec, device: &ComputeDevice) -> Result<Report> {
 
 /// What the cost of a training sample depends on; cells that differ only in seeds, couplings or rates have it in common.
 fn cost_key(spec: &Spec) -> String {
-    let (theory, loss) = (std::mem::discriminant(&spec.theory), std::mem::discriminant(&spec.train.loss));
-    format!(
-        "{theory:?} {:?} {:?} {:?} {loss:?}",
-        spec.theory.extents(),
-        spec.flow.architecture(),
-        spec.train.batch
-    )
+    let model = spec.model().map(|ModelSpec { flow, train, .. }| {
+        format!("{:?} {:?} {:?}", flow.architecture(), train.batch, std::mem::discriminant(&train.loss))
+    });
+    // Fermions or none is what else decides.
+    let force = theory::build(&spec.theory).dynamics.force_flops();
+    format!("{:?} {force} {:?} {model:?}", std::mem::discriminant(&spec.theory), spec.theory.extents())
 }
 
 fn size(spec: &Spec, device: &ComputeDevice, seconds: f64) -> Result<Size> {
+    let force_s = force_seconds(&*theory::build(&spec.theory).dynamics);
+    let Some(model) = spec.model() else { return Ok(Size { model: None, force_s }) };
     let experiment = Experiment::load(spec)?;
-    let (samples_per_s, flops_per_training_sample) = measure(spec, &experiment, device, seconds)?;
-    Ok(Size {
+    let (samples_per_s, flops_per_training_sample) =
+        measure(model, Seed(spec.seed), &experiment, device, seconds)?;
+    let model = ModelSize {
         parameters: experiment.flow.layout().len(),
         flops_per_sample: experiment.flow.flops_per_sample(),
-        memory_bytes: memory_bytes(spec, &experiment.flow, device),
+        memory_bytes: memory_bytes(&model.train.batch, &experiment.flow, device),
         width: experiment.theory.observables.width(),
         samples_per_s,
         flops_per_training_sample,
-    })
+    };
+    Ok(Size { model: Some(model), force_s })
+}
+
+/// Seconds that a thread takes for one force on one configuration, at best.
+fn force_seconds(dynamics: &dyn Dynamics) -> f64 {
+    let chains = dynamics.chains();
+    let field = dynamics.start(&mut Seed(0).stream("check").item(0));
+    let tile: Vec<f64> = field.iter().flat_map(|number| std::iter::repeat_n(*number, chains)).collect();
+    let mut momenta = vec![0.0; tile.len()];
+    let mut once = || {
+        let start = Instant::now();
+        dynamics.kick(&tile, 0.0, &mut momenta);
+        start.elapsed().as_secs_f64() / chains as f64
+    };
+    (0..5).map(|_| once()).fold(f64::INFINITY, f64::min)
+}
+
+/// Seconds of all chains with all threads, at the number of steps that is asked for.
+fn hmc_seconds(spec: &HmcSpec, force_s: f64) -> f64 {
+    let forces = match spec.integrator {
+        Integrator::Leapfrog => spec.steps + 1,
+        Integrator::Omelyan => 2 * spec.steps + 1,
+    };
+    let trajectories = (spec.trajectories + spec.thermalization) as f64 * spec.chains as f64;
+    trajectories * forces as f64 * force_s / device::threads().min(spec.chains) as f64
 }
 
 fn cell_report(cell: &Cell, size: Size) -> CellReport {
     let spec = &cell.spec;
-    let train_samples = samples_until(&spec.train.batch, &spec.train.stop);
+    let model = spec.model().zip(size.model).map(|(model, size)| model_report(spec, model, size));
+    let hmc_s = spec.sample.hmc.as_ref().map(|hmc| hmc_seconds(hmc, size.force_s));
+    let theory = theory::build(&spec.theory).action.describe();
+    CellReport { values: cell.values.clone(), theory, model, hmc_s }
+}
+
+fn model_report(spec: &Spec, ModelSpec { train, .. }: ModelSpec<'_>, size: ModelSize) -> ModelReport {
+    let train_samples = samples_until(&train.batch, &train.stop);
     let flops = size.flops_per_training_sample;
     let by_samples = train_samples.map(|samples| samples as f64 / size.samples_per_s);
-    CellReport {
-        values: cell.values.clone(),
-        theory: theory::build(&spec.theory).action.describe(),
+    ModelReport {
         parameters: size.parameters,
         flops_per_sample: size.flops_per_sample,
         flops_per_training_sample: flops,
@@ -141,19 +191,24 @@ fn cell_report(cell: &Cell, size: Size) -> CellReport {
         samples_per_s: size.samples_per_s,
         train_samples,
         train_flops: train_samples.map(|samples| flops * samples as f64),
-        train_s: [by_samples, spec.train.stop.seconds].into_iter().flatten().reduce(f64::min),
+        train_s: [by_samples, train.stop.seconds].into_iter().flatten().reduce(f64::min),
     }
 }
 
 /// Training samples per second and counted operations of one, from so many seconds of steps with one micro-batch each, after
 /// one that a GPU compiles its kernels in.
-fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice, for_s: f64) -> Result<(f64, f64)> {
+fn measure(
+    model: ModelSpec<'_>,
+    seed: Seed,
+    experiment: &Experiment,
+    device: &ComputeDevice,
+    for_s: f64,
+) -> Result<(f64, f64)> {
     let Experiment { theory, flow, data, .. } = experiment;
-    let mut train = spec.train.clone();
+    let mut train = model.train.clone();
     let largest = train.batch.double.as_ref().map_or(train.batch.size, |d| d.maximum);
-    train.batch.size = micro_batch(spec, flow, device).min(largest);
+    train.batch.size = micro_batch(&train.batch, flow, device).min(largest);
     train.batch.double = None;
-    let seed = Seed(spec.seed);
     let trainer = Trainer::new(flow, &*theory.action, &train, data.as_ref(), device, seed)?;
     let mut state = trainer.initial_state(seed);
     let mut seconds = || {
@@ -173,15 +228,15 @@ fn measure(spec: &Spec, experiment: &Experiment, device: &ComputeDevice, for_s: 
     Ok((train.batch.size as f64 / best, trainer.flops_per_sample()))
 }
 
-fn micro_batch(spec: &Spec, flow: &Flow, device: &ComputeDevice) -> usize {
+fn micro_batch(batch: &BatchSpec, flow: &Flow, device: &ComputeDevice) -> usize {
     let suited = device.micro_batch(flow.activations_per_sample(), flow.working_per_sample());
-    spec.train.batch.micro_batch.unwrap_or(suited)
+    batch.micro_batch.unwrap_or(suited)
 }
 
 /// Bytes of one micro-batch in training and of the parameters with gradient and moments.
-fn memory_bytes(spec: &Spec, flow: &Flow, device: &ComputeDevice) -> f64 {
-    let batch = spec.train.batch.double.as_ref().map_or(spec.train.batch.size, |d| d.maximum);
-    let activations = flow.activations_per_sample() * micro_batch(spec, flow, device).min(batch) as f64;
+fn memory_bytes(batch: &BatchSpec, flow: &Flow, device: &ComputeDevice) -> f64 {
+    let most = batch.double.as_ref().map_or(batch.size, |d| d.maximum);
+    let activations = flow.activations_per_sample() * micro_batch(batch, flow, device).min(most) as f64;
     4.0 * (activations + 6.0 * flow.layout().len() as f64)
 }
 
@@ -234,20 +289,30 @@ fn heading(first: usize, alike: &[&CellReport]) -> (String, String) {
 fn cell_rows(alike: &[&CellReport], report: &Report) -> Vec<(String, String)> {
     let row = |name: &str, value: String| (name.to_owned(), value);
     let cell = alike[0];
-    let threads = table::count(report.threads, "thread");
-    let speed = format!("{:.0} training samples/s on {}, {threads}", cell.samples_per_s, report.device);
     let mut rows = Vec::new();
     if alike.iter().all(|other| other.theory == cell.theory) {
         rows.push(row("theory", cell.theory.clone()));
     }
-    rows.extend([
+    rows.extend(cell.model.as_ref().map(|model| model_rows(model, alike.len(), report)).unwrap_or_default());
+    rows.extend(cell.hmc_s.map(|seconds| {
+        let name = if alike.len() > 1 { "HMC of each (before tuning)" } else { "HMC (before tuning)" };
+        row(name, duration(seconds))
+    }));
+    rows
+}
+
+fn model_rows(cell: &ModelReport, alike: usize, report: &Report) -> Vec<(String, String)> {
+    let row = |name: &str, value: String| (name.to_owned(), value);
+    let threads = table::count(report.threads, "thread");
+    let speed = format!("{:.0} training samples/s on {}, {threads}", cell.samples_per_s, report.device);
+    let mut rows = vec![
         row("parameters", cell.parameters.to_string()),
         row("FLOPs per sample", format!("{:.4e}", cell.flops_per_sample)),
         row("FLOPs per training sample", format!("{:.4e}", cell.flops_per_training_sample)),
         row("memory (about)", format!("{:.0} MB", cell.memory_bytes / 1e6)),
         row("memory, sampling (about)", format!("{:.0} MB", cell.direct_bytes / 1e6)),
         row("speed (measured now)", speed),
-    ]);
+    ];
     if let (Some(samples), Some(flops)) = (cell.train_samples, cell.train_flops) {
         rows.push(row("training, at most", format!("{samples} samples, {flops:.3e} FLOP")));
     }
@@ -258,7 +323,7 @@ fn cell_rows(alike: &[&CellReport], report: &Report) -> Vec<(String, String)> {
             duration(1e6 / cell.samples_per_s)
         ),
     };
-    let each = if alike.len() > 1 { "training time of each (estimate)" } else { "training time (estimate)" };
+    let each = if alike > 1 { "training time of each (estimate)" } else { "training time (estimate)" };
     rows.push(row(each, time));
     rows
 }

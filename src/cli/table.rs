@@ -2,7 +2,7 @@
 
 use super::progress::duration;
 use crate::stats::{Interval, ParetoShape, Trust};
-use crate::study::{CellRecord, ObservableSummary, Summary};
+use crate::study::{CellRecord, ModelSummary, ObservableSummary, Summary};
 
 /// Lines of name and value, values aligned.
 pub fn lines(rows: &[(String, String)]) -> String {
@@ -19,6 +19,34 @@ pub fn count(number: usize, thing: &str) -> String {
 
 /// The final table of a run.
 pub fn summary(summary: &Summary) -> String {
+    let mut rows = summary.model.as_ref().map(of_model).unwrap_or_default();
+    let several = summary.methods.len() > 1;
+    for found in summary.observables.iter().filter(|found| is_shown(found)) {
+        let exact = found.exact.map(|exact| format!("  (exact {exact:.8})")).unwrap_or_default();
+        let tau =
+            found.tau_int.map(|(tau, error)| format!("  tau {}", with_error(tau, error))).unwrap_or_default();
+        let method = if several { format!("{} ", found.method) } else { String::new() };
+        rows.push((method + &found.observable, with_error(found.value, found.error) + &tau + &exact));
+    }
+    for method in &summary.methods {
+        let acceptance = method.acceptance.map(|a| format!(", acceptance {a:.3}")).unwrap_or_default();
+        let crossover = method.crossover_n_indep.map(|n| {
+            format!("; cheaper than HMC from {n:.3e} independent configurations on, training included")
+        });
+        let text = format!(
+            "{:.0}/s, effective {:.0}/s ({}){acceptance}{}",
+            method.per_s,
+            method.effective_per_s,
+            method.observable,
+            crossover.unwrap_or_default()
+        );
+        rows.push((format!("{} configurations", method.method), text));
+    }
+    lines(&rows)
+}
+
+/// Training and quality of the model.
+fn of_model(summary: &ModelSummary) -> Vec<(String, String)> {
     let row = |name: &str, value: String| (name.to_owned(), value);
     let mut rows = vec![
         row("stopped by", summary.stop_reason.clone()),
@@ -50,29 +78,7 @@ pub fn summary(summary: &Summary) -> String {
         });
         rows.push(row("ESS, target samples", format!("{target:.4}{interval}{}", sigmas.unwrap_or_default())));
     }
-    let several = summary.methods.len() > 1;
-    for found in summary.observables.iter().filter(|found| is_shown(found)) {
-        let exact = found.exact.map(|exact| format!("  (exact {exact:.8})")).unwrap_or_default();
-        let tau =
-            found.tau_int.map(|(tau, error)| format!("  tau {}", with_error(tau, error))).unwrap_or_default();
-        let method = if several { format!("{} ", found.method) } else { String::new() };
-        rows.push((method + &found.observable, with_error(found.value, found.error) + &tau + &exact));
-    }
-    for method in &summary.methods {
-        let acceptance = method.acceptance.map(|a| format!(", acceptance {a:.3}")).unwrap_or_default();
-        let crossover = method.crossover_n_indep.map(|n| {
-            format!("; cheaper than HMC from {n:.3e} independent configurations on, training included")
-        });
-        let text = format!(
-            "{:.0}/s, effective {:.0}/s ({}){acceptance}{}",
-            method.per_s,
-            method.effective_per_s,
-            method.observable,
-            crossover.unwrap_or_default()
-        );
-        rows.push((format!("{} configurations", method.method), text));
-    }
-    lines(&rows)
+    rows
 }
 
 /// What smaller ensembles would have said.
@@ -101,7 +107,7 @@ pub fn of_tail(shape: &ParetoShape) -> String {
 /// What depends on the time has many lines, and is in observables.csv.
 fn is_shown(found: &ObservableSummary) -> bool {
     let name = &found.observable;
-    !name.starts_with("two_point_") && !name.starts_with("effective_mass_")
+    !["two_point_", "effective_mass_", "pseudoscalar_"].iter().any(|of_time| name.starts_with(of_time))
 }
 
 /// The final table of a study: a line per cell, and for every observable a line per cell.
@@ -128,7 +134,8 @@ fn place(cell: &CellRecord) -> String {
 }
 
 fn quality(summary: &Summary) -> String {
-    let mut parts = vec![format!("ESS {}", with_error(summary.ess, summary.ess_err))];
+    let ess = |model: &ModelSummary| format!("ESS {}", with_error(model.ess, model.ess_err));
+    let mut parts: Vec<String> = summary.model.iter().map(ess).collect();
     for method in &summary.methods {
         let acceptance = method.acceptance.map(|a| format!("acceptance {a:.3}, ")).unwrap_or_default();
         parts.push(format!("{} {acceptance}effective {:.0}/s", method.method, method.effective_per_s));

@@ -33,7 +33,7 @@ pub struct Provenance<'a> {
 /// Writes an ensemble under a temporary name, and renames it at the end.
 ///
 /// Arrays, little-endian double precision, in the conventions of the program: the configurations under the name of the field
-/// (`phi`), `log_q`, `action`, `log_w = -action - log_q`; and two byte strings without dimensions, `method` and `spec`.
+/// (`phi`, `theta`), `action`, with a model `log_q` and `log_w = -action - log_q`; and two byte strings without dimensions, `method` and `spec`.
 pub struct EnsembleWriter {
     path: PathBuf,
     zip: ZipWriter<BufWriter<Target>>,
@@ -68,7 +68,7 @@ impl EnsembleWriter {
     /// Appends configurations.
     ///
     /// # Shapes
-    /// `fields`: `[configuration][component, site]`, `log_q` and `actions`: `[configuration]`
+    /// `fields`: `[configuration][component, site]`, `actions`: `[configuration]`, `log_q`: the same, or none where no model has a say
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -76,8 +76,12 @@ impl EnsembleWriter {
     /// # Panics
     /// If the shapes do not fit.
     pub fn push(&mut self, fields: &[f64], log_q: &[f64], actions: &[f64]) -> Result<()> {
-        assert_eq!(fields.len(), log_q.len() * self.numbers, "numbers of as many configurations as log q");
-        assert_eq!(actions.len(), log_q.len(), "an action for every log q");
+        assert_eq!(
+            fields.len(),
+            actions.len() * self.numbers,
+            "numbers of as many configurations as actions"
+        );
+        assert!(log_q.is_empty() || actions.len() == log_q.len(), "log q for every action or for none");
         self.write(fields)?;
         self.log_q.extend(log_q);
         self.actions.extend(actions);
@@ -92,10 +96,11 @@ impl EnsembleWriter {
     /// # Panics
     /// If there are not as many configurations as were announced.
     pub fn finish(mut self, provenance: &Provenance<'_>) -> Result<()> {
-        assert_eq!(self.log_q.len() as u64, self.count, "configurations written and announced");
+        assert_eq!(self.actions.len() as u64, self.count, "configurations written and announced");
         let (log_q, actions) = (std::mem::take(&mut self.log_q), std::mem::take(&mut self.actions));
         let log_w: Vec<f64> = log_q.iter().zip(&actions).map(|(log_q, action)| -action - log_q).collect();
-        for (name, values) in [("log_q", &log_q), ("action", &actions), ("log_w", &log_w)] {
+        let arrays = [("log_q", &log_q), ("action", &actions), ("log_w", &log_w)];
+        for (name, values) in arrays.into_iter().filter(|(_, values)| values.len() == actions.len()) {
             self.begin(name, "<f8", &[self.count])?;
             self.write(values)?;
         }

@@ -7,6 +7,7 @@ pub mod conv_stack;
 pub mod coupling;
 mod element;
 mod fused;
+pub mod gauge;
 #[cfg(feature = "wgpu")]
 mod gpu;
 mod isa;

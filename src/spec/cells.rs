@@ -39,7 +39,7 @@ impl Spec {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let base = Value::try_from(base).expect("a specification has only TOML types");
+        let base = Value::Table(base.to_table());
         let points = (0..study.points()).map(|index| point(study, &base, &schema, index));
         let points: Vec<_> = points.collect();
         let wrong: Vec<Problem> =

@@ -34,9 +34,9 @@ pub use flow::{AffineSpec, FlowSpec};
 pub use needs::Need;
 pub use sample::{DirectSpec, HmcSpec, IndependenceSpec, Integrator, InterludeSpec, SampleSpec};
 pub use schema::json_schema;
-pub use specification::Spec;
+pub use specification::{ModelSpec, Spec};
 pub use study::StudySpec;
-pub use theory::{Convention, Phi4Couplings, Phi4Spec, TheorySpec};
+pub use theory::{Boundary, Convention, Phi4Couplings, Phi4Spec, SchwingerSpec, TheorySpec};
 pub use train::{
     AdamSpec, BatchSpec, DoubleSpec, ForwardKlSpec, HalveSpec, LearningRateSpec, LossSpec, OptimizerSpec,
     StopSpec, TrainSpec,

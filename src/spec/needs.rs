@@ -1,6 +1,7 @@
 //! What a specification needs of a machine's memory, at least: estimates that no size overflows, made before anything is built.
 
-use super::specification::Spec;
+use super::flow::FlowSpec;
+use super::specification::{ModelSpec, Spec};
 use serde::Serialize;
 
 /// Bytes that something a specification asks for takes, at least.
@@ -29,18 +30,19 @@ const IN_BATCH: f64 = 3.0 * 8.0;
 const LANES: usize = 16;
 
 impl Spec {
-    /// What training needs. `suited` says how many configurations, with so many numbers kept of each, suit the processor
+    /// What training needs, where something is trained. `suited` says how many configurations, with so many numbers kept of each, suit the processor
     /// at once; nothing if they are kept elsewhere.
     pub fn training_needs(&self, suited: Option<&dyn Fn(f64) -> usize>) -> Vec<Need> {
-        let batch = &self.train.batch;
-        let (volume, kept) = (self.volume(), self.flow.kept_per_site() * self.volume());
+        let Some(ModelSpec { flow, train, .. }) = self.model() else { return Vec::new() };
+        let batch = &train.batch;
+        let (volume, kept) = (self.volume(), flow.kept_per_site() * self.volume());
         let suited = suited.map(|suited| batch.micro_batch.unwrap_or_else(|| suited(kept)).min(batch.size));
         let together = suited.map_or(0, |suited| suited.max(LANES)) as f64;
-        let bytes = 4.0 * kept * together + MASKS * self.flow.layers() as f64 * volume;
-        let parameters = PARAMETER * self.flow.parameters(self.theory.extents().len());
+        let bytes = 4.0 * kept * together + MASKS * flow.layers() as f64 * volume;
+        let parameters = PARAMETER * flow.parameters(self.theory.extents().len());
         vec![
             self.of_lattice("the configurations that are trained on at once", bytes),
-            self.of_flow("the parameters with their moments", parameters),
+            of_flow(flow, "the parameters with their moments", parameters),
             need("train.batch.size", batch.size as f64, "the weights of a batch", IN_BATCH),
         ]
     }
@@ -52,8 +54,9 @@ impl Spec {
         let direct = sample.direct.as_ref().map_or(0, |direct| direct.configurations);
         let proposals = sample.independence.as_ref().map_or(0, |chain| chain.proposals);
         let chains = sample.hmc.as_ref().map_or(0, |hmc| hmc.chains);
+        let evaluated = self.model().map_or(0, |model| model.evaluate.samples);
         vec![
-            need("evaluate.samples", self.evaluate.samples as f64, drawn, measured),
+            need("evaluate.samples", evaluated as f64, drawn, measured),
             need("sample.direct.configurations", direct as f64, drawn, measured),
             need("sample.independence.proposals", proposals as f64, drawn, measured),
             // Field, momenta, and the field to go back to.
@@ -70,11 +73,11 @@ impl Spec {
         let (key, value) = (format!("theory.{}.extents", choice(&self.theory)), self.theory.extents());
         Need { key, value: format!("{value:?}"), what, bytes }
     }
+}
 
-    fn of_flow(&self, what: &'static str, bytes: f64) -> Need {
-        let (key, value) = (format!("flow.{}", choice(&self.flow)), toml::Value::try_from(&self.flow));
-        Need { key, value: value.map(|value| value.to_string()).unwrap_or_default(), what, bytes }
-    }
+fn of_flow(flow: &FlowSpec, what: &'static str, bytes: f64) -> Need {
+    let (key, value) = (format!("flow.{}", choice(flow)), toml::Value::try_from(flow));
+    Need { key, value: value.map(|value| value.to_string()).unwrap_or_default(), what, bytes }
 }
 
 /// What a number of things needs that take so many bytes each.

@@ -6,8 +6,15 @@ use toml::Value;
 /// Every cross-key rule that is broken; keys that are absent or of the wrong type are left to [`super::check`].
 pub fn check(document: &Value) -> Vec<Problem> {
     let view = View(document);
-    let rules = [kernel_fits_lattice, batch_can_grow, something_is_saved, chains_have_proposals];
-    rules.iter().filter_map(|rule| rule(&view)).chain(phi4_couplings(&view)).collect()
+    let rules = [
+        kernel_fits_lattice,
+        batch_can_grow,
+        something_is_saved,
+        chains_have_proposals,
+        scalar_flow_for_scalar_fields,
+    ];
+    let found = rules.iter().filter_map(|rule| rule(&view));
+    found.chain(phi4_couplings(&view)).chain(model_or_none(&view)).chain(of_gauge_theories(&view)).collect()
 }
 
 struct View<'a>(&'a Value);
@@ -76,6 +83,48 @@ fn chains_have_proposals(view: &View) -> Option<Problem> {
             .value(proposals)
             .hint("the chains share the proposals; see sample.independence.hmc.chains")
     })
+}
+
+fn scalar_flow_for_scalar_fields(view: &View) -> Option<Problem> {
+    view.get("theory.schwinger")?;
+    let (flow, _) = view.chosen("flow")?;
+    let rule = "acts on scalar fields, and theory.schwinger has link angles";
+    Some(Problem::new(flow, rule).hint("leave out [flow] and [train] to run Hybrid Monte Carlo alone"))
+}
+
+/// A flow is trained, and what needs one has one.
+fn model_or_none(view: &View) -> Vec<Problem> {
+    let missing = |key: &str, why: &str| {
+        Problem::new(key, format!("missing: {why}"))
+            .hint("without [flow] and [train] there is Hybrid Monte Carlo alone, [sample.hmc]")
+    };
+    match (view.get("flow").is_some(), view.get("train").is_some()) {
+        (true, true) => return Vec::new(),
+        (true, false) => return vec![missing("train", "a flow is trained")],
+        (false, true) => return vec![missing("flow", "there is nothing to train")],
+        (false, false) => {}
+    }
+    let needs_model = ["evaluate", "sample.direct", "sample.independence"];
+    let without = needs_model.into_iter().filter(|key| view.get(key).is_some());
+    let mut problems: Vec<Problem> =
+        without.map(|key| Problem::new(key, "needs a model: [flow] and [train]")).collect();
+    if view.get("sample.hmc").is_none() {
+        problems.push(missing("flow", "nothing is asked for that needs no model"));
+        problems.push(missing("train", "nothing is asked for that needs no model"));
+    }
+    problems
+}
+
+/// Keys that act on gauge fields alone, or on fermions.
+fn of_gauge_theories(view: &View) -> Vec<Problem> {
+    let is_gauge = view.get("theory.schwinger").is_some();
+    let has_fermions = view.number("theory.schwinger.kappa").is_some_and(|kappa| kappa > 0.0);
+    let keys = [
+        ("sample.hmc.instanton_every", is_gauge, "has an effect on gauge theories alone"),
+        ("sample.hmc.gauge_steps", has_fermions, "has an effect with fermions alone, kappa > 0"),
+    ];
+    let without = keys.into_iter().filter(|(key, acts, _)| !acts && view.get(key).is_some());
+    without.map(|(key, _, rule)| Problem::new(key, rule)).collect()
 }
 
 /// Which keys a φ⁴ convention takes, and that the action is bounded below.

@@ -111,6 +111,13 @@ pub struct HmcSpec {
     #[serde(default = "target_acceptance")]
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub target_acceptance: f64,
+    /// Gauge theories: an update by a field of uniform flux ±1 after every so many trajectories, 1 if left out, 0 for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instanton_every: Option<u64>,
+    /// Steps with the force of the gauge field to one with that of fermions; 1 if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub gauge_steps: Option<usize>,
     /// Keeps the configuration of every chain after every so many trajectories, in ensembles/hmc.npz of the run directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]

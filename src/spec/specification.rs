@@ -23,14 +23,16 @@ pub struct Spec {
     pub seed: u64,
     /// The target distribution.
     pub theory: TheorySpec,
-    /// The model distribution.
-    pub flow: FlowSpec,
+    /// The model distribution; with `train` or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<FlowSpec>,
     /// How the model is trained.
-    pub train: TrainSpec,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<TrainSpec>,
     /// How the model is judged.
     #[serde(default)]
     pub evaluate: EvaluateSpec,
-    /// What is sampled from the trained model.
+    /// What is sampled, from the trained model and without it.
     #[serde(default)]
     pub sample: SampleSpec,
     /// The points at which all this is done; one if left out.
@@ -38,16 +40,73 @@ pub struct Spec {
     pub study: Option<StudySpec>,
 }
 
+/// A model, how it is trained and judged.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelSpec<'a> {
+    /// The flow.
+    pub flow: &'a FlowSpec,
+    /// Its training.
+    pub train: &'a TrainSpec,
+    /// How it is judged.
+    pub evaluate: &'a EvaluateSpec,
+}
+
+/// A specification without a model, as it is written.
+#[derive(Serialize)]
+struct Baseline<'a> {
+    version: u32,
+    seed: u64,
+    theory: &'a TheorySpec,
+    sample: &'a SampleSpec,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    study: &'a Option<StudySpec>,
+}
+
 impl Spec {
     /// The specification with every default filled in.
     pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("a specification has only TOML types")
+        match self.flow {
+            Some(_) => toml::to_string(self),
+            None => toml::to_string(&self.baseline()),
+        }
+        .expect("a specification has only TOML types")
+    }
+
+    /// The same as a table.
+    pub fn to_table(&self) -> toml::Table {
+        match self.flow {
+            Some(_) => toml::Table::try_from(self),
+            None => toml::Table::try_from(self.baseline()),
+        }
+        .expect("a specification has only TOML types")
+    }
+
+    /// What there is without a model: nothing to evaluate.
+    fn baseline(&self) -> Baseline<'_> {
+        let Self { version, seed, ref theory, ref sample, ref study, .. } = *self;
+        Baseline { version, seed, theory, sample, study }
+    }
+
+    /// What is trained, if anything is.
+    pub fn model(&self) -> Option<ModelSpec<'_>> {
+        let (flow, train) = (self.flow.as_ref()?, self.train.as_ref()?);
+        Some(ModelSpec { flow, train, evaluate: &self.evaluate })
+    }
+
+    /// What is allowed but hardly meant, in any of its cells.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for cell in self.cells().unwrap_or_default() {
+            let remark = cell.spec.theory.remark();
+            all.extend(remark.filter(|remark| !all.contains(remark)));
+        }
+        all
     }
 
     /// Digest of the resolved specification, but for the micro-batch, which is a matter of memory.
     pub fn digest(&self) -> String {
         let mut spec = self.clone();
-        spec.train.batch.micro_batch = None;
+        spec.train.iter_mut().for_each(|train| train.batch.micro_batch = None);
         blake3::hash(spec.to_toml().as_bytes()).to_hex().to_string()
     }
 
@@ -58,10 +117,7 @@ impl Spec {
 
     /// The keys in which two specifications differ, with both values.
     pub fn differences(&self, other: &Self) -> Vec<(String, String, String)> {
-        let leaves = |spec: &Self| {
-            let table = toml::Table::try_from(spec).expect("a specification has only TOML types");
-            leaves(&table.into())
-        };
+        let leaves = |spec: &Self| leaves(&spec.to_table().into());
         let (ours, theirs) = (leaves(self), leaves(other));
         let keys: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
         let value = |leaves: &BTreeMap<String, String>, key: &String| {

@@ -35,7 +35,7 @@ fn problems(text: &str, overrides: &[&str]) -> Vec<String> {
 #[test]
 fn the_resolved_specification_reads_back_as_itself() {
     let spec = Spec::parse(GOOD, &[]).unwrap();
-    let OptimizerSpec::Adam(adam) = &spec.train.optimizer;
+    let OptimizerSpec::Adam(adam) = &spec.train.as_ref().unwrap().optimizer;
     assert_eq!(adam.beta_2, 0.999);
     let again = Spec::parse(&spec.to_toml(), &[]).unwrap();
     assert_eq!(spec, again);
@@ -47,14 +47,14 @@ fn overrides_change_any_key_and_make_tables() {
     let overrides =
         ["theory.phi4.coupling=1.5", "train.batch.double.every=5", "train.batch.double.maximum=256"];
     let spec = Spec::parse(GOOD, &overrides.map(String::from)).unwrap();
-    let TheorySpec::Phi4(phi4) = &spec.theory;
+    let TheorySpec::Phi4(phi4) = &spec.theory else { panic!("a scalar field") };
     assert_eq!(phi4.coupling, 1.5);
-    assert_eq!(spec.train.batch.double.as_ref().unwrap().maximum, 256);
+    assert_eq!(spec.train.as_ref().unwrap().batch.double.as_ref().unwrap().maximum, 256);
     let original = Spec::parse(GOOD, &[]).unwrap();
     let changed: Vec<String> = original.differences(&spec).into_iter().map(|d| d.0).collect();
     assert_eq!(changed, ["theory.phi4.coupling", "train.batch.double.every", "train.batch.double.maximum"]);
     let spec = Spec::parse(GOOD, &["theory.phi4.convention=albergo".into()]).unwrap();
-    let TheorySpec::Phi4(phi4) = &spec.theory;
+    let TheorySpec::Phi4(phi4) = &spec.theory else { panic!("a scalar field") };
     assert_eq!(phi4.couplings().coupling, 0.25);
 }
 
@@ -178,7 +178,7 @@ fn the_schema_describes_every_key() {
 fn extents_may_be_one_to_four_numbers() {
     for extents in ["[8]", "[8, 4]", "[8, 4, 6]", "[8, 4, 6, 10]"] {
         let spec = Spec::parse(GOOD, &[format!("theory.phi4.extents={extents}")]).unwrap();
-        let TheorySpec::Phi4(phi4) = &spec.theory;
+        let TheorySpec::Phi4(phi4) = &spec.theory else { panic!("a scalar field") };
         assert_eq!(format!("{:?}", phi4.lattice().extents()), extents);
     }
 }
@@ -246,7 +246,10 @@ fn the_choice_that_is_made_without_one_may_be_written_but_is_not() {
 #[test]
 fn a_choice_can_be_made_by_an_override_and_its_wrong_keys_name_the_nearest() {
     let spec = Spec::parse(GOOD, &["train.loss.forward_kl.ensemble=a.npz".into()]).unwrap();
-    assert_eq!(spec.train.loss, LossSpec::ForwardKl(ForwardKlSpec { ensemble: "a.npz".into() }));
+    assert_eq!(
+        spec.train.as_ref().unwrap().loss,
+        LossSpec::ForwardKl(ForwardKlSpec { ensemble: "a.npz".into() })
+    );
     for (change, hint) in [
         ("train.loss.forward_lk.ensemble=a.npz", "did you mean `train.loss.forward_kl`?"),
         ("train.optimizer.adam.learning_rat=1", "did you mean `train.optimizer.adam.learning_rate`?"),

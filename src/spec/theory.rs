@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum TheorySpec {
     /// The real scalar field with quartic self-interaction.
     Phi4(Phi4Spec),
+    /// A U(1) gauge field with two flavours of Wilson fermions in two dimensions, or without fermions.
+    Schwinger(SchwingerSpec),
 }
 
 impl TheorySpec {
@@ -17,6 +19,7 @@ impl TheorySpec {
     pub fn extents(&self) -> &[usize] {
         match self {
             Self::Phi4(phi4) => &phi4.extents,
+            Self::Schwinger(schwinger) => &schwinger.extents,
         }
     }
 }
@@ -45,6 +48,57 @@ pub struct Phi4Spec {
     /// Whose factors the couplings have; fields and observables are always those of `paper`.
     #[serde(default)]
     pub convention: Convention,
+}
+
+/// `[theory.schwinger]`: `S = -β Σ cos P - ln det D†D`, D the Wilson operator with hopping parameter κ = 1/(4 + 2m₀).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SchwingerSpec {
+    /// Sites in time and space, both even.
+    #[schemars(length(min = 2, max = 2), extend("items" = {"type": "integer", "minimum": 2, "multipleOf": 2}))]
+    pub extents: Vec<usize>,
+    /// Gauge coupling β = 1/g².
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub beta: f64,
+    /// Hopping parameter κ of the fermions; 0 is the gauge field alone.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 0.5))]
+    pub kappa: f64,
+    /// How fermions close in time; in space they are periodic.
+    #[serde(default)]
+    pub boundary: Boundary,
+}
+
+/// Boundary condition of fermions in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Boundary {
+    /// Fermions change sign.
+    #[default]
+    Antiperiodic,
+    /// They do not.
+    Periodic,
+}
+
+impl TheorySpec {
+    /// What is allowed but hardly meant.
+    pub fn remark(&self) -> Option<String> {
+        let Self::Schwinger(SchwingerSpec { kappa, boundary: Boundary::Periodic, .. }) = self else {
+            return None;
+        };
+        (*kappa >= 0.25).then(|| {
+            format!(
+                "theory.schwinger.kappa = {kappa}: with periodic fermions the free operator has a zero mode at 0.25, and is nearly \
+                 singular beyond"
+            )
+        })
+    }
+}
+
+impl SchwingerSpec {
+    /// The lattice.
+    pub fn lattice(&self) -> Lattice {
+        Lattice::new(&self.extents)
+    }
 }
 
 /// How a paper writes the φ⁴ action in d dimensions: coefficients of the hopping, φ² and φ⁴ terms.

@@ -8,6 +8,8 @@ use super::summary::Summary;
 use super::tables::Tables;
 use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
+use crate::spec::TrainSpec;
+use crate::theory;
 use crate::train::checkpoint::{self, Loaded};
 use crate::train::{TrainState, Trainer, build_optimizer};
 
@@ -17,19 +19,32 @@ impl Context<'_> {
     /// # Errors
     /// Whatever stops it.
     pub fn execute(&self, tables: &mut Tables) -> Result<Summary> {
+        let Some(model) = self.spec.model() else { return self.baseline(tables) };
         let experiment = Experiment::load(self.spec)?;
         self.progress.begin(&experiment.theory.action.describe());
-        let (state, stop_reason) = self.train(&experiment, tables)?;
+        let (state, stop_reason) = self.train(model.train, &experiment, tables)?;
         let sampled = self.sample(&experiment, &state)?;
         self.write(&experiment, &state, stop_reason, &sampled, tables)
     }
 
-    fn train(&self, experiment: &Experiment, tables: &mut Tables) -> Result<(TrainState, String)> {
-        let spec = self.spec;
+    /// What needs no model.
+    fn baseline(&self, tables: &mut Tables) -> Result<Summary> {
+        let theory = theory::build(&self.spec.theory);
+        self.progress.begin(&theory.action.describe());
+        let run = self.sample_baseline(&theory)?;
+        self.write_baseline(&theory, &run, tables)
+    }
+
+    fn train(
+        &self,
+        train: &TrainSpec,
+        experiment: &Experiment,
+        tables: &mut Tables,
+    ) -> Result<(TrainState, String)> {
         let Experiment { theory, flow, data, .. } = experiment;
         let (action, device) = (&*theory.action, self.device);
-        let trainer = Trainer::new(flow, action, &spec.train, data.as_ref(), device, self.seed())?;
-        let (found, mut state) = match self.newest(experiment)? {
+        let trainer = Trainer::new(flow, action, train, data.as_ref(), device, self.seed())?;
+        let (found, mut state) = match self.newest(train, experiment)? {
             Some(Loaded { path, header, state }) => (Some((path, header)), state),
             None => (None, trainer.initial_state(self.seed())),
         };
@@ -45,7 +60,7 @@ impl Context<'_> {
         }
         let is_due = header.is_some_and(|header| header.evaluation_due);
         let last = found.map(|(path, _)| path);
-        let mut recorder = Recorder::new(self, experiment, tables, last, trainer.micro_batch());
+        let mut recorder = Recorder::new(self, train, experiment, tables, last, trainer.micro_batch());
         let caught_up = if is_due { recorder.evaluate(&state) } else { Ok(()) };
         let outcome = caught_up.and_then(|()| trainer.run(&mut state, &mut recorder));
         if let Err(Error::Device { .. } | Error::Interrupted { .. }) = &outcome {
@@ -61,9 +76,8 @@ impl Context<'_> {
     ///
     /// # Errors
     /// [`Error::BadFile`] if it belongs to another run.
-    fn newest(&self, experiment: &Experiment) -> Result<Option<Loaded>> {
+    fn newest(&self, train: &TrainSpec, experiment: &Experiment) -> Result<Option<Loaded>> {
         let Experiment { flow, data, .. } = experiment;
-        let train = &self.spec.train;
         let (layout, optimizer) = (flow.layout(), build_optimizer(&train.optimizer));
         let remark = |text: &str| self.progress.note(text);
         let found =

@@ -8,6 +8,9 @@ use crate::spec::Spec;
 use std::path::PathBuf;
 use std::time::Instant;
 
+/// Seconds between two saves where nothing is trained, whose specification would say.
+const CHECKPOINT_SECONDS: f64 = 60.0;
+
 /// The surroundings of one cell.
 pub struct Context<'a> {
     /// The specification of the cell.
@@ -51,7 +54,8 @@ impl Context<'_> {
 
     /// Says every so many seconds that it is time to save.
     pub fn save_clock(&self) -> impl FnMut() -> bool + use<> {
-        let (every, mut saved) = (self.spec.train.checkpoint_seconds, Instant::now());
+        let asked = self.spec.train.as_ref().map(|train| train.checkpoint_seconds);
+        let (every, mut saved) = (asked.unwrap_or(CHECKPOINT_SECONDS), Instant::now());
         move || {
             let due = saved.elapsed().as_secs_f64() >= every;
             saved = if due { Instant::now() } else { saved };

@@ -49,11 +49,15 @@ impl OnTarget {
 }
 
 impl Experiment {
-    /// Everything but the ensembles.
+    /// Everything but the ensembles, of a specification with a model.
+    ///
+    /// # Panics
+    /// If it has none.
     pub fn without_data(spec: &Spec) -> Self {
+        let model = spec.model().expect("a model is asked for");
         let theory = theory::build(&spec.theory);
-        let flow = Flow::new(&spec.flow, theory.action.lattice());
-        Self { theory, flow, data: None, target: None, micro_batch: spec.train.batch.micro_batch }
+        let flow = Flow::new(model.flow, theory.action.lattice());
+        Self { theory, flow, data: None, target: None, micro_batch: model.train.batch.micro_batch }
     }
 
     /// Everything, ensembles read.
@@ -116,7 +120,7 @@ impl Experiment {
 }
 
 fn data_file(spec: &Spec) -> Option<&str> {
-    match &spec.train.loss {
+    match &spec.train.as_ref()?.loss {
         LossSpec::ReverseKl => None,
         LossSpec::ForwardKl(loss) => Some(&loss.ensemble),
     }

@@ -48,7 +48,9 @@ impl Manifest {
             seed,
             started,
             finished: None,
-            stop_reason: cells.last().map(|record| record.summary.stop_reason.clone()),
+            stop_reason: cells
+                .last()
+                .and_then(|record| Some(record.summary.model.as_ref()?.stop_reason.clone())),
             cells,
         }
     }

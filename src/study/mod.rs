@@ -29,6 +29,6 @@ pub use progress::{Interrupt, Progress};
 pub use record::CellRecord;
 pub use run::Run;
 pub use run_dir::RunDir;
-pub use summary::{MethodSummary, ObservableSummary, Summary};
+pub use summary::{MethodSummary, ModelSummary, ObservableSummary, Summary};
 pub use table::Leading;
 pub use trained::{Draw, Drawn, Trained};

@@ -8,6 +8,7 @@ use super::tables::Tables;
 use crate::error::Result;
 use crate::rng::Seed;
 use crate::sample::{Watch, draw};
+use crate::spec::TrainSpec;
 use crate::train::checkpoint::{self, Header};
 use crate::train::{Observer, StepInfo, TrainState};
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ const KEPT_CHECKPOINTS: usize = 2;
 /// Writes what the training loop of a cell does.
 pub struct Recorder<'a> {
     context: &'a Context<'a>,
+    train: &'a TrainSpec,
     experiment: &'a Experiment,
     tables: &'a mut Tables,
     last_checkpoint: Option<PathBuf>,
@@ -32,13 +34,14 @@ pub struct Recorder<'a> {
 impl<'a> Recorder<'a> {
     pub fn new(
         context: &'a Context<'a>,
+        train: &'a TrainSpec,
         experiment: &'a Experiment,
         tables: &'a mut Tables,
         last_checkpoint: Option<PathBuf>,
         micro_batch: usize,
     ) -> Self {
         let (evaluation_due, saved) = (false, Instant::now());
-        Self { context, experiment, tables, last_checkpoint, micro_batch, evaluation_due, saved }
+        Self { context, train, experiment, tables, last_checkpoint, micro_batch, evaluation_due, saved }
     }
 
     /// Makes the evaluation that is due.
@@ -96,15 +99,15 @@ impl Observer for Recorder<'_> {
             self.micro_batch = info.micro_batch;
         }
         // The last step is always a row: what a run took is read off there.
-        if state.step.is_multiple_of(spec.train.log_every) || info.stop.is_some() {
+        if state.step.is_multiple_of(self.train.log_every) || info.stop.is_some() {
             self.tables.append(&train_row(state, info))?;
         }
         if spec.evaluate.every.is_some_and(|every| state.step.is_multiple_of(every)) {
             self.evaluate(state)?;
         }
-        context.progress.step(&spec.train.stop, state, info);
+        context.progress.step(&self.train.stop, state, info);
         context.go_on(state.step)?;
-        if self.saved.elapsed().as_secs_f64() >= spec.train.checkpoint_seconds {
+        if self.saved.elapsed().as_secs_f64() >= self.train.checkpoint_seconds {
             self.save(state, None)?;
         }
         Ok(())

@@ -6,13 +6,15 @@ use super::estimates::{MethodResult, ess_row, method_results};
 use super::experiment::Experiment;
 use super::row::{ChainRow, CostRow};
 use super::sampling::Sampled;
-use super::summary::{MethodSummary, ObservableSummary, Summary};
+use super::summary::{MethodSummary, ModelSummary, ObservableSummary, Summary};
 use super::tables::Tables;
 use super::warnings::{self, Evidence, Weights};
+use crate::cost::Cost;
 use crate::device;
 use crate::error::Result;
 use crate::sample::{Method, MethodRun};
 use crate::stats::kullback_leibler;
+use crate::theory::Theory;
 use crate::train::TrainState;
 
 impl Context<'_> {
@@ -30,27 +32,17 @@ impl Context<'_> {
     ) -> Result<Summary> {
         let (theory, evaluated) = (&experiment.theory, sampled.evaluation.log_weights());
         let action = &*theory.action;
-        let runs = sampled.methods();
         let of_evaluation = sampled.evaluation.ess().expect("an evaluation has weights");
         let mut ess = ess_row("final", state, &sampled.evaluation, sampled.on_target, action)?;
-        let independence = runs.iter().find(|run| run.method == Method::Independence);
+        let independence = sampled.asked_for.iter().find(|run| run.method == Method::Independence);
         ess.acceptance = independence.and_then(|run| Some(run.chain.as_ref()?.acceptance));
         tables.append(&ess)?;
-
-        let (derived, resampling) = (theory.observables.derived(), self.seed().stream("stats/bootstrap"));
-        let results = runs.iter().map(|&run| (run, method_results(run, &derived, action, &resampling)));
-        let results: Vec<(&MethodRun, Vec<MethodResult>)> = results.collect();
-        let found: Vec<&MethodResult> = results.iter().flat_map(|(_, results)| results).collect();
-        found.iter().try_for_each(|result| tables.append(&result.row))?;
-        runs.iter().filter_map(|run| chain_row(run)).try_for_each(|row| tables.append(&row))?;
         let learned_from_data = experiment.data.is_some();
         let (training, device) = (state.cost, &*self.devices);
-        let costs = Costs { training, device, stop_reason: &stop_reason, learned_from_data }.rows(&results);
-        costs.iter().try_for_each(|row| tables.append(row))?;
-
+        let costs = Costs { training, device, stop_reason: &stop_reason, learned_from_data };
         let kl = action.log_partition().map(|log_z| kullback_leibler(evaluated, log_z));
-        let mut summary = Summary {
-            stop_reason,
+        let model = ModelSummary {
+            stop_reason: stop_reason.clone(),
             steps: state.step,
             train_samples: state.cost.samples,
             train_s: state.cost.wall_s,
@@ -66,13 +58,66 @@ impl Context<'_> {
             ess_target_sigmas: ess.ess_target_sigmas,
             max_weight_share: ess.max_weight_share,
             kl: kl.map(|kl| (kl.value, kl.error)),
+        };
+        let runs = sampled.methods();
+        let (summary, frozen) = self.write_methods(theory, &runs, &costs, tables)?;
+        let evidence = Evidence { frozen, ..evidence(sampled, &runs) };
+        Ok(self.warn(Summary { model: Some(model), ..summary }, &evidence))
+    }
+
+    /// The same where nothing was trained.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Io`].
+    pub fn write_baseline(&self, theory: &Theory, run: &MethodRun, tables: &mut Tables) -> Result<Summary> {
+        let (training, device) = (Cost::default(), &*self.devices);
+        let costs = Costs { training, device, stop_reason: "no training", learned_from_data: false };
+        let (summary, frozen) = self.write_methods(theory, &[run], &costs, tables)?;
+        let (weights, target_samples, threads) = (Vec::new(), None, device::threads());
+        let evidence = Evidence { weights, runs: &[run], frozen, target_samples, threads };
+        Ok(self.warn(summary, &evidence))
+    }
+
+    fn warn(&self, mut summary: Summary, evidence: &Evidence<'_>) -> Summary {
+        let found = warnings::of(&summary, evidence);
+        summary.warnings = self.spec.remarks();
+        summary.warnings.extend(found.iter().map(ToString::to_string));
+        summary
+    }
+
+    /// Observables, chains and costs of all methods, and which observables no chain ever changed.
+    fn write_methods(
+        &self,
+        theory: &Theory,
+        runs: &[&MethodRun],
+        costs: &Costs<'_>,
+        tables: &mut Tables,
+    ) -> Result<(Summary, Vec<(Method, String)>)> {
+        let (derived, resampling) = (theory.observables.derived(), self.seed().stream("stats/bootstrap"));
+        let action = &*theory.action;
+        let results = runs.iter().map(|&run| (run, method_results(run, &derived, action, &resampling)));
+        let results: Vec<(&MethodRun, Vec<MethodResult>)> = results.collect();
+        let found: Vec<&MethodResult> = results.iter().flat_map(|(_, results)| results).collect();
+        found.iter().try_for_each(|result| tables.append(&result.row))?;
+        runs.iter().filter_map(|run| chain_row(run)).try_for_each(|row| tables.append(&row))?;
+        let costs = costs.rows(&results);
+        costs.iter().try_for_each(|row| tables.append(row))?;
+        let primary = derived.iter().filter(|observable| observable.primary);
+        let frozen = primary.flat_map(|observable| {
+            let is_missing = |results: &[MethodResult]| {
+                !results.iter().any(|result| result.row.observable == observable.name)
+            };
+            let missing =
+                results.iter().filter(move |(run, results)| run.chain.is_some() && is_missing(results));
+            missing.map(|(run, _)| (run.method, observable.name.clone()))
+        });
+        let summary = Summary {
+            model: None,
             observables: found.iter().map(|result| observable_summary(result)).collect(),
-            methods: method_summaries(&costs, &runs),
+            methods: method_summaries(&costs, runs),
             warnings: Vec::new(),
         };
-        let found = warnings::of(&summary, &evidence(sampled, &runs));
-        summary.warnings = found.iter().map(ToString::to_string).collect();
-        Ok(summary)
+        Ok((summary, frozen.collect()))
     }
 }
 
@@ -89,6 +134,7 @@ fn evidence<'a>(sampled: &Sampled, runs: &'a [&'a MethodRun]) -> Evidence<'a> {
     Evidence {
         weights: all.into_iter().flatten().collect(),
         runs,
+        frozen: Vec::new(),
         target_samples: sampled.on_target.map(|judged| judged.n),
         threads: device::threads(),
     }
@@ -106,6 +152,7 @@ fn chain_row(run: &MethodRun) -> Option<ChainRow> {
         exp_minus_delta_h: chain.exp_minus_delta_h.map(|(mean, _)| mean),
         exp_minus_delta_h_err: chain.exp_minus_delta_h.map(|(_, error)| error),
         integration_steps: chain.integration_steps,
+        instanton_acceptance: chain.jump_acceptance,
         wall_s: run.cost.wall_s,
     })
 }
@@ -122,6 +169,7 @@ fn observable_summary(result: &MethodResult) -> ObservableSummary {
         tau_int_exact: row.tau_int_exact,
         exact: row.exact,
         must_vanish: result.must_vanish.map(str::to_owned),
+        never: result.never.map(str::to_owned),
         primary: result.primary,
     }
 }

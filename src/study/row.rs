@@ -201,6 +201,8 @@ pub struct ChainRow {
     pub exp_minus_delta_h_err: Option<f64>,
     /// Integration steps of a trajectory, after tuning.
     pub integration_steps: Option<usize>,
+    /// Accepted instanton updates per update.
+    pub instanton_acceptance: Option<f64>,
     /// Seconds, measurements included.
     pub wall_s: f64,
 }

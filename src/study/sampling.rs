@@ -10,6 +10,7 @@ use crate::sample::{
     Hmc, Independence, Method, MethodRun, Model, Records, Store, Watch, draw, draws_identity,
 };
 use crate::spec::{DirectSpec, HmcSpec, IndependenceSpec};
+use crate::theory::{Action, Theory};
 use crate::train::TrainState;
 use rayon::prelude::*;
 use std::path::Path;
@@ -59,11 +60,11 @@ impl Context<'_> {
     /// # Errors
     /// Whatever stops it.
     pub fn sample(&self, experiment: &Experiment, state: &TrainState) -> Result<Sampled> {
-        let (spec, progress) = (self.spec, self.progress);
+        let (spec, evaluate, progress) = (self.spec, &self.spec.evaluate, self.progress);
         let model = experiment.model(&state.parameters, self.device, Some(&*experiment.theory.observables));
-        progress.begin(&format!("evaluating on {} fresh configurations", spec.evaluate.samples));
+        progress.begin(&format!("evaluating on {} fresh configurations", evaluate.samples));
         let stream = self.seed().stream("evaluate/final");
-        let evaluation = self.draw(&model, &stream, spec.evaluate.samples, None, state)?;
+        let evaluation = self.draw(&model, &stream, evaluate.samples, None, state)?;
         let mut on_target = experiment.judge(&model)?;
         let mut asked_for = Vec::new();
         if let Some(asked) = &spec.sample.direct {
@@ -126,6 +127,48 @@ impl Context<'_> {
         chains.run(Some(&mut store), watch)
     }
 
+    /// The chains of a specification without a model; their configurations are saved where that is asked for.
+    ///
+    /// # Errors
+    /// Whatever stops them.
+    pub fn sample_baseline(&self, theory: &Theory) -> Result<MethodRun> {
+        let spec = self.spec.sample.hmc.as_ref().expect("without a model there are chains");
+        let mut is_due = self.save_clock();
+        let (run, mut store) = self.chains(spec, theory, spec.save_every, 0, &mut is_due)?;
+        let Some(path) = spec.save_every.map(|_| self.ensembles.join("hmc.npz")) else { return Ok(run) };
+        let (action, fields) = (&*theory.action, store.records());
+        let mut writer = self.writer(&path, action, fields.count())?;
+        fields.read(&mut |fields| {
+            writer.push(&fields, &[], &actions_of(action, &fields))?;
+            self.go_on(0)
+        })?;
+        self.finish_ensemble(writer, &path, fields.count())?;
+        Ok(run)
+    }
+
+    /// Chains of Hybrid Monte Carlo with the configurations that they keep.
+    fn chains<'s>(
+        &self,
+        spec: &HmcSpec,
+        theory: &Theory,
+        every: Option<u64>,
+        step: u64,
+        is_due: &'s mut dyn FnMut() -> bool,
+    ) -> Result<(MethodRun, Store<'s>)> {
+        self.progress.begin(&format!("HMC: {} chains of {} trajectories", spec.chains, spec.trajectories));
+        let hmc = Hmc::new(theory, spec, self.seed(), every);
+        let name = store_name(Method::Hmc);
+        let width = every.map(|_| theory.dynamics.numbers());
+        let mut store = Store::open(&self.checkpoints, &name, hmc.identity(), width, is_due)?;
+        let interrupt = self.interrupt;
+        let watch = Watch {
+            hear: &self.watch(step, spec.thermalization + spec.trajectories, "trajectories"),
+            is_stopped: &|| interrupt.signal().is_some(),
+        };
+        let run = hmc.run(Some(&mut store), watch)?;
+        Ok((run, store))
+    }
+
     /// The chains, and how the model does on configurations from all along them; these are saved where that is asked for.
     fn hmc(
         &self,
@@ -134,19 +177,10 @@ impl Context<'_> {
         model: &Model<'_>,
         state: &TrainState,
     ) -> Result<(MethodRun, OnTarget)> {
-        self.progress.begin(&format!("HMC: {} chains of {} trajectories", spec.chains, spec.trajectories));
         let enough = (spec.trajectories * spec.chains as u64).div_ceil(TARGET_SAMPLES).min(spec.trajectories);
         let every = spec.save_every.unwrap_or(enough);
-        let hmc = Hmc::new(&experiment.theory, spec, self.seed(), Some(every));
-        let (name, mut is_due) = (store_name(Method::Hmc), self.save_clock());
-        let width = Some(model.numbers());
-        let mut store = Store::open(&self.checkpoints, &name, hmc.identity(), width, &mut is_due)?;
-        let interrupt = self.interrupt;
-        let watch = Watch {
-            hear: &self.watch(state.step, spec.thermalization + spec.trajectories, "trajectories"),
-            is_stopped: &|| interrupt.signal().is_some(),
-        };
-        let run = hmc.run(Some(&mut store), watch)?;
+        let mut is_due = self.save_clock();
+        let (run, mut store) = self.chains(spec, &experiment.theory, Some(every), state.step, &mut is_due)?;
         let path = spec.save_every.map(|_| self.ensembles.join("hmc.npz"));
         Ok((run, self.judge((store.records(), spec.chains), path.as_deref(), experiment, model, state)?))
     }
@@ -161,28 +195,38 @@ impl Context<'_> {
         state: &TrainState,
     ) -> Result<OnTarget> {
         let (action, count) = (&*experiment.theory.action, fields.count());
-        let create = |path: &Path| -> Result<EnsembleWriter> {
-            std::fs::create_dir_all(&self.ensembles)
-                .map_err(Error::io(&self.ensembles, "create the folder"))?;
-            EnsembleWriter::create(path, action.field_name(), &file_shape(action), count)
-        };
-        let mut writer = path.map(create).transpose()?;
+        let mut writer = path.map(|path| self.writer(path, action, count)).transpose()?;
         let bound = model.bind();
         let (mut all_log_q, mut all_actions) = (Vec::new(), Vec::new());
         fields.read(&mut |fields| {
             let log_q = model.log_prob(&bound, &fields)?;
-            let actions = fields.par_chunks_exact(model.numbers()).map(|field| action.action_f64(field));
-            let actions: Vec<f64> = actions.collect();
+            let actions = actions_of(action, &fields);
             writer.as_mut().map_or(Ok(()), |writer| writer.push(&fields, &log_q, &actions))?;
             all_log_q.extend(log_q);
             all_actions.extend(actions);
             self.go_on(state.step)
         })?;
         if let (Some(writer), Some(path)) = (writer, path) {
-            let method = Method::Hmc.to_string();
-            writer.finish(&Provenance { method: &method, spec: &self.spec.to_toml() })?;
-            self.progress.note(&format!("{count} configurations in {}", path.display()));
+            self.finish_ensemble(writer, path, count)?;
         }
         Ok(OnTarget::new(&all_log_q, &all_actions, chains))
     }
+
+    fn writer(&self, path: &Path, action: &dyn Action, count: u64) -> Result<EnsembleWriter> {
+        std::fs::create_dir_all(&self.ensembles).map_err(Error::io(&self.ensembles, "create the folder"))?;
+        EnsembleWriter::create(path, action.field_name(), &file_shape(action), count)
+    }
+
+    fn finish_ensemble(&self, writer: EnsembleWriter, path: &Path, count: u64) -> Result<()> {
+        let method = Method::Hmc.to_string();
+        writer.finish(&Provenance { method: &method, spec: &self.spec.to_toml() })?;
+        self.progress.note(&format!("{count} configurations in {}", path.display()));
+        Ok(())
+    }
+}
+
+/// The actions of configurations `[configuration][number]`.
+fn actions_of(action: &dyn Action, fields: &[f64]) -> Vec<f64> {
+    let numbers = file_shape(action).iter().product();
+    fields.par_chunks_exact(numbers).map(|field| action.action_f64(field)).collect()
 }

@@ -7,6 +7,20 @@ use serde::{Deserialize, Serialize};
 /// The final table of a cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
+    /// How the model did, if there is one.
+    #[serde(flatten)]
+    pub model: Option<ModelSummary>,
+    /// What each method found.
+    pub observables: Vec<ObservableSummary>,
+    /// What each method costs.
+    pub methods: Vec<MethodSummary>,
+    /// What a reader has to know before trusting the figures.
+    pub warnings: Vec<String>,
+}
+
+/// The part of a final table that is about the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelSummary {
     /// Why training ended.
     pub stop_reason: String,
     /// Training steps.
@@ -45,12 +59,6 @@ pub struct Summary {
     pub max_weight_share: f64,
     /// `D_KL(q‖p)` with its error, if ln Z is known.
     pub kl: Option<(f64, f64)>,
-    /// What each method found.
-    pub observables: Vec<ObservableSummary>,
-    /// What each method costs.
-    pub methods: Vec<MethodSummary>,
-    /// What a reader has to know before trusting the figures.
-    pub warnings: Vec<String>,
 }
 
 /// One observable of one method.
@@ -77,6 +85,9 @@ pub struct ObservableSummary {
     /// What is missing if it is not zero, where a symmetry of the target says that it must be.
     #[serde(default)]
     pub must_vanish: Option<String>,
+    /// What went wrong if it is not zero.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub never: Option<String>,
     /// Whether costs are given for it.
     pub primary: bool,
 }

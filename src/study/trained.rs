@@ -70,8 +70,9 @@ impl Trained {
             .map_err(|problems| Error::Spec { file: path.clone(), problems })?;
         // The specification of a study is that of all cells; a checkpoint holds its own.
         let experiment = Experiment::without_data(&spec);
-        let (layout, optimizer) = (experiment.flow.layout(), build_optimizer(&spec.train.optimizer));
-        let (header, state) = checkpoint::load(&path, layout, &*optimizer, spec.train.smoothing_window)?;
+        let train = spec.train.as_ref().expect("what was trained says how");
+        let (layout, optimizer) = (experiment.flow.layout(), build_optimizer(&train.optimizer));
+        let (header, state) = checkpoint::load(&path, layout, &*optimizer, train.smoothing_window)?;
         Ok(Self { path, spec, step: header.step, experiment, state })
     }
 

@@ -60,6 +60,10 @@ pub enum Warning {
     ModeCollapse { ess: f64, target: f64 },
     /// What a symmetry makes zero is not.
     BrokenSymmetry { method: Method, observable: String, value: f64, error: f64, missing: String },
+    /// Something that never happens has.
+    GoneWrong { method: Method, share: f64, wrong: String },
+    /// Chains that do not move.
+    Frozen { method: Method, observable: String },
     /// Nobody can tell whether it has.
     FewTargetSamples { n: usize },
     /// Hardly any proposal is accepted.
@@ -101,6 +105,13 @@ impl fmt::Display for Warning {
             Self::BrokenSymmetry { method, observable, value, error, missing } => write!(
                 f,
                 "{method}: {observable} = {value:.3e} +- {error:.1e} must be zero by symmetry: there may be too few {missing}"
+            ),
+            Self::GoneWrong { method, share, wrong } => {
+                write!(f, "{method}: in {:.3}% of the configurations {wrong}", 100.0 * share)
+            }
+            Self::Frozen { method, observable } => write!(
+                f,
+                "{method}: {observable} is the same in all configurations: the chains are frozen, and nothing is known of it"
             ),
             Self::FewTargetSamples { n } => write!(
                 f,
@@ -177,6 +188,8 @@ pub struct Evidence<'a> {
     pub weights: Vec<Weights>,
     /// The methods that were run.
     pub runs: &'a [&'a MethodRun],
+    /// Observables that no chain ever changed.
+    pub frozen: Vec<(Method, String)>,
     /// Configurations of the target that the model was judged on.
     pub target_samples: Option<usize>,
     /// CPU threads.
@@ -213,6 +226,13 @@ pub fn of(summary: &Summary, evidence: &Evidence<'_>) -> Vec<Warning> {
     let mut found: Vec<Warning> = evidence.weights.iter().filter_map(of_weights).collect();
     found.extend(mode_collapse(summary, evidence));
     found.extend(summary.observables.iter().filter_map(|found| broken_symmetry(found, evidence)));
+    found.extend(summary.observables.iter().filter_map(gone_wrong));
+    found.extend(
+        evidence
+            .frozen
+            .iter()
+            .map(|(method, observable)| Warning::Frozen { method: *method, observable: observable.clone() }),
+    );
     let chains = || evidence.runs.iter().filter_map(|run| Some((*run, run.chain.as_ref()?)));
     chains().for_each(|(run, chain)| found.extend(of_chains(summary, run, chain)));
     found.extend(chains().filter_map(|(run, chain)| idle_threads(run, chain, evidence.threads)));
@@ -249,11 +269,12 @@ fn fragile(summary: &Summary, evidence: &Evidence<'_>) -> Option<Warning> {
 }
 
 fn mode_collapse(summary: &Summary, evidence: &Evidence<'_>) -> Option<Warning> {
-    let (target, n) = summary.ess_target.zip(evidence.target_samples)?;
-    let at_most = summary.ess_target_interval.map_or(target, |interval| interval.high_95);
-    let is_below = summary.ess_target_sigmas.is_some_and(|sigmas| sigmas > COLLAPSE);
-    if (is_below && target < SMALLER * summary.ess) || at_most < COLLAPSED_TO * summary.ess {
-        return Some(Warning::ModeCollapse { ess: summary.ess, target });
+    let model = summary.model.as_ref()?;
+    let (target, n) = model.ess_target.zip(evidence.target_samples)?;
+    let at_most = model.ess_target_interval.map_or(target, |interval| interval.high_95);
+    let is_below = model.ess_target_sigmas.is_some_and(|sigmas| sigmas > COLLAPSE);
+    if (is_below && target < SMALLER * model.ess) || at_most < COLLAPSED_TO * model.ess {
+        return Some(Warning::ModeCollapse { ess: model.ess, target });
     }
     (n < FEW_TARGET_SAMPLES).then_some(Warning::FewTargetSamples { n })
 }
@@ -273,6 +294,11 @@ fn broken_symmetry(found: &ObservableSummary, evidence: &Evidence<'_>) -> Option
         error: *error,
         missing,
     })
+}
+
+fn gone_wrong(found: &ObservableSummary) -> Option<Warning> {
+    let wrong = found.never.clone().filter(|_| found.value != 0.0)?;
+    Some(Warning::GoneWrong { method: found.method, share: found.value, wrong })
 }
 
 fn of_chains(summary: &Summary, run: &MethodRun, chain: &ChainInfo) -> Vec<Warning> {
@@ -345,6 +371,7 @@ fn disagreement(summary: &Summary, method: Method) -> Option<Warning> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::summary::ModelSummary;
     use super::*;
     use crate::sample::MethodCost;
     use crate::stats::{Ensemble, Interval};
@@ -360,6 +387,7 @@ mod tests {
             tau_int_exact: (method == Method::Independence).then_some(2.1),
             exact: None,
             must_vanish: None,
+            never: None,
             primary: true,
         }
     }
@@ -367,22 +395,24 @@ mod tests {
     /// A cell that nothing is wrong with.
     fn sound() -> (Summary, Seen) {
         let summary = Summary {
-            stop_reason: "steps".into(),
-            steps: 100,
-            train_samples: 12_800,
-            train_s: 1.0,
-            ess_smoothed: 0.5,
-            ess: 0.5,
-            ess_err: 0.01,
-            ess_interval: None,
-            ess_median: Some(0.5),
-            ess_of_parts: [None; 2],
-            pareto: None,
-            ess_target: Some(0.48),
-            ess_target_interval: None,
-            ess_target_sigmas: Some(1.0),
-            max_weight_share: 0.001,
-            kl: None,
+            model: Some(ModelSummary {
+                stop_reason: "steps".into(),
+                steps: 100,
+                train_samples: 12_800,
+                train_s: 1.0,
+                ess_smoothed: 0.5,
+                ess: 0.5,
+                ess_err: 0.01,
+                ess_interval: None,
+                ess_median: Some(0.5),
+                ess_of_parts: [None; 2],
+                pareto: None,
+                ess_target: Some(0.48),
+                ess_target_interval: None,
+                ess_target_sigmas: Some(1.0),
+                max_weight_share: 0.001,
+                kl: None,
+            }),
             observables: vec![
                 observable(Method::Direct, None),
                 observable(Method::Independence, Some((2.0, 0.1))),
@@ -417,6 +447,7 @@ mod tests {
             independence: (independence, 1, 1000),
             hmc: (hmc, 64, 1000),
             target_samples: Some(2000),
+            frozen: Vec::new(),
             threads: 2,
         };
         (summary, seen)
@@ -428,6 +459,7 @@ mod tests {
         independence: (ChainInfo, usize, u64),
         hmc: (ChainInfo, usize, u64),
         target_samples: Option<usize>,
+        frozen: Vec<(Method, String)>,
         threads: usize,
     }
 
@@ -440,9 +472,10 @@ mod tests {
 
     fn found(summary: &Summary, seen: Seen) -> Vec<String> {
         let runs = [run(Method::Independence, seen.independence), run(Method::Hmc, seen.hmc)];
-        let Seen { weights, target_samples, threads, .. } = seen;
+        let Seen { weights, target_samples, threads, frozen: seen_frozen, .. } = seen;
         let runs = [&runs[0], &runs[1]];
-        let evidence = Evidence { weights: vec![weights], runs: &runs, target_samples, threads };
+        let weights = vec![weights];
+        let evidence = Evidence { weights, runs: &runs, frozen: seen_frozen, target_samples, threads };
         of(summary, &evidence).iter().map(ToString::to_string).collect()
     }
 
@@ -451,7 +484,7 @@ mod tests {
         let (summary, seen) = sound();
         assert_eq!(found(&summary, seen), Vec::<String>::new());
         type Fault = (&'static str, fn(&mut Summary, &mut Seen));
-        let faults: [Fault; 17] = [
+        let faults: [Fault; 19] = [
             (
                 "Pareto shape of 0.80 +- 0.10: ESS, means and errors are not to be trusted; at least 1e5",
                 |_, seen| {
@@ -474,8 +507,20 @@ mod tests {
                 cell.observables[0].must_vanish = Some("of a kind".into());
                 seen.weights.n = 100;
             }),
-            ("mode collapse", |cell, _| (cell.ess_target, cell.ess_target_sigmas) = (Some(0.3), Some(5.0))),
-            ("mode collapse", |cell, _| cell.ess_target_interval = Some(Interval::normal(0.1, 0.05))),
+            ("mode collapse", |cell, _| {
+                let model = cell.model.as_mut().expect("it has one");
+                (model.ess_target, model.ess_target_sigmas) = (Some(0.3), Some(5.0));
+            }),
+            ("mode collapse", |cell, _| {
+                let model = cell.model.as_mut().expect("it has one");
+                model.ess_target_interval = Some(Interval::normal(0.1, 0.05));
+            }),
+            ("hmc: chi_2 is the same in all configurations: the chains are frozen", |_, seen| {
+                seen.frozen.push((Method::Hmc, "chi_2".into()));
+            }),
+            ("direct: in 150.000% of the configurations something broke", |cell, _| {
+                cell.observables[0].never = Some("something broke".into());
+            }),
             ("rests on 10 configurations", |_, seen| seen.target_samples = Some(10)),
             ("direct: parts of the configurations are off by 4.0 times the error of chi_2", |cell, _| {
                 cell.observables[0].error_plain = Some(0.0025);

@@ -33,6 +33,43 @@ pub trait Dynamics: std::fmt::Debug + Send + Sync {
     /// Floating-point operations of one force on one configuration, with the update of its momenta.
     fn force_flops(&self) -> f64;
 
+    /// The same of one action, where it is worth counting beside forces.
+    fn action_flops(&self) -> f64 {
+        0.0
+    }
+
     /// Whether `S(-φ) = S(φ)`, so that a chain may flip the sign of its configuration at any time.
     fn is_even(&self) -> bool;
+
+    /// The force in two parts, where one costs much more than the other.
+    fn parts(&self) -> Option<&dyn Parts> {
+        None
+    }
+
+    /// Moves to where molecular dynamics hardly comes, where the theory knows some.
+    fn jumps(&self) -> Option<&dyn Jumps> {
+        None
+    }
+}
+
+/// Moves far away, each as likely to be proposed as the one back.
+pub trait Jumps {
+    /// A configuration to move to.
+    ///
+    /// # Shapes
+    /// `[number]`
+    fn jump(&self, field: &[f64], rng: &mut ChaCha8Rng) -> Vec<f64>;
+}
+
+/// A force in two parts, for integrators that take smaller steps with the cheap one. Source: Sexton, Weingarten, Nucl. Phys. B 380
+/// (1992) 665.
+pub trait Parts {
+    /// [`Dynamics::kick`] with the cheap part.
+    fn kick_cheap(&self, tile: &[f64], scale: f64, momenta: &mut [f64]);
+
+    /// The same with the other.
+    fn kick_dear(&self, tile: &[f64], scale: f64, momenta: &mut [f64]);
+
+    /// Floating-point operations of the cheap part on one configuration.
+    fn cheap_flops(&self) -> f64;
 }

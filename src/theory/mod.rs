@@ -4,22 +4,28 @@ mod action;
 mod dynamics;
 mod exact;
 mod free_field;
+mod gauge_observables;
 mod observables;
 mod phi4;
+mod pure_u1;
 mod scalar_observables;
+mod schwinger;
 mod transfer_matrix;
 
 pub use action::Action;
-pub use dynamics::Dynamics;
+pub use dynamics::{Dynamics, Jumps, Parts};
 pub use exact::Exact;
 pub use free_field::FreeField;
+pub use gauge_observables::GaugeObservables;
 pub use observables::{Derived, Function, Observables};
 pub use phi4::Phi4;
+pub use pure_u1::PureU1;
 pub use scalar_observables::ScalarObservables;
+pub use schwinger::Schwinger;
 pub use transfer_matrix::TransferMatrix;
 
 use crate::lattice::Lattice;
-use crate::spec::TheorySpec;
+use crate::spec::{Boundary, TheorySpec};
 use std::sync::Arc;
 
 /// A theory from every side that it is seen from.
@@ -40,6 +46,14 @@ impl Theory {
         let observables = Arc::new(ScalarObservables::new(lattice, phi4.exact().cloned()));
         Self { action: phi4.clone(), dynamics: phi4, observables }
     }
+
+    /// The Schwinger model, see [`Schwinger`]; without fermions where κ = 0.
+    pub fn schwinger(lattice: Lattice, beta: f64, kappa: f64, antiperiodic: bool) -> Self {
+        let theory = Schwinger::new(lattice, beta, kappa, antiperiodic);
+        let observables = Arc::new(GaugeObservables::new(lattice, theory.clone()));
+        let theory = Arc::new(theory);
+        Self { action: theory.clone(), dynamics: theory, observables }
+    }
 }
 
 /// The theory that a specification names.
@@ -48,6 +62,10 @@ pub fn build(spec: &TheorySpec) -> Theory {
         TheorySpec::Phi4(spec) => {
             let couplings = spec.couplings();
             Theory::phi4(spec.lattice(), couplings.mass_squared, couplings.coupling)
+        }
+        TheorySpec::Schwinger(spec) => {
+            let antiperiodic = spec.boundary == Boundary::Antiperiodic;
+            Theory::schwinger(spec.lattice(), spec.beta, spec.kappa, antiperiodic)
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct Derived {
     pub exact: Option<f64>,
     /// What is missing from an ensemble in which it is not zero, where a symmetry of the action makes it zero.
     pub must_vanish: Option<&'static str>,
+    /// What went wrong if it is not zero in every configuration.
+    pub never: Option<&'static str>,
     /// Whether it is a plain mean with a spread of its own, whose autocorrelation and cost are worth a row.
     pub primary: bool,
 }
@@ -35,7 +37,8 @@ pub struct Derived {
 impl Derived {
     /// An observable without an exact value.
     pub fn new(name: impl Into<String>, value: impl Fn(&[f64]) -> f64 + Send + Sync + 'static) -> Self {
-        Self { name: name.into(), value: Box::new(value), exact: None, must_vanish: None, primary: false }
+        let (name, value) = (name.into(), Box::new(value));
+        Self { name, value, exact: None, must_vanish: None, never: None, primary: false }
     }
 
     /// Adds the exact value.
@@ -48,6 +51,12 @@ impl Derived {
     pub fn vanishes(mut self, missing: &'static str) -> Self {
         self.must_vanish = Some(missing);
         self.exact(Some(0.0))
+    }
+
+    /// Says that it is zero in every configuration, unless something went wrong.
+    pub fn never(mut self, wrong: &'static str) -> Self {
+        self.never = Some(wrong);
+        self
     }
 
     /// Marks it as a mean that costs are given for.

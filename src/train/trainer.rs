@@ -246,8 +246,9 @@ mod tests {
             let set: Vec<String> = set.map(str::to_owned).into_iter().collect();
             let spec = Spec::parse(text, &set).unwrap();
             let action = theory::build(&spec.theory).action;
-            let flow = Flow::new(&spec.flow, action.lattice());
-            let trainer = Trainer::new(&flow, &*action, &spec.train, None, &device, seed);
+            let model = spec.model().expect("it has one");
+            let flow = Flow::new(model.flow, action.lattice());
+            let trainer = Trainer::new(&flow, &*action, model.train, None, &device, seed);
             assert_eq!(trainer.is_ok(), is_trained);
             assert!(is_trained || trainer.err().is_some_and(|error| error.to_string().contains("phi.npz")));
         }

@@ -145,7 +145,7 @@ struct Sampler {
 impl Sampler {
     fn new(spec: Spec) -> Self {
         let theory = theory::build(&spec.theory);
-        let flow = Flow::new(&spec.flow, theory.action.lattice());
+        let flow = Flow::new(spec.model().expect("it has one").flow, theory.action.lattice());
         Self { spec, theory, flow, device: ComputeDevice::cpu() }
     }
 
@@ -156,7 +156,8 @@ impl Sampler {
 
     fn trained(&self, seed: u64) -> Vec<f32> {
         let action = &*self.theory.action;
-        let trainer = Trainer::new(&self.flow, action, &self.spec.train, None, &self.device, Seed(seed))
+        let train = self.spec.model().expect("it has one").train;
+        let trainer = Trainer::new(&self.flow, action, train, None, &self.device, Seed(seed))
             .expect("no data is needed");
         let mut state = trainer.initial_state(Seed(seed));
         trainer.run(&mut state, &mut Nobody).expect("it trains");

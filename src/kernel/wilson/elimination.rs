@@ -106,7 +106,8 @@ impl Workspace {
         step.delta.map(&mut step.delta_hop, |_, x, value| value * hops[x]);
         step.delta_hop.map(&mut self.own, |x, _, value| -hops[x].conj() * value);
         step.coupling_beta.map(&mut self.coupling, |_, x, value| -value * hops[x]);
-        let of_h = Pivots { log_abs: slice.log_det_h, smallest: slice.smallest, ..Pivots::NONE };
+        // The eigenvalues of h lie between 1 - 2κ and 1 + 2κ on any field.
+        let of_h = Pivots { log_abs: slice.log_det_h, ..Pivots::NONE };
         pivots.and(of_h)
     }
 

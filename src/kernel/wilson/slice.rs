@@ -22,8 +22,6 @@ pub struct Slice {
     pub inverse: Matrix,
     /// `h⁻¹ s`.
     pub ratio: Matrix,
-    /// Smallest eigenvalue of h.
-    pub smallest: f64,
 }
 
 impl Ring {
@@ -40,7 +38,6 @@ impl Ring {
             log_det_h: 0.0,
             inverse: Matrix::zeros(size),
             ratio: Matrix::zeros(size),
-            smallest: 0.0,
         }
     }
 
@@ -61,12 +58,11 @@ impl Ring {
             phases[x] = phases[x - 1] * shift * slice.links[x - 1].conj();
         }
         let (mut inverse, mut ratio) = (vec![Complex::default(); size], vec![Complex::default(); size]);
-        (slice.log_det_h, slice.smallest) = (0.0, f64::INFINITY);
+        slice.log_det_h = 0.0;
         for n in 0..size {
             let mode = self.waves[n] * shift;
             let eigenvalue = 1.0 - 2.0 * self.kappa * mode.re;
             slice.log_det_h += eigenvalue.abs().ln();
-            slice.smallest = slice.smallest.min(eigenvalue.abs());
             let of_inverse = (eigenvalue * size as f64).recip();
             let of_ratio = 2.0 * self.kappa * mode.im * of_inverse;
             let mut place = 0;

@@ -29,6 +29,8 @@ pub struct Hmc<'a> {
     spec: &'a HmcSpec,
     seed: Seed,
     every: Option<u64>,
+    /// Trajectories between two jumps; none if zero.
+    instanton_every: u64,
     trajectories: Trajectories<'a>,
 }
 
@@ -52,8 +54,9 @@ struct Progress {
     made: u64,
     steps: usize,
     too_few: usize,
-    /// Force evaluations of all chains in thermalisation.
-    thermalization_forces: u64,
+    /// Of all chains in thermalisation.
+    #[serde(default)]
+    thermalization: TrajectorySums,
     thermalization_s: f64,
     wall_s: f64,
 }
@@ -77,9 +80,11 @@ impl<'a> Hmc<'a> {
             length: spec.trajectory_length,
             spread: spec.length_spread,
             integrator: spec.integrator,
+            cheap_steps: spec.gauge_steps.unwrap_or(1),
         };
         let trajectories = Trajectories::new(&*theory.dynamics, motion, seed, "sample/hmc");
-        Self { theory, spec, seed, every, trajectories }
+        let instanton_every = spec.instanton_every.unwrap_or(1);
+        Self { theory, spec, seed, every, instanton_every, trajectories }
     }
 
     /// Whose the chains and the configurations that they keep are.
@@ -116,7 +121,7 @@ impl<'a> Hmc<'a> {
                 made: 0,
                 steps: self.spec.steps,
                 too_few: 0,
-                thermalization_forces: 0,
+                thermalization: TrajectorySums::default(),
                 thermalization_s: 0.0,
                 wall_s: 0.0,
             },
@@ -151,6 +156,10 @@ impl<'a> Hmc<'a> {
             let Some(sums) = sums else { return };
             running.sums = running.sums.add(sums);
             running.made += 1;
+            if self.instanton_every > 0 && running.made.is_multiple_of(self.instanton_every) {
+                let jumps = self.trajectories.jump(&mut running.tile, index);
+                running.sums = running.sums.add(jumps);
+            }
             for (chain, series) in series.iter_mut().enumerate() {
                 let field = running.tile.chain(chain);
                 self.theory.observables.measure(&field, running.tile.actions[chain], &mut row);
@@ -194,7 +203,7 @@ impl<'a> Hmc<'a> {
     fn tune(&self, state: &mut HmcState, part: u64) {
         let round = std::mem::take(&mut state.round);
         let progress = &mut state.progress;
-        progress.thermalization_forces += round.forces;
+        progress.thermalization = progress.thermalization.add(round);
         if self.spec.tune && (2..=TUNING_ROUNDS - 2).contains(&part) {
             let mut tuning = Tuning { target: self.spec.target_acceptance, too_few: progress.too_few };
             progress.steps = tuning.next(progress.steps, round.acceptance());
@@ -206,16 +215,15 @@ impl<'a> Hmc<'a> {
         let HmcState { mut series, sums, progress, tiles, .. } = state;
         let (spec, dynamics) = (self.spec, &self.theory.dynamics);
         series.truncate(spec.chains);
-        // Force evaluations are those of whole tiles.
+        // What was counted is that of whole tiles.
         let part_asked_for = spec.chains as f64 / (tiles.len() * dynamics.chains()) as f64;
-        let forces = progress.thermalization_forces as f64 * part_asked_for;
         let cost = MethodCost {
             setup: Some(Cost {
                 samples: spec.thermalization * spec.chains as u64,
-                flops: forces * dynamics.force_flops(),
+                flops: progress.thermalization.flops(&**dynamics) * part_asked_for,
                 wall_s: progress.thermalization_s,
             }),
-            flops_per_configuration: sums.forces_per_trajectory() * dynamics.force_flops(),
+            flops_per_configuration: sums.flops(&**dynamics) / sums.trajectories as f64,
             wall_s: progress.wall_s,
         };
         let chain = ChainInfo {
@@ -224,6 +232,7 @@ impl<'a> Hmc<'a> {
             side_by_side: Some(dynamics.chains()),
             exp_minus_delta_h: Some(sums.exp_minus_delta_h()),
             integration_steps: Some(progress.steps),
+            jump_acceptance: sums.jump_acceptance(),
             ..ChainInfo::default()
         };
         MethodRun::new(Method::Hmc, Ensemble::Chains(series), cost, Some(chain))

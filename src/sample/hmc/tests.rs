@@ -27,6 +27,8 @@ fn spec(integrator: Integrator, steps: usize) -> HmcSpec {
         target_acceptance: 0.8,
         length_spread: 0.5,
         save_every: None,
+        instanton_every: None,
+        gauge_steps: None,
     }
 }
 
@@ -35,7 +37,7 @@ fn interacting() -> Theory {
 }
 
 fn trajectories(theory: &Theory, integrator: Integrator) -> Trajectories<'_> {
-    let motion = Motion { length: 1.0, spread: 0.5, integrator };
+    let motion = Motion { length: 1.0, spread: 0.5, integrator, cheap_steps: 1 };
     Trajectories::new(&*theory.dynamics, motion, Seed(2), "sample/hmc")
 }
 

@@ -3,10 +3,11 @@
 use crate::rng::{Seed, Stream};
 use crate::sample::integrator::Schedule;
 use crate::spec::Integrator;
-use crate::theory::Dynamics;
+use crate::theory::{Dynamics, Parts};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// Site updates between two questions whether to stop: a fraction of a second.
 const ASKED_EVERY: usize = 1 << 24;
@@ -31,6 +32,8 @@ pub struct Motion {
     pub spread: f64,
     /// How the equations of motion are integrated.
     pub integrator: Integrator,
+    /// Steps with the cheap part of the force to one with the other, where a theory has two.
+    pub cheap_steps: usize,
 }
 
 /// Chains side by side, as many as the dynamics takes at once.
@@ -42,15 +45,21 @@ pub struct Tile {
     pub actions: Vec<f64>,
     streams: Vec<Stream>,
     lengths: Stream,
+    jumps: Vec<Stream>,
 }
 
 /// Sums over trajectories.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrajectorySums {
     pub trajectories: u64,
     pub accepted: u64,
     /// Force evaluations.
     pub forces: u64,
+    /// Evaluations of the cheap part alone.
+    pub cheap: u64,
+    /// Jumps proposed.
+    pub jumps: u64,
+    pub jumps_accepted: u64,
     /// `e^{-ΔH}`.
     pub exp: f64,
     pub exp_square: f64,
@@ -61,6 +70,9 @@ impl TrajectorySums {
         self.trajectories += other.trajectories;
         self.accepted += other.accepted;
         self.forces += other.forces;
+        self.cheap += other.cheap;
+        self.jumps += other.jumps;
+        self.jumps_accepted += other.jumps_accepted;
         self.exp += other.exp;
         self.exp_square += other.exp_square;
         self
@@ -70,8 +82,18 @@ impl TrajectorySums {
         self.accepted as f64 / self.trajectories as f64
     }
 
-    pub fn forces_per_trajectory(&self) -> f64 {
-        self.forces as f64 / self.trajectories as f64
+    /// Accepted jumps per jump, if there were any.
+    pub fn jump_acceptance(&self) -> Option<f64> {
+        (self.jumps > 0).then(|| self.jumps_accepted as f64 / self.jumps as f64)
+    }
+
+    /// Counted floating-point operations of all trajectories and jumps.
+    pub fn flops(&self, dynamics: &dyn Dynamics) -> f64 {
+        let cheap = dynamics.parts().map_or(0.0, Parts::cheap_flops);
+        let actions = (self.trajectories + self.jumps) as f64;
+        self.forces as f64 * dynamics.force_flops()
+            + self.cheap as f64 * cheap
+            + actions * dynamics.action_flops()
     }
 
     /// `⟨e^{-ΔH}⟩` with its error.
@@ -84,13 +106,22 @@ impl TrajectorySums {
     /// As plain numbers, for checkpoints.
     pub fn to_numbers(self) -> Vec<f64> {
         let counts = [self.trajectories, self.accepted, self.forces].map(|count| count as f64);
-        [&counts[..], &[self.exp, self.exp_square]].concat()
+        let further = [self.cheap, self.jumps, self.jumps_accepted].map(|count| count as f64);
+        [&counts[..], &[self.exp, self.exp_square], &further].concat()
     }
 
     pub fn from_numbers(numbers: &[f64]) -> Option<Self> {
-        let &[trajectories, accepted, forces, exp, exp_square] = numbers else { return None };
+        let &[trajectories, accepted, forces, exp, exp_square, ref further @ ..] = numbers else {
+            return None;
+        };
         let [trajectories, accepted, forces] = [trajectories, accepted, forces].map(|count| count as u64);
-        Some(Self { trajectories, accepted, forces, exp, exp_square })
+        // Older versions knew of no jumps.
+        let [cheap, jumps, jumps_accepted] = match *further {
+            [] => [0; 3],
+            [cheap, jumps, accepted] => [cheap, jumps, accepted].map(|count| count as u64),
+            _ => return None,
+        };
+        Some(Self { trajectories, accepted, forces, cheap, jumps, jumps_accepted, exp, exp_square })
     }
 }
 
@@ -146,6 +177,9 @@ impl<'a> Trajectories<'a> {
             actions: vec![0.0; chains],
             streams: (0..chains).map(stream).collect(),
             lengths: self.seed.stream(&format!("{}/length/{tile}", self.name)),
+            jumps: (0..chains)
+                .map(|chain| self.seed.stream(&format!("{}/jump/{}", self.name, tile * chains + chain)))
+                .collect(),
         }
     }
 
@@ -185,8 +219,10 @@ impl<'a> Trajectories<'a> {
                 trajectories: 1,
                 accepted: u64::from(accepted),
                 forces: schedule.forces() as u64,
+                cheap: self.inner(&schedule).map_or(0, |inner| inner.len() * inner[0].forces()) as u64,
                 exp: weight,
                 exp_square: weight * weight,
+                ..TrajectorySums::default()
             });
         }
         Some(sums)
@@ -211,6 +247,9 @@ impl<'a> Trajectories<'a> {
         stop: Stop<'_>,
     ) -> Option<()> {
         let at_once = ASKED_EVERY / field.len().max(1) + 1;
+        if let (Some(inner), Some(parts)) = (self.inner(schedule), self.dynamics.parts()) {
+            return self.integrate_parts(schedule, &inner, parts, (field, momenta), stop);
+        }
         self.dynamics.kick(field, schedule.first, momenta);
         for updates in schedule.updates.chunks(at_once) {
             if stop() {
@@ -222,6 +261,59 @@ impl<'a> Trajectories<'a> {
             }
         }
         Some(())
+    }
+
+    /// The trajectories with the cheap part of the force that stand for the drifts of a schedule, where it is integrated in two parts.
+    fn inner(&self, schedule: &Schedule) -> Option<Vec<Schedule>> {
+        let is_split = self.motion.cheap_steps > 1 && self.dynamics.parts().is_some();
+        let drift =
+            |update: &(f64, f64)| Schedule::new(self.motion.integrator, update.0, self.motion.cheap_steps);
+        is_split.then(|| schedule.updates.iter().map(drift).collect())
+    }
+
+    fn integrate_parts(
+        &self,
+        schedule: &Schedule,
+        inner: &[Schedule],
+        parts: &dyn Parts,
+        (field, momenta): (&mut [f64], &mut [f64]),
+        stop: Stop<'_>,
+    ) -> Option<()> {
+        parts.kick_dear(field, schedule.first, momenta);
+        for (&(_, kick), inner) in schedule.updates.iter().zip(inner) {
+            if stop() {
+                return None;
+            }
+            parts.kick_cheap(field, inner.first, momenta);
+            for &(step, kick) in &inner.updates {
+                self.dynamics.drift(field, step, momenta);
+                parts.kick_cheap(field, kick, momenta);
+            }
+            parts.kick_dear(field, kick, momenta);
+        }
+        Some(())
+    }
+
+    /// A jump of every chain of a tile, where the theory knows one, accepted with `min(1, e^{-ΔS})`.
+    pub fn jump(&self, tile: &mut Tile, index: u64) -> TrajectorySums {
+        let mut sums = TrajectorySums::default();
+        let Some(jumps) = self.dynamics.jumps() else { return sums };
+        let mut generators: Vec<_> = tile.jumps.iter().map(|stream| stream.item(index)).collect();
+        let mut proposed = tile.clone();
+        for (chain, rng) in generators.iter_mut().enumerate() {
+            proposed.place(chain, jumps.jump(&tile.chain(chain), rng));
+        }
+        proposed.actions = self.dynamics.actions(&proposed.field);
+        for (chain, rng) in generators.iter_mut().enumerate() {
+            let accepted = rng.random::<f64>() < (tile.actions[chain] - proposed.actions[chain]).exp();
+            if accepted {
+                tile.place(chain, proposed.chain(chain));
+                tile.actions[chain] = proposed.actions[chain];
+            }
+            sums.jumps += 1;
+            sums.jumps_accepted += u64::from(accepted);
+        }
+        sums
     }
 }
 

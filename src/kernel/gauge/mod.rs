@@ -1,0 +1,7 @@
+//! A U(1) gauge field in two dimensions: its plaquettes, and its action with Wilson fermions.
+
+mod action;
+mod plaquette;
+
+pub use action::GaugeAction;
+pub use plaquette::{Plaquettes, reduced};
