@@ -21,6 +21,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Draw configurations from a checkpoint into a NumPy archive, with log q, the action and log w.
     Sample(SampleArgs),
+    /// Measure the observables of an ensemble in a NumPy archive, with errors.
+    Measure(MeasureArgs),
     /// Draw figures (SVG and PNG) from the tables of run directories; several runs are laid over each other.
     Plot(PlotArgs),
     /// Test the program on this machine against exact values; exit status 1 if any is off by five standard errors.
@@ -115,6 +117,33 @@ pub struct SampleArgs {
     /// No progress and no notes on stderr; warnings and errors stay.
     #[arg(long)]
     pub quiet: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct MeasureArgs {
+    /// Archive of numpy.savez with an array `phi` (N, T, ...) or `theta` (N, 2, T, X).
+    pub ensemble: PathBuf,
+    /// Specification whose theory it is of; that in the archive if left out.
+    #[arg(long)]
+    pub spec: Option<PathBuf>,
+    /// Override a key of the specification (repeatable).
+    #[arg(long = "set", value_name = "PATH=VALUE", requires = "spec")]
+    pub set: Vec<String>,
+    /// Chains that gave one configuration each in turn; what the archive says, or 1, if left out.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    pub chains: Option<u64>,
+    /// Configurations to leave out at the beginning of every chain.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1 << 40))]
+    pub skip: u64,
+    /// File for the results, with the columns of observables.csv.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// CPU threads; all cores if left out.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub threads: Option<u64>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

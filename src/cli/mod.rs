@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod devices;
+mod measure;
 mod memory;
 mod output;
 mod plot;
@@ -56,6 +57,7 @@ fn carry_out(command: Command) -> Result<()> {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Sample(args) => sample::sample(&args),
+        Command::Measure(args) => measure::measure(&args),
         Command::Plot(args) => plot::plot(&args),
         Command::Verify(args) => verify::verify(&args),
         Command::Devices { json } => devices::devices(json),

@@ -36,21 +36,7 @@ impl TargetSamples {
             actions.par_extend(part.par_chunks_exact(numbers).map(|field| action.action_f64(field)));
             Ok(())
         })?;
-        let refuse = |index: usize, rule: String, hint: &str| Error::Usage {
-            message: format!("{}: configuration {index}: {rule}", path.display()),
-            hint: hint.into(),
-        };
-        if let Some(index) = actions.iter().position(|action| !action.is_finite()) {
-            return Err(refuse(index, "is not finite".into(), "leave it out"));
-        }
-        let stored = reader.actions()?.unwrap_or_default();
-        let differs = |&(_, (a, b)): &(usize, (&f64, &f64))| (a - b).abs() > SAME_ACTION * (1.0 + b.abs());
-        if let Some((index, (stored, computed))) = stored.iter().zip(&actions).enumerate().find(differs) {
-            let rule = format!("has the action {stored} in the file, but {computed} by this specification");
-            let hint = "the ensemble was drawn at other parameters, or is in another convention: the program stores fields in \
-                        that of the paper";
-            return Err(refuse(index, rule, hint));
-        }
+        check_actions(path, &mut reader, &actions)?;
         let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(file).map_err(Error::io(path, "read"))?;
@@ -87,6 +73,29 @@ impl TargetSamples {
     pub fn digest(&self) -> &str {
         &self.digest
     }
+}
+
+/// Checks that all configurations have finite actions, those of the file where it has some.
+///
+/// # Errors
+/// [`Error::Usage`] with the first that has not, [`Error::BadFile`] if the file is damaged.
+pub fn check_actions(path: &Path, reader: &mut EnsembleReader, actions: &[f64]) -> Result<()> {
+    let refuse = |index: usize, rule: String, hint: &str| Error::Usage {
+        message: format!("{}: configuration {index}: {rule}", path.display()),
+        hint: hint.into(),
+    };
+    if let Some(index) = actions.iter().position(|action| !action.is_finite()) {
+        return Err(refuse(index, "is not finite".into(), "leave it out"));
+    }
+    let stored = reader.array("action")?.unwrap_or_default();
+    let differs = |&(_, (a, b)): &(usize, (&f64, &f64))| (a - b).abs() > SAME_ACTION * (1.0 + b.abs());
+    let Some((index, (stored, computed))) = stored.iter().zip(actions).enumerate().find(differs) else {
+        return Ok(());
+    };
+    let rule = format!("has the action {stored} in the file, but {computed} by this specification");
+    let hint = "the ensemble was drawn at other parameters, or is in another convention: the program stores fields in that of the \
+                paper";
+    Err(refuse(index, rule, hint))
 }
 
 /// `[component, T, X, …]`, as files keep a configuration.

@@ -204,6 +204,13 @@ impl EnsembleReader {
         self.text("method")
     }
 
+    /// The specification that an archive carries, if it does.
+    pub fn spec_of(path: &Path) -> Option<Spec> {
+        let zip = ZipArchive::new(BufReader::new(File::open(path).ok()?)).ok()?;
+        let mut this = Self { path: path.to_owned(), zip, field: String::new(), numbers: 0, count: 0 };
+        Spec::parse(&this.text("spec")?, &[]).ok()
+    }
+
     /// The chains of Hybrid Monte Carlo that drew it, if the file says.
     pub fn chains(&mut self) -> Option<usize> {
         let spec = Spec::parse(&self.text("spec")?, &[]).ok()?;
@@ -218,16 +225,16 @@ impl EnsembleReader {
         Some(text)
     }
 
-    /// The stored actions, if there are as many as configurations.
+    /// An array of one number for every configuration (`action`, `log_q`), if there is one.
     ///
     /// # Errors
     /// [`Error::BadFile`] for a damaged file.
-    pub fn actions(&mut self) -> Result<Option<Vec<f64>>> {
-        if self.zip.index_for_name("action.npy").is_none() {
+    pub fn array(&mut self, name: &str) -> Result<Option<Vec<f64>>> {
+        if self.zip.index_for_name(&npyz::npz::file_name_from_array_name(name)).is_none() {
             return Ok(None);
         }
         let mut all = Vec::new();
-        self.numbers("action", &mut |value| all.push(value))?;
+        self.numbers(name, &mut |value| all.push(value))?;
         Ok(Some(all))
     }
 

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SampleSpec {
+    /// Seconds between two saves of what can be continued; those of train, or a minute, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub checkpoint_seconds: Option<f64>,
     /// Direct sampling with reweighting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direct: Option<DirectSpec>,

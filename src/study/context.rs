@@ -54,7 +54,8 @@ impl Context<'_> {
 
     /// Says every so many seconds that it is time to save.
     pub fn save_clock(&self) -> impl FnMut() -> bool + use<> {
-        let asked = self.spec.train.as_ref().map(|train| train.checkpoint_seconds);
+        let training = self.spec.train.as_ref().map(|train| train.checkpoint_seconds);
+        let asked = self.spec.sample.checkpoint_seconds.or(training);
         let (every, mut saved) = (asked.unwrap_or(CHECKPOINT_SECONDS), Instant::now());
         move || {
             let due = saved.elapsed().as_secs_f64() >= every;

@@ -8,6 +8,7 @@ mod estimates;
 mod experiment;
 mod log;
 mod manifest;
+mod measure;
 mod merge;
 mod progress;
 mod record;
@@ -25,6 +26,7 @@ mod warnings;
 
 pub use experiment::Experiment;
 pub use manifest::Manifest;
+pub use measure::{Measure, Measurements};
 pub use progress::{Interrupt, Progress};
 pub use record::CellRecord;
 pub use run::Run;

@@ -3,6 +3,7 @@
 mod campaigns;
 mod cli;
 mod ensembles;
+mod gauge;
 #[cfg(feature = "wgpu")]
 mod gpu;
 mod layering;

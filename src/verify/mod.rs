@@ -1,5 +1,10 @@
 //! The self-test behind `flowqcd verify`: what the program measures beside what is known exactly.
 
+mod check;
+mod gauge;
+
+pub use check::Check;
+
 use crate::device::ComputeDevice;
 use crate::error::Result;
 use crate::flow::Flow;
@@ -9,39 +14,6 @@ use crate::spec::{ModelSpec, Spec};
 use crate::stats::{Ess, WINDOW, exact_tau_int, free_energy, gamma_method, kullback_leibler};
 use crate::theory::{self, Theory};
 use crate::train::{Nobody, Trainer};
-use serde::Serialize;
-
-/// A check that is off by more standard errors has failed: one in two million by chance.
-const LARGEST_PULL: f64 = 5.0;
-
-/// One check.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Check {
-    /// What is measured.
-    pub name: String,
-    /// The result.
-    pub measured: f64,
-    /// What it must be.
-    pub exact: f64,
-    /// One standard error of the difference, rounding included.
-    pub error: f64,
-}
-
-impl Check {
-    fn new(name: impl Into<String>, measured: f64, exact: f64, error: f64) -> Self {
-        Self { name: name.into(), measured, exact, error }
-    }
-
-    /// `(measured - exact) / error`.
-    pub fn pull(&self) -> f64 {
-        (self.measured - self.exact) / self.error
-    }
-
-    /// Whether measured and exact agree; a pull that is not a number says that they do not.
-    pub fn passed(&self) -> bool {
-        self.pull().abs() <= LARGEST_PULL
-    }
-}
 
 /// A theory with a flow small enough to train in seconds, and chains of HMC.
 fn specification(extents: &[usize], mass_squared: f64, coupling: f64, steps: u64) -> Spec {
@@ -69,6 +41,13 @@ pub fn all(device: &ComputeDevice, note: &dyn Fn(&str)) -> Result<Vec<Check>> {
     checks.extend(against_exact("one dimension", &specification(&[8], -2.0, 0.5, 600), device)?);
     note("interacting field, 6 x 6, m^2 = -4, lambda = 1.74375: HMC against the flow");
     checks.extend(interacting(device)?);
+    note("U(1) gauge field, 8 x 8, beta = 2: HMC with instanton updates against exact values");
+    checks.extend(gauge::pure()?);
+    note("Wilson fermions: determinant and its gradient, symmetries, the Schwinger model by HMC");
+    checks.extend(gauge::determinant());
+    checks.extend(gauge::symmetries());
+    checks.extend(gauge::free_fermions());
+    checks.extend(gauge::schwinger()?);
     Ok(checks)
 }
 

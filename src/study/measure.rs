@@ -1,0 +1,131 @@
+//! Observables of an ensemble in a file, whoever drew it.
+
+use super::estimates::method_results;
+use super::row::ObservableRow;
+use crate::ensemble::{EnsembleReader, MODEL, check_actions, file_shape};
+use crate::error::{Error, Result};
+use crate::files::write_atomically;
+use crate::rng::Seed;
+use crate::sample::{ChainInfo, Method, MethodCost, MethodRun};
+use crate::spec::TheorySpec;
+use crate::stats::{Ensemble, TimeSeries};
+use crate::theory;
+use rayon::prelude::*;
+use std::path::Path;
+
+/// Bins of measurements of all chains together.
+const BINS: usize = 1 << 21;
+
+/// What to measure.
+pub struct Measure<'a> {
+    /// The ensemble.
+    pub file: &'a Path,
+    /// The theory; what the file says if left out.
+    pub theory: Option<TheorySpec>,
+    /// Chains that gave one configuration each in turn; what the file says, or one, if left out.
+    pub chains: Option<usize>,
+    /// Configurations of every chain that are left out at its beginning.
+    pub skip: u64,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Measurements {
+    /// One line naming the theory.
+    pub theory: String,
+    /// Configurations used.
+    pub n: u64,
+    /// Chains; none for configurations of a model, which are reweighted.
+    pub chains: Option<usize>,
+    /// What was found.
+    pub observables: Vec<ObservableRow>,
+}
+
+impl Measure<'_> {
+    /// Reads the configurations and measures them.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if they are not of this theory, [`Error::BadFile`] if the file is damaged.
+    pub fn run(&self) -> Result<Measurements> {
+        let spec = self.theory.clone().or_else(|| EnsembleReader::spec_of(self.file).map(|spec| spec.theory));
+        let spec =
+            spec.ok_or_else(|| self.refuse("the file does not say of which theory", "name one with --spec"))?;
+        let theory = theory::build(&spec);
+        let (action, observables) = (&*theory.action, &*theory.observables);
+        let shape = file_shape(action);
+        let mut reader = EnsembleReader::open(self.file, action.field_name(), &shape)?;
+        let (numbers, width) = (shape.iter().product::<usize>(), observables.width());
+        let (mut actions, mut rows) = (Vec::<f64>::new(), Vec::<f64>::new());
+        reader.fields(&mut |part| {
+            let count = part.len() / numbers;
+            let (mut found, mut measured) = (vec![0.0; count], vec![0.0; count * width]);
+            let places = found.par_iter_mut().zip(measured.par_chunks_mut(width));
+            part.par_chunks_exact(numbers).zip(places).for_each(|(field, (own, row))| {
+                *own = action.action_f64(field);
+                observables.measure(field, *own, row);
+            });
+            actions.extend(found);
+            rows.extend(measured);
+            Ok(())
+        })?;
+        check_actions(self.file, &mut reader, &actions)?;
+        let is_model = reader.method().is_some_and(|method| method == MODEL);
+        let (method, ensemble, chain) = if is_model {
+            let log_q = reader.array("log_q")?.filter(|log_q| log_q.len() == actions.len());
+            let log_q =
+                log_q.ok_or_else(|| self.refuse("configurations of a model need log_q", "draw it again"))?;
+            let log_weights = actions.iter().zip(log_q).map(|(action, log_q)| -action - log_q).collect();
+            (Method::Direct, Ensemble::Weighted { log_weights, rows, width }, None)
+        } else {
+            let chains = self.chains.or_else(|| reader.chains()).unwrap_or(1);
+            let series = self.series(&rows, width, chains)?;
+            (Method::Hmc, Ensemble::Chains(series), Some(ChainInfo::default()))
+        };
+        let cost = MethodCost { setup: None, flops_per_configuration: 0.0, wall_s: 0.0 };
+        let run = MethodRun::new(method, ensemble, cost, chain);
+        let resampling = Seed(0).stream("stats/bootstrap");
+        let results = method_results(&run, &observables.derived(), action, &resampling);
+        Ok(Measurements {
+            theory: action.describe(),
+            n: run.ensemble.count(),
+            chains: run.chain.as_ref().map(|_| run.series().len()),
+            observables: results.into_iter().map(|result| result.row).collect(),
+        })
+    }
+
+    /// The measurements of each chain.
+    fn series(&self, rows: &[f64], width: usize, chains: usize) -> Result<Vec<TimeSeries>> {
+        let (count, skipped) = (rows.len() / width, self.skip as usize * chains);
+        if skipped + 2 * chains > count {
+            let rule = format!(
+                "{count} configurations are too few for {chains} chains without their first {}",
+                self.skip
+            );
+            return Err(self.refuse(&rule, "see --chains and --skip"));
+        }
+        let capacity = (BINS / chains).next_multiple_of(2).max(1 << 6);
+        let mut series = vec![TimeSeries::new(width, capacity); chains];
+        for (index, row) in rows.chunks_exact(width).enumerate().skip(skipped) {
+            series[index % chains].push(row, 1);
+        }
+        Ok(series)
+    }
+
+    fn refuse(&self, rule: &str, hint: &str) -> Error {
+        Error::Usage { message: format!("{}: {rule}", self.file.display()), hint: hint.into() }
+    }
+}
+
+impl Measurements {
+    /// Writes the rows of `observables.csv`.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let rows = self.observables.iter().try_for_each(|row| writer.serialize(row));
+        rows.map_err(|error| Error::io(path, "write")(error.into()))?;
+        let bytes = writer.into_inner().map_err(|error| Error::io(path, "write")(error.into_error()))?;
+        write_atomically(path, &bytes)
+    }
+}
