@@ -65,6 +65,7 @@ fn trajectories() {
             length_spread: 0.0,
             save_every: None,
             instanton_every: None,
+            fermions: None,
             gauge_steps: None,
             steps: 10,
             integrator: Integrator::Omelyan,

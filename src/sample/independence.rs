@@ -69,7 +69,8 @@ impl<'a> Independence<'a> {
 
     fn trajectories(&self, interlude: &InterludeSpec, bound: &'a BoundFlow<'a>) -> FlowTrajectories<'a> {
         let InterludeSpec { trajectory_length, steps, integrator, .. } = *interlude;
-        let motion = Motion { length: trajectory_length, spread: 0.0, integrator, cheap_steps: 1 };
+        let motion =
+            Motion { length: trajectory_length, spread: 0.0, integrator, cheap_steps: 1, auxiliary: false };
         let name = "sample/independence/hmc";
         let trajectories = Trajectories::new(&*self.theory.dynamics, motion, self.seed, name);
         FlowTrajectories { model: self.model, bound, trajectories, steps }

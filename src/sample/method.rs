@@ -71,6 +71,8 @@ pub struct ChainInfo {
     pub exp_minus_delta_h: Option<(f64, f64)>,
     /// Integration steps of a trajectory, after tuning.
     pub integration_steps: Option<usize>,
+    /// Iterations of a solver per trajectory, if it needs one.
+    pub solver_iterations: Option<f64>,
     /// Accepted jumps to other sectors per jump.
     pub jump_acceptance: Option<f64>,
     /// The first proposals, where nothing but their weights decides: they imply the autocorrelation time.

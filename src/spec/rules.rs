@@ -121,6 +121,7 @@ fn of_gauge_theories(view: &View) -> Vec<Problem> {
     let has_fermions = view.number("theory.schwinger.kappa").is_some_and(|kappa| kappa > 0.0);
     let keys = [
         ("sample.hmc.instanton_every", is_gauge, "has an effect on gauge theories alone"),
+        ("sample.hmc.fermions", has_fermions, "has an effect with fermions alone, kappa > 0"),
         ("sample.hmc.gauge_steps", has_fermions, "has an effect with fermions alone, kappa > 0"),
     ];
     let without = keys.into_iter().filter(|(key, acts, _)| !acts && view.get(key).is_some());

@@ -78,6 +78,16 @@ pub enum Integrator {
     Omelyan,
 }
 
+/// How trajectories of Hybrid Monte Carlo take fermions into account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fermions {
+    /// The exact determinant, O(T X^3) for a force.
+    Determinant,
+    /// Pseudofermions with even-odd preconditioned conjugate gradients, O(V) for an iteration: for lattices beyond 64 x 64.
+    Pseudofermions,
+}
+
 /// `[sample.hmc]`: independent chains of Hybrid Monte Carlo, side by side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -118,6 +128,9 @@ pub struct HmcSpec {
     /// Gauge theories: an update by a field of uniform flux ±1 after every so many trajectories, 1 if left out, 0 for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instanton_every: Option<u64>,
+    /// How trajectories take fermions into account; by their determinant if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fermions: Option<Fermions>,
     /// Steps with the force of the gauge field to one with that of fermions; 1 if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]

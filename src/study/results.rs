@@ -153,6 +153,7 @@ fn chain_row(run: &MethodRun) -> Option<ChainRow> {
         exp_minus_delta_h_err: chain.exp_minus_delta_h.map(|(_, error)| error),
         integration_steps: chain.integration_steps,
         instanton_acceptance: chain.jump_acceptance,
+        solver_iterations: chain.solver_iterations,
         wall_s: run.cost.wall_s,
     })
 }

@@ -203,6 +203,8 @@ pub struct ChainRow {
     pub integration_steps: Option<usize>,
     /// Accepted instanton updates per update.
     pub instanton_acceptance: Option<f64>,
+    /// Iterations of the solver per trajectory, for pseudofermions.
+    pub solver_iterations: Option<f64>,
     /// Seconds, measurements included.
     pub wall_s: f64,
 }

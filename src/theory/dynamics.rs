@@ -46,10 +46,36 @@ pub trait Dynamics: std::fmt::Debug + Send + Sync {
         None
     }
 
+    /// Auxiliary fields in whose place the action has a costly part, if the theory knows some.
+    fn auxiliary(&self) -> Option<&dyn Auxiliary> {
+        None
+    }
+
     /// Moves to where molecular dynamics hardly comes, where the theory knows some.
     fn jumps(&self) -> Option<&dyn Jumps> {
         None
     }
+}
+
+/// Auxiliary fields that are drawn anew for every trajectory.
+pub trait Auxiliary {
+    /// The dynamics with fields drawn for a configuration: its energy and force in place of those of the whole action.
+    ///
+    /// # Shapes
+    /// `field`: `[number]`
+    fn draw<'a>(&'a self, field: &[f64], rng: &mut ChaCha8Rng) -> Box<dyn Drawn + 'a>;
+
+    /// Floating-point operations of an iteration of the solver.
+    fn iteration_flops(&self) -> f64;
+}
+
+/// Auxiliary fields that were drawn.
+pub trait Drawn {
+    /// With which a trajectory is integrated, of one chain.
+    fn dynamics(&self) -> &dyn Dynamics;
+
+    /// Iterations of the solver up to now.
+    fn iterations(&self) -> u64;
 }
 
 /// Moves far away, each as likely to be proposed as the one back.

@@ -1,10 +1,11 @@
 //! The two-flavour Schwinger model with Wilson fermions, and its gauge field alone, eqs. (A4)-(A6) of A22.
 
 use super::action::Action;
-use super::dynamics::{Dynamics, Jumps, Parts};
+use super::dynamics::{Auxiliary, Drawn, Dynamics, Jumps, Parts};
+use super::pseudofermions::Pseudofermions;
 use super::pure_u1::PureU1;
 use crate::kernel::gauge::GaugeAction;
-use crate::kernel::wilson::Wilson;
+use crate::kernel::wilson::{EvenOdd, Wilson};
 use crate::lattice::Lattice;
 use burn::tensor::Tensor;
 use rand::RngExt;
@@ -148,8 +149,24 @@ impl Dynamics for Schwinger {
         self.action.wilson().map(|_| self as &dyn Parts)
     }
 
+    fn auxiliary(&self) -> Option<&dyn Auxiliary> {
+        self.action.wilson().map(|_| self as &dyn Auxiliary)
+    }
+
     fn jumps(&self) -> Option<&dyn Jumps> {
         Some(self)
+    }
+}
+
+impl Auxiliary for Schwinger {
+    fn draw<'a>(&'a self, field: &[f64], rng: &mut ChaCha8Rng) -> Box<dyn Drawn + 'a> {
+        let operator = EvenOdd::new(self.lattice, self.kappa, self.antiperiodic);
+        Box::new(Pseudofermions::draw(&self.action, operator, field, rng))
+    }
+
+    /// M and M†, and four sums or products of vectors on half of the sites.
+    fn iteration_flops(&self) -> f64 {
+        (2.0 * EvenOdd::FLOPS + 16.0) * self.lattice.volume() as f64
     }
 }
 

@@ -1,6 +1,7 @@
 //! The Wilson operator of a U(1) gauge field in two dimensions: determinant, gradient and inverse in double precision.
 
 mod elimination;
+mod even_odd;
 mod inverse;
 mod matrix;
 mod operator;
@@ -10,4 +11,5 @@ mod slice;
 mod tests;
 
 pub use elimination::Workspace;
+pub use even_odd::{EvenOdd, Solution, Spinors};
 pub use operator::{Determinant, Propagator, Wilson};

@@ -10,7 +10,7 @@ use crate::sample::chain::{Transition, run_chain};
 use crate::sample::method::{ChainInfo, Method, MethodCost, MethodRun};
 use crate::sample::store::{Resumable, Store, identity};
 use crate::sample::watch::Watch;
-use crate::spec::HmcSpec;
+use crate::spec::{Fermions, HmcSpec};
 use crate::stats::{Ensemble, TimeSeries};
 use crate::theory::Theory;
 use rayon::prelude::*;
@@ -81,6 +81,7 @@ impl<'a> Hmc<'a> {
             spread: spec.length_spread,
             integrator: spec.integrator,
             cheap_steps: spec.gauge_steps.unwrap_or(1),
+            auxiliary: spec.fermions == Some(Fermions::Pseudofermions),
         };
         let trajectories = Trajectories::new(&*theory.dynamics, motion, seed, "sample/hmc");
         let instanton_every = spec.instanton_every.unwrap_or(1);
@@ -233,6 +234,7 @@ impl<'a> Hmc<'a> {
             exp_minus_delta_h: Some(sums.exp_minus_delta_h()),
             integration_steps: Some(progress.steps),
             jump_acceptance: sums.jump_acceptance(),
+            solver_iterations: sums.iterations_per_trajectory(),
             ..ChainInfo::default()
         };
         MethodRun::new(Method::Hmc, Ensemble::Chains(series), cost, Some(chain))

@@ -8,7 +8,7 @@ use crate::rng::Seed;
 use crate::sample::integrator::Schedule;
 use crate::sample::store::Store;
 use crate::sample::watch::Watch;
-use crate::spec::{HmcSpec, Integrator};
+use crate::spec::{Fermions, HmcSpec, Integrator};
 use crate::theory::Theory;
 use rand_distr::{Distribution, StandardNormal};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +28,7 @@ fn spec(integrator: Integrator, steps: usize) -> HmcSpec {
         length_spread: 0.5,
         save_every: None,
         instanton_every: None,
+        fermions: None,
         gauge_steps: None,
     }
 }
@@ -36,9 +37,25 @@ fn interacting() -> Theory {
     Theory::phi4(Lattice::new([6, 4]), -4.0, 2.0)
 }
 
-fn trajectories(theory: &Theory, integrator: Integrator) -> Trajectories<'_> {
-    let motion = Motion { length: 1.0, spread: 0.5, integrator, cheap_steps: 1 };
+/// Scalar and gauge fields, these with fermions and without.
+fn theories() -> [Theory; 3] {
+    let lattice = Lattice::new([4, 6]);
+    [interacting(), Theory::schwinger(lattice, 2.0, 0.0, true), Theory::schwinger(lattice, 2.0, 0.26, true)]
+}
+
+fn trajectories(theory: &Theory, integrator: Integrator, cheap_steps: usize) -> Trajectories<'_> {
+    let motion = Motion { length: 1.0, spread: 0.5, integrator, cheap_steps, auxiliary: false };
     Trajectories::new(&*theory.dynamics, motion, Seed(2), "sample/hmc")
+}
+
+/// Every theory with every integrator, with one step size and, where its force has two parts, with two.
+fn ways() -> impl Iterator<Item = (Theory, Integrator, usize)> {
+    theories().into_iter().flat_map(|theory| {
+        let steps: &[usize] = if theory.dynamics.parts().is_some() { &[1, 3] } else { &[1] };
+        let both = [Integrator::Leapfrog, Integrator::Omelyan];
+        let ways = steps.iter().flat_map(move |steps| both.map(|integrator| (integrator, *steps)));
+        ways.map(move |(integrator, steps)| (theory.clone(), integrator, steps))
+    })
 }
 
 /// A tile in equilibrium with fresh momenta.
@@ -54,25 +71,25 @@ fn thermalized(trajectories: &Trajectories<'_>) -> (Tile, Vec<f64>) {
 
 #[test]
 fn a_trajectory_runs_back_to_where_it_began() {
-    let theory = interacting();
-    for integrator in [Integrator::Leapfrog, Integrator::Omelyan] {
-        let hmc = trajectories(&theory, integrator);
+    for (theory, integrator, cheap_steps) in ways() {
+        let hmc = trajectories(&theory, integrator, cheap_steps);
         let (tile, start) = thermalized(&hmc);
         let (mut field, mut momenta) = (tile.field.clone(), start);
         let schedule = Schedule::new(integrator, 1.0, 12);
-        hmc.integrate(&schedule, &mut field, &mut momenta, NEVER).expect("nobody stops it");
+        hmc.integrate(&*theory.dynamics, &schedule, &mut field, &mut momenta, NEVER)
+            .expect("nobody stops it");
         momenta.iter_mut().for_each(|p| *p = -*p);
-        hmc.integrate(&schedule, &mut field, &mut momenta, NEVER).expect("nobody stops it");
+        hmc.integrate(&*theory.dynamics, &schedule, &mut field, &mut momenta, NEVER)
+            .expect("nobody stops it");
         let worst = field.iter().zip(&tile.field).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        assert!(worst < 1e-12, "{integrator:?}: off by {worst:e}");
+        assert!(worst < 1e-11, "{:?}, {integrator:?}: off by {worst:e}", theory.action);
     }
 }
 
 #[test]
 fn the_energy_violation_falls_with_the_square_of_the_step() {
-    let theory = interacting();
-    for integrator in [Integrator::Leapfrog, Integrator::Omelyan] {
-        let hmc = trajectories(&theory, integrator);
+    for (theory, integrator, cheap_steps) in ways() {
+        let hmc = trajectories(&theory, integrator, cheap_steps);
         let (tile, start) = thermalized(&hmc);
         let energy = |field: &[f64], momenta: &[f64]| -> Vec<f64> {
             let kinetic = theory.dynamics.kinetic(momenta);
@@ -82,13 +99,14 @@ fn the_energy_violation_falls_with_the_square_of_the_step() {
         let violation = |steps: usize| {
             let (mut field, mut momenta) = (tile.field.clone(), start.clone());
             let schedule = Schedule::new(integrator, 1.0, steps);
-            hmc.integrate(&schedule, &mut field, &mut momenta, NEVER).expect("nobody stops it");
+            hmc.integrate(&*theory.dynamics, &schedule, &mut field, &mut momenta, NEVER)
+                .expect("nobody stops it");
             let after = energy(&field, &momenta);
             after.iter().zip(&before).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
         };
         let ratio = violation(40) / violation(80);
         // The next order is smaller by ε² = 1/1600.
-        assert!((ratio - 4.0).abs() < 0.1, "{integrator:?}: {ratio}");
+        assert!((ratio - 4.0).abs() < 0.1, "{:?}, {integrator:?}: {ratio}", theory.action);
     }
 }
 
@@ -196,4 +214,31 @@ fn chains_that_are_stopped_in_the_middle_of_a_trajectory_go_on_to_the_same_digit
     assert_eq!(stopped.chain, whole.chain);
     assert_eq!(kept, records(&mut whole_store));
     assert_eq!(whole.series()[0].count() / 20 * 16, whole_store.records().count());
+}
+
+/// Pseudofermions and the determinant are two ways to the same distribution.
+#[test]
+fn pseudofermions_sample_what_the_determinant_does() {
+    let theory = Theory::schwinger(Lattice::new([4, 4]), 1.0, 0.22, true);
+    let run = |fermions: Fermions, gauge_steps: Option<usize>| {
+        let asked = HmcSpec { fermions: Some(fermions), gauge_steps, ..spec(Integrator::Omelyan, 4) };
+        Hmc::new(&theory, &asked, Seed(8), None).run(None, Watch::NOBODY).unwrap()
+    };
+    let exact = run(Fermions::Determinant, None);
+    for gauge_steps in [None, Some(3)] {
+        let noisy = run(Fermions::Pseudofermions, gauge_steps);
+        let chain = noisy.chain.as_ref().expect("a chain");
+        assert!(
+            chain.acceptance > 0.5 && chain.solver_iterations.is_some_and(|count| count > 50.0),
+            "{chain:?}"
+        );
+        let (mean, error) = chain.exp_minus_delta_h.expect("of every trajectory");
+        assert!((mean - 1.0).abs() < 4.0 * error, "<exp(-dH)> = {mean} +- {error}");
+        for observable in theory.observables.derived().iter().filter(|observable| observable.primary) {
+            let [a, b] =
+                [&exact, &noisy].map(|run| run.ensemble.measured(&*observable.value).expect("finite"));
+            let off = (a.value - b.value).abs() / a.error.hypot(b.error);
+            assert!(off < 4.0, "{}: {} and {}, {off} errors apart", observable.name, a.value, b.value);
+        }
+    }
 }

@@ -34,6 +34,8 @@ pub struct Motion {
     pub integrator: Integrator,
     /// Steps with the cheap part of the force to one with the other, where a theory has two.
     pub cheap_steps: usize,
+    /// Whether auxiliary fields stand for a part of the action, where a theory knows some.
+    pub auxiliary: bool,
 }
 
 /// Chains side by side, as many as the dynamics takes at once.
@@ -60,6 +62,9 @@ pub struct TrajectorySums {
     /// Jumps proposed.
     pub jumps: u64,
     pub jumps_accepted: u64,
+    /// Iterations of the solver.
+    #[serde(default)]
+    pub iterations: u64,
     /// `e^{-ΔH}`.
     pub exp: f64,
     pub exp_square: f64,
@@ -73,6 +78,7 @@ impl TrajectorySums {
         self.cheap += other.cheap;
         self.jumps += other.jumps;
         self.jumps_accepted += other.jumps_accepted;
+        self.iterations += other.iterations;
         self.exp += other.exp;
         self.exp_square += other.exp_square;
         self
@@ -80,6 +86,11 @@ impl TrajectorySums {
 
     pub fn acceptance(&self) -> f64 {
         self.accepted as f64 / self.trajectories as f64
+    }
+
+    /// Iterations of the solver per trajectory, if there were any.
+    pub fn iterations_per_trajectory(&self) -> Option<f64> {
+        (self.iterations > 0).then(|| self.iterations as f64 / self.trajectories as f64)
     }
 
     /// Accepted jumps per jump, if there were any.
@@ -90,10 +101,12 @@ impl TrajectorySums {
     /// Counted floating-point operations of all trajectories and jumps.
     pub fn flops(&self, dynamics: &dyn Dynamics) -> f64 {
         let cheap = dynamics.parts().map_or(0.0, Parts::cheap_flops);
+        let solver = dynamics.auxiliary().map_or(0.0, |auxiliary| auxiliary.iteration_flops());
         let actions = (self.trajectories + self.jumps) as f64;
         self.forces as f64 * dynamics.force_flops()
             + self.cheap as f64 * cheap
             + actions * dynamics.action_flops()
+            + self.iterations as f64 * solver
     }
 
     /// `⟨e^{-ΔH}⟩` with its error.
@@ -106,7 +119,8 @@ impl TrajectorySums {
     /// As plain numbers, for checkpoints.
     pub fn to_numbers(self) -> Vec<f64> {
         let counts = [self.trajectories, self.accepted, self.forces].map(|count| count as f64);
-        let further = [self.cheap, self.jumps, self.jumps_accepted].map(|count| count as f64);
+        let further =
+            [self.cheap, self.jumps, self.jumps_accepted, self.iterations].map(|count| count as f64);
         [&counts[..], &[self.exp, self.exp_square], &further].concat()
     }
 
@@ -116,12 +130,24 @@ impl TrajectorySums {
         };
         let [trajectories, accepted, forces] = [trajectories, accepted, forces].map(|count| count as u64);
         // Older versions knew of no jumps.
-        let [cheap, jumps, jumps_accepted] = match *further {
-            [] => [0; 3],
-            [cheap, jumps, accepted] => [cheap, jumps, accepted].map(|count| count as u64),
+        let [cheap, jumps, jumps_accepted, iterations] = match *further {
+            [] => [0; 4],
+            [cheap, jumps, accepted, iterations] => {
+                [cheap, jumps, accepted, iterations].map(|count| count as u64)
+            }
             _ => return None,
         };
-        Some(Self { trajectories, accepted, forces, cheap, jumps, jumps_accepted, exp, exp_square })
+        Some(Self {
+            trajectories,
+            accepted,
+            forces,
+            cheap,
+            jumps,
+            jumps_accepted,
+            iterations,
+            exp,
+            exp_square,
+        })
     }
 }
 
@@ -197,14 +223,27 @@ impl<'a> Trajectories<'a> {
         for (chain, rng) in generators.iter_mut().enumerate() {
             momenta[chain..].iter_mut().step_by(chains).for_each(|p| *p = StandardNormal.sample(rng));
         }
-        let before = self.dynamics.kinetic(&momenta);
+        let auxiliary = self.dynamics.auxiliary().filter(|_| self.motion.auxiliary);
+        let drawn = auxiliary.map(|auxiliary| auxiliary.draw(&tile.field, &mut generators[0]));
+        let dynamics = drawn.as_ref().map_or(self.dynamics, |drawn| drawn.dynamics());
+        let energies = if drawn.is_some() { dynamics.actions(&tile.field) } else { tile.actions.clone() };
+        let before = dynamics.kinetic(&momenta);
         let mut field = tile.field.clone();
-        self.integrate(&schedule, &mut field, &mut momenta, stop)?;
-        let (after, actions) = (self.dynamics.kinetic(&momenta), self.dynamics.actions(&field));
+        self.integrate(dynamics, &schedule, &mut field, &mut momenta, stop)?;
+        let (after, mut actions) = (dynamics.kinetic(&momenta), dynamics.actions(&field));
+        let delta_h: Vec<f64> =
+            (0..chains).map(|c| after[c] + actions[c] - before[c] - energies[c]).collect();
         let mut sums = TrajectorySums::default();
+        if let Some(drawn) = &drawn {
+            sums.iterations = drawn.iterations();
+            // What is kept is the action itself.
+            actions = self.dynamics.actions(&field);
+        }
+        let inner = self.inner(dynamics, &schedule).map_or(0, |inner| inner.len() * inner[0].forces());
+        let forces = [schedule.forces(), inner].map(|count| count as u64);
+        let [forces, cheap] = if drawn.is_some() { [0, forces[0] + forces[1]] } else { forces };
         for (chain, rng) in generators.iter_mut().enumerate() {
-            let delta_h = after[chain] + actions[chain] - before[chain] - tile.actions[chain];
-            let weight = (-delta_h).exp();
+            let weight = (-delta_h[chain]).exp();
             let (uniform, flip) = (rng.random::<f64>(), rng.random::<bool>());
             // A trajectory that ran away has ΔH = NaN or infinity, and is rejected.
             let accepted = uniform < weight;
@@ -218,8 +257,8 @@ impl<'a> Trajectories<'a> {
             sums = sums.add(TrajectorySums {
                 trajectories: 1,
                 accepted: u64::from(accepted),
-                forces: schedule.forces() as u64,
-                cheap: self.inner(&schedule).map_or(0, |inner| inner.len() * inner[0].forces()) as u64,
+                forces,
+                cheap,
                 exp: weight,
                 exp_square: weight * weight,
                 ..TrajectorySums::default()
@@ -241,31 +280,32 @@ impl<'a> Trajectories<'a> {
 
     pub(super) fn integrate(
         &self,
+        dynamics: &dyn Dynamics,
         schedule: &Schedule,
         field: &mut [f64],
         momenta: &mut [f64],
         stop: Stop<'_>,
     ) -> Option<()> {
         let at_once = ASKED_EVERY / field.len().max(1) + 1;
-        if let (Some(inner), Some(parts)) = (self.inner(schedule), self.dynamics.parts()) {
-            return self.integrate_parts(schedule, &inner, parts, (field, momenta), stop);
+        if let (Some(inner), Some(parts)) = (self.inner(dynamics, schedule), dynamics.parts()) {
+            return self.integrate_parts(dynamics, schedule, &inner, parts, (field, momenta), stop);
         }
-        self.dynamics.kick(field, schedule.first, momenta);
+        dynamics.kick(field, schedule.first, momenta);
         for updates in schedule.updates.chunks(at_once) {
             if stop() {
                 return None;
             }
             for &(step, kick) in updates {
-                self.dynamics.drift(field, step, momenta);
-                self.dynamics.kick(field, kick, momenta);
+                dynamics.drift(field, step, momenta);
+                dynamics.kick(field, kick, momenta);
             }
         }
         Some(())
     }
 
     /// The trajectories with the cheap part of the force that stand for the drifts of a schedule, where it is integrated in two parts.
-    fn inner(&self, schedule: &Schedule) -> Option<Vec<Schedule>> {
-        let is_split = self.motion.cheap_steps > 1 && self.dynamics.parts().is_some();
+    fn inner(&self, dynamics: &dyn Dynamics, schedule: &Schedule) -> Option<Vec<Schedule>> {
+        let is_split = self.motion.cheap_steps > 1 && dynamics.parts().is_some();
         let drift =
             |update: &(f64, f64)| Schedule::new(self.motion.integrator, update.0, self.motion.cheap_steps);
         is_split.then(|| schedule.updates.iter().map(drift).collect())
@@ -273,6 +313,7 @@ impl<'a> Trajectories<'a> {
 
     fn integrate_parts(
         &self,
+        dynamics: &dyn Dynamics,
         schedule: &Schedule,
         inner: &[Schedule],
         parts: &dyn Parts,
@@ -286,7 +327,7 @@ impl<'a> Trajectories<'a> {
             }
             parts.kick_cheap(field, inner.first, momenta);
             for &(step, kick) in &inner.updates {
-                self.dynamics.drift(field, step, momenta);
+                dynamics.drift(field, step, momenta);
                 parts.kick_cheap(field, kick, momenta);
             }
             parts.kick_dear(field, kick, momenta);
