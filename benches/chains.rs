@@ -5,7 +5,7 @@
 use flowqcd::lattice::Lattice;
 use flowqcd::rng::Seed;
 use flowqcd::sample::metropolis::{Proposed, Walkers};
-use flowqcd::sample::{Hmc, Watch};
+use flowqcd::sample::{Chains, Watch};
 use flowqcd::spec::{HmcSpec, Integrator};
 use flowqcd::theory::Theory;
 use std::time::Instant;
@@ -74,7 +74,7 @@ fn trajectories() {
         };
         let mut flops = 0.0;
         let seconds = median_seconds(|| {
-            let run = Hmc::new(&theory, &spec, Seed(1), None).run(None, Watch::NOBODY);
+            let run = Chains::hmc(&theory, &spec, Seed(1), None).run(None, Watch::NOBODY);
             flops = run.expect("nothing interrupts a benchmark").cost.flops_per_configuration;
         });
         let rate = (spec.trajectories * 64) as f64 / seconds;

@@ -16,6 +16,8 @@ pub enum Method {
     Independence,
     /// Hybrid Monte Carlo.
     Hmc,
+    /// Heat bath and overrelaxation.
+    HeatBath,
 }
 
 impl fmt::Display for Method {
@@ -24,6 +26,7 @@ impl fmt::Display for Method {
             Self::Direct => "direct",
             Self::Independence => "independence",
             Self::Hmc => "hmc",
+            Self::HeatBath => "heat_bath",
         })
     }
 }

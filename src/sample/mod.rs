@@ -1,4 +1,4 @@
-//! Configurations: direct from the model, by independence Metropolis, and by Hybrid Monte Carlo.
+//! Configurations: direct from the model, by independence Metropolis, by Hybrid Monte Carlo and by local updates.
 
 mod arrays;
 mod chain;
@@ -16,7 +16,7 @@ mod watch;
 pub use chain::{Alternate, Transition, run_chain};
 pub use direct::{draw, draws_identity};
 pub use draws::{Batch, Model};
-pub use hmc::{Hmc, Motion, Trajectories};
+pub use hmc::{Chains, Motion, Trajectories};
 pub use independence::Independence;
 pub use method::{ChainInfo, Method, MethodCost, MethodRun};
 pub use records::Records;

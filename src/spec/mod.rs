@@ -32,7 +32,9 @@ pub use cells::Cell;
 pub use evaluate::EvaluateSpec;
 pub use flow::{AffineSpec, FlowSpec};
 pub use needs::Need;
-pub use sample::{DirectSpec, Fermions, HmcSpec, IndependenceSpec, Integrator, InterludeSpec, SampleSpec};
+pub use sample::{
+    DirectSpec, Fermions, HeatBathSpec, HmcSpec, IndependenceSpec, Integrator, InterludeSpec, SampleSpec,
+};
 pub use schema::json_schema;
 pub use specification::{ModelSpec, Spec};
 pub use study::StudySpec;

@@ -54,13 +54,17 @@ impl Spec {
         let direct = sample.direct.as_ref().map_or(0, |direct| direct.configurations);
         let proposals = sample.independence.as_ref().map_or(0, |chain| chain.proposals);
         let chains = sample.hmc.as_ref().map_or(0, |hmc| hmc.chains);
+        let of_heat_bath = sample.heat_bath.as_ref().map_or(0, |chains| chains.chains);
+        let fields = "the fields of all chains";
+        let numbers = self.volume() * self.theory.components() as f64;
         let evaluated = self.model().map_or(0, |model| model.evaluate.samples);
         vec![
             need("evaluate.samples", evaluated as f64, drawn, measured),
             need("sample.direct.configurations", direct as f64, drawn, measured),
             need("sample.independence.proposals", proposals as f64, drawn, measured),
             // Field, momenta, and the field to go back to.
-            need("sample.hmc.chains", chains as f64, "the fields of all chains", 3.0 * 8.0 * self.volume()),
+            need("sample.hmc.chains", chains as f64, fields, 3.0 * 8.0 * numbers),
+            need("sample.heat_bath.chains", of_heat_bath as f64, fields, 8.0 * numbers),
         ]
     }
 

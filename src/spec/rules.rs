@@ -108,7 +108,7 @@ fn model_or_none(view: &View) -> Vec<Problem> {
     let without = needs_model.into_iter().filter(|key| view.get(key).is_some());
     let mut problems: Vec<Problem> =
         without.map(|key| Problem::new(key, "needs a model: [flow] and [train]")).collect();
-    if view.get("sample.hmc").is_none() {
+    if view.get("sample.hmc").is_none() && view.get("sample.heat_bath").is_none() {
         problems.push(missing("flow", "nothing is asked for that needs no model"));
         problems.push(missing("train", "nothing is asked for that needs no model"));
     }
@@ -122,6 +122,11 @@ fn of_gauge_theories(view: &View) -> Vec<Problem> {
     let keys = [
         ("sample.hmc.instanton_every", is_gauge, "has an effect on gauge theories alone"),
         ("sample.hmc.fermions", has_fermions, "has an effect with fermions alone, kappa > 0"),
+        (
+            "sample.heat_bath",
+            is_gauge && !has_fermions,
+            "is for theory.schwinger without fermions, kappa = 0",
+        ),
         ("sample.hmc.gauge_steps", has_fermions, "has an effect with fermions alone, kappa > 0"),
     ];
     let without = keys.into_iter().filter(|(key, acts, _)| !acts && view.get(key).is_some());

@@ -20,6 +20,9 @@ pub struct SampleSpec {
     /// Hybrid Monte Carlo, the baseline without a model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hmc: Option<HmcSpec>,
+    /// Heat bath with overrelaxation, for a gauge field without fermions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heat_bath: Option<HeatBathSpec>,
 }
 
 /// `[sample.direct]`: independent configurations from the model, reweighted with w = e^{-S}/q.
@@ -139,6 +142,34 @@ pub struct HmcSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub save_every: Option<u64>,
+}
+
+/// `[sample.heat_bath]`: independent chains of heat bath and overrelaxation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeatBathSpec {
+    /// Sweeps of the heat bath of each chain that are measured.
+    #[schemars(range(min = 2, max = 1_000_000_000_000u64))]
+    pub sweeps: u64,
+    /// Sweeps of each chain before, not measured.
+    #[serde(default = "thermalization")]
+    #[schemars(range(min = 0, max = 1_000_000_000_000u64))]
+    pub thermalization: u64,
+    /// Chains.
+    #[serde(default = "chains")]
+    #[schemars(range(min = 1, max = 65536))]
+    pub chains: usize,
+    /// Sweeps of overrelaxation after each of the heat bath.
+    #[serde(default = "overrelaxation")]
+    #[schemars(range(max = 1000))]
+    pub overrelaxation: usize,
+    /// An update by a field of uniform flux ±1 after every so many sweeps, 1 if left out, 0 for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instanton_every: Option<u64>,
+}
+
+fn overrelaxation() -> usize {
+    3
 }
 
 fn thermalization() -> u64 {

@@ -15,6 +15,14 @@ pub enum TheorySpec {
 }
 
 impl TheorySpec {
+    /// Numbers of a site.
+    pub fn components(&self) -> usize {
+        match self {
+            Self::Phi4(_) => 1,
+            Self::Schwinger(_) => 2,
+        }
+    }
+
     /// Sites in each direction, time first.
     pub fn extents(&self) -> &[usize] {
         match self {

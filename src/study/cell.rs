@@ -31,8 +31,8 @@ impl Context<'_> {
     fn baseline(&self, tables: &mut Tables) -> Result<Summary> {
         let theory = theory::build(&self.spec.theory);
         self.progress.begin(&theory.action.describe());
-        let run = self.sample_baseline(&theory)?;
-        self.write_baseline(&theory, &run, tables)
+        let runs = self.sample_baseline(&theory)?;
+        self.write_baseline(&theory, &runs.iter().collect::<Vec<_>>(), tables)
     }
 
     fn train(

@@ -92,7 +92,8 @@ impl Costs<'_> {
 /// for direct sampling, for the observable that takes HMC longest.
 fn crossover(price: &Price<'_>, all: &[Price<'_>]) -> Option<f64> {
     let method = price.run.method;
-    let hmc = all.iter().filter(|other| other.run.method == Method::Hmc && method != Method::Hmc);
+    let is_of_flow = matches!(method, Method::Direct | Method::Independence);
+    let hmc = all.iter().filter(|other| other.run.method == Method::Hmc && is_of_flow);
     let same = hmc.filter(|other| method == Method::Direct || other.observable == price.observable);
     let hmc = same.max_by(|a, b| a.seconds_per_independent().total_cmp(&b.seconds_per_independent()))?;
     let gain = hmc.seconds_per_independent() - price.seconds_per_independent();

@@ -69,12 +69,17 @@ impl Context<'_> {
     ///
     /// # Errors
     /// [`crate::error::Error::Io`].
-    pub fn write_baseline(&self, theory: &Theory, run: &MethodRun, tables: &mut Tables) -> Result<Summary> {
+    pub fn write_baseline(
+        &self,
+        theory: &Theory,
+        runs: &[&MethodRun],
+        tables: &mut Tables,
+    ) -> Result<Summary> {
         let (training, device) = (Cost::default(), &*self.devices);
         let costs = Costs { training, device, stop_reason: "no training", learned_from_data: false };
-        let (summary, frozen) = self.write_methods(theory, &[run], &costs, tables)?;
+        let (summary, frozen) = self.write_methods(theory, runs, &costs, tables)?;
         let (weights, target_samples, threads) = (Vec::new(), None, device::threads());
-        let evidence = Evidence { weights, runs: &[run], frozen, target_samples, threads };
+        let evidence = Evidence { weights, runs, frozen, target_samples, threads };
         Ok(self.warn(summary, &evidence))
     }
 

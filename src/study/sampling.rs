@@ -7,9 +7,9 @@ use crate::ensemble::{EnsembleWriter, Provenance, file_shape};
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 use crate::sample::{
-    Hmc, Independence, Method, MethodRun, Model, Records, Store, Watch, draw, draws_identity,
+    Chains, Independence, Method, MethodRun, Model, Records, Store, Watch, draw, draws_identity,
 };
-use crate::spec::{DirectSpec, HmcSpec, IndependenceSpec};
+use crate::spec::{DirectSpec, HeatBathSpec, HmcSpec, IndependenceSpec};
 use crate::theory::{Action, Theory};
 use crate::train::TrainState;
 use rayon::prelude::*;
@@ -49,7 +49,7 @@ fn store_name(method: Method) -> String {
 /// # Errors
 /// [`Error::Io`].
 pub fn forget_stores(folder: &Path) -> Result<()> {
-    [Method::Direct, Method::Hmc]
+    [Method::Direct, Method::Hmc, Method::HeatBath]
         .into_iter()
         .try_for_each(|method| Store::remove(folder, &store_name(method)))
 }
@@ -74,6 +74,9 @@ impl Context<'_> {
             let (run, judged) = self.hmc(asked, experiment, &model, state)?;
             on_target = on_target.or(Some(judged));
             asked_for.push(run);
+        }
+        if let Some(asked) = &spec.sample.heat_bath {
+            asked_for.push(self.heat_bath(asked, &experiment.theory, state.step)?);
         }
         if let Some(asked) = &spec.sample.independence {
             asked_for.push(self.independence(asked, experiment, &model, state)?);
@@ -131,10 +134,21 @@ impl Context<'_> {
     ///
     /// # Errors
     /// Whatever stops them.
-    pub fn sample_baseline(&self, theory: &Theory) -> Result<MethodRun> {
-        let spec = self.spec.sample.hmc.as_ref().expect("without a model there are chains");
+    pub fn sample_baseline(&self, theory: &Theory) -> Result<Vec<MethodRun>> {
+        let sample = &self.spec.sample;
+        let mut found = Vec::new();
+        if let Some(asked) = &sample.hmc {
+            found.push(self.hmc_alone(asked, theory)?);
+        }
+        if let Some(asked) = &sample.heat_bath {
+            found.push(self.heat_bath(asked, theory, 0)?);
+        }
+        Ok(found)
+    }
+
+    fn hmc_alone(&self, spec: &HmcSpec, theory: &Theory) -> Result<MethodRun> {
         let mut is_due = self.save_clock();
-        let (run, mut store) = self.chains(spec, theory, spec.save_every, 0, &mut is_due)?;
+        let (run, mut store) = self.trajectories(spec, theory, spec.save_every, 0, &mut is_due)?;
         let Some(path) = spec.save_every.map(|_| self.ensembles.join("hmc.npz")) else { return Ok(run) };
         let (action, fields) = (&*theory.action, store.records());
         let mut writer = self.writer(&path, action, fields.count())?;
@@ -146,8 +160,43 @@ impl Context<'_> {
         Ok(run)
     }
 
+    /// Chains of heat bath and overrelaxation.
+    fn heat_bath(&self, spec: &HeatBathSpec, theory: &Theory, step: u64) -> Result<MethodRun> {
+        self.progress.begin(&format!("heat bath: {} chains of {} sweeps", spec.chains, spec.sweeps));
+        let chains = Chains::heat_bath(theory, spec, self.seed(), None);
+        let chains = chains.expect("a specification asks for local updates where there are some");
+        let mut is_due = self.save_clock();
+        let mut store = self.store(Method::HeatBath, &chains, None, &mut is_due)?;
+        self.run_chains(&chains, &mut store, step, "sweeps")
+    }
+
+    fn store<'s>(
+        &self,
+        method: Method,
+        chains: &Chains<'_>,
+        width: Option<usize>,
+        is_due: &'s mut dyn FnMut() -> bool,
+    ) -> Result<Store<'s>> {
+        Store::open(&self.checkpoints, &store_name(method), chains.identity(), width, is_due)
+    }
+
+    fn run_chains(
+        &self,
+        chains: &Chains<'_>,
+        store: &mut Store<'_>,
+        step: u64,
+        unit: &'static str,
+    ) -> Result<MethodRun> {
+        let interrupt = self.interrupt;
+        let watch = Watch {
+            hear: &self.watch(step, chains.steps(), unit),
+            is_stopped: &|| interrupt.signal().is_some(),
+        };
+        chains.run(Some(store), watch)
+    }
+
     /// Chains of Hybrid Monte Carlo with the configurations that they keep.
-    fn chains<'s>(
+    fn trajectories<'s>(
         &self,
         spec: &HmcSpec,
         theory: &Theory,
@@ -156,16 +205,10 @@ impl Context<'_> {
         is_due: &'s mut dyn FnMut() -> bool,
     ) -> Result<(MethodRun, Store<'s>)> {
         self.progress.begin(&format!("HMC: {} chains of {} trajectories", spec.chains, spec.trajectories));
-        let hmc = Hmc::new(theory, spec, self.seed(), every);
-        let name = store_name(Method::Hmc);
+        let hmc = Chains::hmc(theory, spec, self.seed(), every);
         let width = every.map(|_| theory.dynamics.numbers());
-        let mut store = Store::open(&self.checkpoints, &name, hmc.identity(), width, is_due)?;
-        let interrupt = self.interrupt;
-        let watch = Watch {
-            hear: &self.watch(step, spec.thermalization + spec.trajectories, "trajectories"),
-            is_stopped: &|| interrupt.signal().is_some(),
-        };
-        let run = hmc.run(Some(&mut store), watch)?;
+        let mut store = self.store(Method::Hmc, &hmc, width, is_due)?;
+        let run = self.run_chains(&hmc, &mut store, step, "trajectories")?;
         Ok((run, store))
     }
 
@@ -180,7 +223,8 @@ impl Context<'_> {
         let enough = (spec.trajectories * spec.chains as u64).div_ceil(TARGET_SAMPLES).min(spec.trajectories);
         let every = spec.save_every.unwrap_or(enough);
         let mut is_due = self.save_clock();
-        let (run, mut store) = self.chains(spec, &experiment.theory, Some(every), state.step, &mut is_due)?;
+        let (run, mut store) =
+            self.trajectories(spec, &experiment.theory, Some(every), state.step, &mut is_due)?;
         let path = spec.save_every.map(|_| self.ensembles.join("hmc.npz"));
         Ok((run, self.judge((store.records(), spec.chains), path.as_deref(), experiment, model, state)?))
     }

@@ -236,9 +236,9 @@ pub fn of(summary: &Summary, evidence: &Evidence<'_>) -> Vec<Warning> {
     let chains = || evidence.runs.iter().filter_map(|run| Some((*run, run.chain.as_ref()?)));
     chains().for_each(|(run, chain)| found.extend(of_chains(summary, run, chain)));
     found.extend(chains().filter_map(|(run, chain)| idle_threads(run, chain, evidence.threads)));
-    let from_model = [Method::Direct, Method::Independence];
+    let others = [Method::Direct, Method::Independence, Method::HeatBath];
     found.extend(fragile(summary, evidence));
-    found.extend(from_model.into_iter().filter_map(|method| disagreement(summary, method)));
+    found.extend(others.into_iter().filter_map(|method| disagreement(summary, method)));
     found
 }
 

@@ -51,6 +51,11 @@ pub trait Dynamics: std::fmt::Debug + Send + Sync {
         None
     }
 
+    /// Updates of single numbers from their distribution given all others, if the theory knows it.
+    fn local(&self) -> Option<&dyn Local> {
+        None
+    }
+
     /// Moves to where molecular dynamics hardly comes, where the theory knows some.
     fn jumps(&self) -> Option<&dyn Jumps> {
         None
@@ -76,6 +81,24 @@ pub trait Drawn {
 
     /// Iterations of the solver up to now.
     fn iterations(&self) -> u64;
+}
+
+/// Updates of single numbers of a configuration, one after the other.
+pub trait Local: Sync {
+    /// Draws every number from its distribution given all others.
+    ///
+    /// # Shapes
+    /// `[number]`
+    fn heat_bath(&self, field: &mut [f64], rng: &mut ChaCha8Rng);
+
+    /// Moves every number to where the action is the same, as far away as can be.
+    ///
+    /// # Shapes
+    /// `[number]`
+    fn overrelax(&self, field: &mut [f64]);
+
+    /// Floating-point operations of one such sweep.
+    fn sweep_flops(&self) -> f64;
 }
 
 /// Moves far away, each as likely to be proposed as the one back.

@@ -4,6 +4,7 @@ mod action;
 mod dynamics;
 mod exact;
 mod free_field;
+mod gauge_local;
 mod gauge_observables;
 mod observables;
 mod phi4;
@@ -14,7 +15,7 @@ mod schwinger;
 mod transfer_matrix;
 
 pub use action::Action;
-pub use dynamics::{Auxiliary, Drawn, Dynamics, Jumps, Parts};
+pub use dynamics::{Auxiliary, Drawn, Dynamics, Jumps, Local, Parts};
 pub use exact::Exact;
 pub use free_field::FreeField;
 pub use gauge_observables::GaugeObservables;

@@ -1,7 +1,7 @@
 //! The two-flavour Schwinger model with Wilson fermions, and its gauge field alone, eqs. (A4)-(A6) of A22.
 
 use super::action::Action;
-use super::dynamics::{Auxiliary, Drawn, Dynamics, Jumps, Parts};
+use super::dynamics::{Auxiliary, Drawn, Dynamics, Jumps, Local, Parts};
 use super::pseudofermions::Pseudofermions;
 use super::pure_u1::PureU1;
 use crate::kernel::gauge::GaugeAction;
@@ -155,6 +155,11 @@ impl Dynamics for Schwinger {
 
     fn jumps(&self) -> Option<&dyn Jumps> {
         Some(self)
+    }
+
+    /// Of the gauge field alone: a determinant depends on all links at once.
+    fn local(&self) -> Option<&dyn Local> {
+        self.exact.as_ref().map(|_| self.action.as_ref() as &dyn Local)
     }
 }
 

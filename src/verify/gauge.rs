@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::kernel::wilson::Wilson;
 use crate::lattice::Lattice;
 use crate::rng::Seed;
-use crate::sample::{Hmc, MethodRun, Watch};
+use crate::sample::{Chains, MethodRun, Watch};
 use crate::spec::Spec;
 use crate::theory::{self, Theory};
 use std::f64::consts::PI;
@@ -93,7 +93,7 @@ fn chains(kappa: f64, trajectories: usize) -> Result<(Theory, MethodRun)> {
     let spec = Spec::parse(&text, &[]).expect("the specification is valid");
     let theory = theory::build(&spec.theory);
     let asked = spec.sample.hmc.as_ref().expect("the specification has it");
-    let run = Hmc::new(&theory, asked, Seed(spec.seed), None).run(None, Watch::NOBODY)?;
+    let run = Chains::hmc(&theory, asked, Seed(spec.seed), None).run(None, Watch::NOBODY)?;
     Ok((theory, run))
 }
 

@@ -9,7 +9,7 @@ use crate::device::ComputeDevice;
 use crate::error::Result;
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::sample::{Hmc, Independence, MethodRun, Model, Watch, draw};
+use crate::sample::{Chains, Independence, MethodRun, Model, Watch, draw};
 use crate::spec::{ModelSpec, Spec};
 use crate::stats::{Ess, WINDOW, exact_tau_int, free_energy, gamma_method, kullback_leibler};
 use crate::theory::{self, Theory};
@@ -117,7 +117,7 @@ impl Methods {
         let asked = "the specification has it";
         let (independence, hmc) = (&spec.sample.independence, &spec.sample.hmc);
         let independence = Independence::new(&model, theory, independence.as_ref().expect(asked), seed);
-        let hmc = Hmc::new(theory, hmc.as_ref().expect(asked), seed, None);
+        let hmc = Chains::hmc(theory, hmc.as_ref().expect(asked), seed, None);
         Ok(Self {
             flow: draw(&model, &seed.stream("verify/draws"), 65_536, None, Watch::NOBODY)?,
             independence: independence.run(None, Watch::NOBODY)?,

@@ -3,7 +3,7 @@
 use flowqcd::device::ComputeDevice;
 use flowqcd::flow::Flow;
 use flowqcd::rng::Seed;
-use flowqcd::sample::{Hmc, Independence, MethodRun, Model, Watch, draw};
+use flowqcd::sample::{Chains, Independence, MethodRun, Model, Watch, draw};
 use flowqcd::spec::Spec;
 use flowqcd::stats::{Ess, FRAGILE, Interval, Measured, Trust, exact_tau_int, free_energy};
 use flowqcd::theory::{self, Theory};
@@ -188,7 +188,7 @@ impl Sampler {
     /// Values of the observables by long chains of Hybrid Monte Carlo.
     fn by_hmc(&self, names: &[&str]) -> BTreeMap<String, f64> {
         let asked = self.spec.sample.hmc.as_ref().expect("it is asked for");
-        let run = Hmc::new(&self.theory, asked, Seed(99), None).run(None, Watch::NOBODY).expect("it runs");
+        let run = Chains::hmc(&self.theory, asked, Seed(99), None).run(None, Watch::NOBODY).expect("it runs");
         let derived = self.theory.observables.derived();
         let known = derived.iter().filter(|observable| names.contains(&observable.name.as_str()));
         known

@@ -65,10 +65,30 @@ fn a_pure_gauge_field_comes_out_with_its_exact_values() {
     assert!(summary["observables"][0]["observable"] == "plaquette" && summary.get("ess").is_none());
 }
 
+/// Heat bath and overrelaxation beside Hybrid Monte Carlo, and alone.
+#[test]
+fn a_heat_bath_finds_the_exact_values_too() {
+    let sandbox = Sandbox::new();
+    let heat_bath = "\n[sample.heat_bath]\nsweeps = 4000\nchains = 6\nthermalization = 200\n";
+    sandbox.write("u1.toml", &(U1.to_owned() + heat_bath));
+    sandbox.write("alone.toml", &(U1[..U1.find("[sample]").unwrap()].to_owned() + heat_bath));
+    for out in ["u1", "alone"] {
+        let finished = sandbox.flowqcd(&["run", &format!("{out}.toml"), "--out", out]).succeeds();
+        assert!(!finished.stderr.contains("warning"), "{}", finished.stderr);
+        let text = sandbox.read(&format!("{out}/observables.csv"));
+        let (header, rows) = table(&text);
+        let method = header.iter().position(|column| column == "method").unwrap();
+        assert!(rows.iter().filter(|row| row[method] == "heat_bath").count() > 15);
+        let pulls: Vec<f64> = column(&text, "pull").into_iter().filter(|pull| pull.is_finite()).collect();
+        assert!(pulls.iter().all(|pull| pull.abs() < 4.0), "{text}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn chains_killed_and_interrupted_end_as_if_they_had_not_been() {
-    for spec in [U1.to_owned(), schwinger()] {
+    let heat_bath = U1.replace("[sample.hmc]", "[sample.heat_bath]").replace("trajectories", "sweeps");
+    for spec in [U1.to_owned(), heat_bath, schwinger()] {
         let sandbox = Sandbox::new();
         sandbox.write("gauge.toml", &spec);
         sandbox.flowqcd(&["run", "gauge.toml", "--out", "whole"]).succeeds();
@@ -165,6 +185,10 @@ fn what_makes_no_sense_is_refused_with_the_key_the_value_and_the_rule() {
             "sample.direct: needs a model",
         ),
         (no_chains.to_owned(), "flow: missing: nothing is asked for that needs no model"),
+        (
+            schwinger() + "\n[sample.heat_bath]\nsweeps = 9\n",
+            "sample.heat_bath: is for theory.schwinger without fermions",
+        ),
         (
             repository_text("configs/smoke.toml")
                 + "\n[sample.hmc]\ntrajectories = 10\ninstanton_every = 2\n",

@@ -75,6 +75,40 @@ impl Plaquettes {
         plaquettes.into_iter().map(reduced).sum::<f64>() / (2.0 * PI)
     }
 
+    /// Number of links.
+    pub fn links(&self) -> usize {
+        2 * self.times * self.space
+    }
+
+    /// Puts `f([R sin α, R cos α], θ)` in the place of every link θ, one after the other, where the cosines of the two plaquettes that it
+    /// is in add up to `R cos(θ + α)`.
+    ///
+    /// # Shapes
+    /// `angles`: `[μ, site]`
+    pub fn for_each_link(&self, angles: &mut [f64], mut f: impl FnMut([f64; 2], f64) -> f64) {
+        let (times, space) = (self.times, self.space);
+        let volume = times * space;
+        let plaquette = |angles: &[f64], t: usize, x: usize| {
+            let (row, above, right) = (t * space, (t + 1) % times * space, (x + 1) % space);
+            angles[row + x] + angles[volume + above + x] - angles[row + right] - angles[volume + row + x]
+        };
+        for t in 0..times {
+            for x in 0..space {
+                let (below, left) = ((t + times - 1) % times, (x + space - 1) % space);
+                // A link along time is in P(t, x) with its sign and in P(t, x-1) with the opposite; one along space the other way round.
+                for (place, other, sign) in
+                    [(t * space + x, (t, left), 1.0), (volume + t * space + x, (below, x), -1.0)]
+                {
+                    let theta = angles[place];
+                    let own = sign * plaquette(angles, t, x) - theta;
+                    let beside = -sign * plaquette(angles, other.0, other.1) - theta;
+                    let ([a, c], [b, d]) = ([own.sin(), own.cos()], [beside.sin(), beside.cos()]);
+                    angles[place] = f([a + b, c + d], theta);
+                }
+            }
+        }
+    }
+
     /// Adds a field of uniform flux to the links: every plaquette by `2πq/V`, the last one by that less `2πq`, which is the same angle,
     /// so that a charge changes by q where no plaquette is near ±π.
     ///

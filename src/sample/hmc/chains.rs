@@ -1,5 +1,7 @@
 //! The run of all chains: thermalised and tuned, then measured; saved now and then, and continued from there.
 
+use super::moves::Moves;
+use super::sweeps::Sweeps;
 use super::trajectory::{Motion, Stop, Tile, Trajectories, TrajectorySums};
 use super::tuning::Tuning;
 use crate::cost::Cost;
@@ -10,7 +12,7 @@ use crate::sample::chain::{Transition, run_chain};
 use crate::sample::method::{ChainInfo, Method, MethodCost, MethodRun};
 use crate::sample::store::{Resumable, Store, identity};
 use crate::sample::watch::Watch;
-use crate::spec::{Fermions, HmcSpec};
+use crate::spec::{Fermions, HeatBathSpec, HmcSpec};
 use crate::stats::{Ensemble, TimeSeries};
 use crate::theory::Theory;
 use rayon::prelude::*;
@@ -23,20 +25,34 @@ const TUNING_ROUNDS: u64 = 10;
 /// Bins of measurements of all chains together.
 const BINS: usize = 1 << 21;
 
-/// Chains of Hybrid Monte Carlo with their thermalisation; a step is one trajectory of every chain.
-pub struct Hmc<'a> {
+/// Chains of Hybrid Monte Carlo or of local updates with their thermalisation; a step is one trajectory or sweep of every chain.
+pub struct Chains<'a> {
     theory: &'a Theory,
-    spec: &'a HmcSpec,
-    seed: Seed,
+    plan: Plan,
+    identity: String,
+    /// Steps between two configurations of a chain that are kept.
     every: Option<u64>,
-    /// Trajectories between two jumps; none if zero.
-    instanton_every: u64,
-    trajectories: Trajectories<'a>,
+    moves: Box<dyn Moves + 'a>,
+}
+
+/// How many of what.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    method: Method,
+    measured: u64,
+    thermalization: u64,
+    chains: usize,
+    /// Steps of integration, at first.
+    steps: usize,
+    /// The acceptance that they are tuned for, if they are.
+    target: Option<f64>,
+    /// Steps between two jumps; none if zero.
+    jump_every: u64,
 }
 
 /// Where the chains are; what is saved and continued.
 #[derive(Debug, Clone)]
-pub struct HmcState {
+pub struct ChainsState {
     progress: Progress,
     /// Of the present part of thermalisation.
     round: TrajectorySums,
@@ -72,10 +88,10 @@ struct RunningTile {
     kept: Vec<f64>,
 }
 
-impl<'a> Hmc<'a> {
-    /// Chains that draw from the streams `sample/hmc/0`, `sample/hmc/1`, … and keep their configuration after every so many measured
-    /// trajectories, if they are to.
-    pub fn new(theory: &'a Theory, spec: &'a HmcSpec, seed: Seed, every: Option<u64>) -> Self {
+impl<'a> Chains<'a> {
+    /// Chains of Hybrid Monte Carlo that draw from the streams `sample/hmc/0`, `sample/hmc/1`, … and keep their configuration after
+    /// every so many measured trajectories, if they are to.
+    pub fn hmc(theory: &'a Theory, spec: &HmcSpec, seed: Seed, every: Option<u64>) -> Self {
         let motion = Motion {
             length: spec.trajectory_length,
             spread: spec.length_spread,
@@ -83,16 +99,50 @@ impl<'a> Hmc<'a> {
             cheap_steps: spec.gauge_steps.unwrap_or(1),
             auxiliary: spec.fermions == Some(Fermions::Pseudofermions),
         };
-        let trajectories = Trajectories::new(&*theory.dynamics, motion, seed, "sample/hmc");
-        let instanton_every = spec.instanton_every.unwrap_or(1);
-        Self { theory, spec, seed, every, instanton_every, trajectories }
+        let plan = Plan {
+            method: Method::Hmc,
+            measured: spec.trajectories,
+            thermalization: spec.thermalization,
+            chains: spec.chains,
+            steps: spec.steps,
+            target: spec.tune.then_some(spec.target_acceptance),
+            jump_every: spec.instanton_every.unwrap_or(1),
+        };
+        let moves = Box::new(Trajectories::new(&*theory.dynamics, motion, seed, "sample/hmc"));
+        Self { theory, plan, identity: identity_of(theory, spec, seed, every), every, moves }
+    }
+
+    /// Chains of heat bath and overrelaxation, the same with the streams `sample/heat_bath/0`, …; nothing if the theory knows no local
+    /// updates.
+    pub fn heat_bath(
+        theory: &'a Theory,
+        spec: &HeatBathSpec,
+        seed: Seed,
+        every: Option<u64>,
+    ) -> Option<Self> {
+        let local = theory.dynamics.local()?;
+        let plan = Plan {
+            method: Method::HeatBath,
+            measured: spec.sweeps,
+            thermalization: spec.thermalization,
+            chains: spec.chains,
+            steps: 0,
+            target: None,
+            jump_every: spec.instanton_every.unwrap_or(1),
+        };
+        let streams = Trajectories::new(&*theory.dynamics, Motion::NONE, seed, "sample/heat_bath");
+        let moves = Box::new(Sweeps::new(local, spec.overrelaxation, streams));
+        Some(Self { theory, plan, identity: identity_of(theory, spec, seed, every), every, moves })
     }
 
     /// Whose the chains and the configurations that they keep are.
     pub fn identity(&self) -> String {
-        let spec = serde_json::to_string(self.spec).expect("plain data");
-        let numbers = [self.seed.0, self.every.unwrap_or(u64::MAX)].map(u64::to_le_bytes);
-        identity(&[self.theory.action.id().as_bytes(), spec.as_bytes(), &numbers.concat()])
+        self.identity.clone()
+    }
+
+    /// Steps of every chain, thermalisation included.
+    pub fn steps(&self) -> u64 {
+        self.plan.thermalization + self.plan.measured
     }
 
     /// Thermalises, tunes, and measures after every trajectory; with a store, whose records are the configurations that are kept,
@@ -102,14 +152,14 @@ impl<'a> Hmc<'a> {
     /// What `watch` returns, which hears of every chain's trajectories, once the state is saved; errors of the store.
     pub fn run(&self, store: Option<&mut Store<'_>>, watch: Watch<'_>) -> Result<MethodRun> {
         let mut state = self.start();
-        run_chain(self, &mut state, self.spec.thermalization + self.spec.trajectories, store, watch)?;
+        run_chain(self, &mut state, self.steps(), store, watch)?;
         Ok(self.finish(state))
     }
 
-    fn start(&self) -> HmcState {
-        let (chains, side_by_side) = (self.spec.chains, self.theory.dynamics.chains());
+    fn start(&self) -> ChainsState {
+        let (chains, side_by_side) = (self.plan.chains, self.theory.dynamics.chains());
         let tiles = (0..chains.div_ceil(side_by_side)).map(|tile| RunningTile {
-            tile: self.trajectories.start(tile),
+            tile: self.moves.start(tile),
             made: 0,
             sums: TrajectorySums::default(),
             kept: Vec::new(),
@@ -117,10 +167,10 @@ impl<'a> Hmc<'a> {
         let tiles: Vec<RunningTile> = tiles.collect();
         let capacity = (BINS / chains).next_multiple_of(2).max(1 << 6);
         let series = TimeSeries::new(self.theory.observables.width(), capacity);
-        HmcState {
+        ChainsState {
             progress: Progress {
                 made: 0,
-                steps: self.spec.steps,
+                steps: self.plan.steps,
                 too_few: 0,
                 thermalization: TrajectorySums::default(),
                 thermalization_s: 0.0,
@@ -137,7 +187,7 @@ impl<'a> Hmc<'a> {
 
     /// The part of thermalisation that the next trajectory belongs to, if it does, and where that part ends.
     fn part(&self, made: u64) -> Option<(u64, u64)> {
-        let end = |part: u64| self.spec.thermalization * part / TUNING_ROUNDS;
+        let end = |part: u64| self.plan.thermalization * part / TUNING_ROUNDS;
         (1..=TUNING_ROUNDS).map(|part| (part, end(part))).find(|&(_, end)| end > made)
     }
 
@@ -153,12 +203,12 @@ impl<'a> Hmc<'a> {
         let mut row = vec![0.0; self.theory.observables.width()];
         while running.made < last {
             let index = running.made;
-            let sums = self.trajectories.advance(&mut running.tile, steps, index, stop);
+            let sums = self.moves.advance(&mut running.tile, steps, index, stop);
             let Some(sums) = sums else { return };
             running.sums = running.sums.add(sums);
             running.made += 1;
-            if self.instanton_every > 0 && running.made.is_multiple_of(self.instanton_every) {
-                let jumps = self.trajectories.jump(&mut running.tile, index);
+            if self.plan.jump_every > 0 && running.made.is_multiple_of(self.plan.jump_every) {
+                let jumps = self.moves.jump(&mut running.tile, index);
                 running.sums = running.sums.add(jumps);
             }
             for (chain, series) in series.iter_mut().enumerate() {
@@ -173,7 +223,7 @@ impl<'a> Hmc<'a> {
     }
 
     /// Brings together what the tiles did, once all of them are there.
-    fn join(&self, state: &mut HmcState, last: u64, part: Option<(u64, u64)>) {
+    fn join(&self, state: &mut ChainsState, last: u64, part: Option<(u64, u64)>) {
         let sums = if part.is_some() { &mut state.round } else { &mut state.sums };
         let tiles = state.tiles.iter_mut().map(|tile| std::mem::take(&mut tile.sums));
         *sums = tiles.fold(*sums, TrajectorySums::add);
@@ -197,59 +247,66 @@ impl<'a> Hmc<'a> {
     /// Chains of a tile that were asked for.
     fn used(&self, tile: usize) -> usize {
         let side_by_side = self.theory.dynamics.chains();
-        side_by_side.min(self.spec.chains - tile * side_by_side)
+        side_by_side.min(self.plan.chains - tile * side_by_side)
     }
 
     /// The first part is too far from equilibrium to learn from, the last two let the tuned chains settle.
-    fn tune(&self, state: &mut HmcState, part: u64) {
+    fn tune(&self, state: &mut ChainsState, part: u64) {
         let round = std::mem::take(&mut state.round);
         let progress = &mut state.progress;
         progress.thermalization = progress.thermalization.add(round);
-        if self.spec.tune && (2..=TUNING_ROUNDS - 2).contains(&part) {
-            let mut tuning = Tuning { target: self.spec.target_acceptance, too_few: progress.too_few };
+        if let Some(target) = self.plan.target.filter(|_| (2..=TUNING_ROUNDS - 2).contains(&part)) {
+            let mut tuning = Tuning { target, too_few: progress.too_few };
             progress.steps = tuning.next(progress.steps, round.acceptance());
             progress.too_few = tuning.too_few;
         }
     }
 
-    fn finish(&self, state: HmcState) -> MethodRun {
-        let HmcState { mut series, sums, progress, tiles, .. } = state;
-        let (spec, dynamics) = (self.spec, &self.theory.dynamics);
-        series.truncate(spec.chains);
+    fn finish(&self, state: ChainsState) -> MethodRun {
+        let ChainsState { mut series, sums, progress, tiles, .. } = state;
+        let (plan, dynamics) = (self.plan, &self.theory.dynamics);
+        series.truncate(plan.chains);
         // What was counted is that of whole tiles.
-        let part_asked_for = spec.chains as f64 / (tiles.len() * dynamics.chains()) as f64;
+        let part_asked_for = plan.chains as f64 / (tiles.len() * dynamics.chains()) as f64;
         let cost = MethodCost {
             setup: Some(Cost {
-                samples: spec.thermalization * spec.chains as u64,
-                flops: progress.thermalization.flops(&**dynamics) * part_asked_for,
+                samples: plan.thermalization * plan.chains as u64,
+                flops: self.moves.flops(&progress.thermalization) * part_asked_for,
                 wall_s: progress.thermalization_s,
             }),
-            flops_per_configuration: sums.flops(&**dynamics) / sums.trajectories as f64,
+            flops_per_configuration: self.moves.flops(&sums) / sums.trajectories as f64,
             wall_s: progress.wall_s,
         };
         let chain = ChainInfo {
             acceptance: sums.acceptance(),
-            thermalization: Some(spec.thermalization),
+            thermalization: Some(plan.thermalization),
             side_by_side: Some(dynamics.chains()),
-            exp_minus_delta_h: Some(sums.exp_minus_delta_h()),
-            integration_steps: Some(progress.steps),
+            exp_minus_delta_h: (plan.method == Method::Hmc).then(|| sums.exp_minus_delta_h()),
+            integration_steps: (plan.method == Method::Hmc).then_some(progress.steps),
             jump_acceptance: sums.jump_acceptance(),
             solver_iterations: sums.iterations_per_trajectory(),
             ..ChainInfo::default()
         };
-        MethodRun::new(Method::Hmc, Ensemble::Chains(series), cost, Some(chain))
+        MethodRun::new(plan.method, Ensemble::Chains(series), cost, Some(chain))
     }
 }
 
-impl Transition for Hmc<'_> {
-    type State = HmcState;
+/// Of chains with these settings.
+fn identity_of(theory: &Theory, spec: &impl Serialize, seed: Seed, every: Option<u64>) -> String {
+    let spec = serde_json::to_string(spec).expect("plain data");
+    let numbers = [seed.0, every.unwrap_or(u64::MAX)].map(u64::to_le_bytes);
+    identity(&[theory.action.id().as_bytes(), spec.as_bytes(), &numbers.concat()])
+}
+
+impl Transition for Chains<'_> {
+    type State = ChainsState;
     const PART: u64 = 100;
 
-    fn made(&self, state: &HmcState) -> u64 {
+    fn made(&self, state: &ChainsState) -> u64 {
         state.progress.made
     }
 
-    fn advance(&self, state: &mut HmcState, until: u64, watch: Watch<'_>) -> Result<()> {
+    fn advance(&self, state: &mut ChainsState, until: u64, watch: Watch<'_>) -> Result<()> {
         let (clock, part) = (Instant::now(), self.part(state.progress.made));
         let last = part.map_or(until, |(_, end)| end.min(until));
         let (steps, side_by_side) = (state.progress.steps, self.theory.dynamics.chains());
@@ -270,7 +327,7 @@ impl Transition for Hmc<'_> {
     }
 }
 
-impl Resumable for HmcState {
+impl Resumable for ChainsState {
     fn save(&self) -> Arrays {
         let mut arrays = Arrays::new(serde_json::to_value(&self.progress).expect("plain data"));
         arrays.push("round", self.round.to_numbers());

@@ -1,10 +1,12 @@
-//! Hybrid Monte Carlo: many independent chains, side by side in vectors and over threads.
+//! Hybrid Monte Carlo and local updates: many independent chains, side by side in vectors and over threads.
 
 mod chains;
+mod moves;
+mod sweeps;
 #[cfg(test)]
 mod tests;
 mod trajectory;
 mod tuning;
 
-pub use chains::Hmc;
+pub use chains::Chains;
 pub use trajectory::{Motion, Trajectories};

@@ -1,6 +1,6 @@
 //! The laws of Hybrid Monte Carlo, and that chains sample the target.
 
-use super::chains::Hmc;
+use super::chains::Chains;
 use super::trajectory::{Motion, Tile, Trajectories};
 use crate::error::Error;
 use crate::lattice::Lattice;
@@ -116,7 +116,7 @@ fn chains_sample_the_target() {
     let theory = Theory::phi4(Lattice::new([4, 6]), 0.8, 0.0);
     for integrator in [Integrator::Leapfrog, Integrator::Omelyan] {
         let spec = HmcSpec { tune: true, trajectories: 4000, ..spec(integrator, 3) };
-        let run = Hmc::new(&theory, &spec, Seed(5), None).run(None, Watch::NOBODY).unwrap();
+        let run = Chains::hmc(&theory, &spec, Seed(5), None).run(None, Watch::NOBODY).unwrap();
         let chain = run.chain.as_ref().expect("a chain");
         assert!(chain.acceptance > 0.75 && chain.acceptance < 0.999, "{}", chain.acceptance);
         assert_eq!(run.series().len(), 16);
@@ -137,7 +137,7 @@ fn chains_sample_the_target_in_every_dimension() {
     for extents in [&[8][..], &[4, 4, 6], &[4, 2, 2, 4]] {
         let theory = Theory::phi4(Lattice::new(extents), 1.2, 0.0);
         let spec = HmcSpec { tune: true, ..spec(Integrator::Omelyan, 3) };
-        let run = Hmc::new(&theory, &spec, Seed(6), None).run(None, Watch::NOBODY).unwrap();
+        let run = Chains::hmc(&theory, &spec, Seed(6), None).run(None, Watch::NOBODY).unwrap();
         for observable in theory.observables.derived() {
             let exact = observable.exact.expect("of the free field everything is known");
             let found = run.ensemble.measured(&*observable.value).expect("finite");
@@ -152,7 +152,7 @@ fn threads_and_chains_beside_it_do_not_change_a_chain() {
     let theory = interacting();
     let few = HmcSpec { chains: 3, trajectories: 50, ..spec(Integrator::Omelyan, 5) };
     let many = HmcSpec { chains: 20, ..few.clone() };
-    let run = |spec: &HmcSpec| Hmc::new(&theory, spec, Seed(5), None).run(None, Watch::NOBODY).unwrap();
+    let run = |spec: &HmcSpec| Chains::hmc(&theory, spec, Seed(5), None).run(None, Watch::NOBODY).unwrap();
     assert_eq!(run(&few).series()[2].to_numbers()[5..], run(&many).series()[2].to_numbers()[5..]);
 }
 
@@ -162,7 +162,7 @@ fn thermalisation_costs_the_forces_that_it_evaluated() {
     let theory = interacting();
     let cost = |tune: bool, steps: usize| {
         let spec = HmcSpec { tune, length_spread: 0.0, chains: 4, ..spec(Integrator::Leapfrog, steps) };
-        let run = Hmc::new(&theory, &spec, Seed(5), None).run(None, Watch::NOBODY).unwrap();
+        let run = Chains::hmc(&theory, &spec, Seed(5), None).run(None, Watch::NOBODY).unwrap();
         (run.cost.setup.expect("thermalisation").flops, run.cost.flops_per_configuration)
     };
     let forces = theory.dynamics.force_flops();
@@ -177,7 +177,7 @@ fn thermalisation_costs_the_forces_that_it_evaluated() {
 fn chains_that_are_stopped_in_the_middle_of_a_trajectory_go_on_to_the_same_digits() {
     let theory = interacting();
     let spec = HmcSpec { trajectories: 250, tune: true, ..spec(Integrator::Omelyan, 5) };
-    let hmc = Hmc::new(&theory, &spec, Seed(5), Some(20));
+    let hmc = Chains::hmc(&theory, &spec, Seed(5), Some(20));
     let folder = tempfile::tempdir().unwrap();
     let [mut never, mut not_either] = [|| false; 2];
     let records = |store: &mut Store<'_>| {
@@ -222,7 +222,7 @@ fn pseudofermions_sample_what_the_determinant_does() {
     let theory = Theory::schwinger(Lattice::new([4, 4]), 1.0, 0.22, true);
     let run = |fermions: Fermions, gauge_steps: Option<usize>| {
         let asked = HmcSpec { fermions: Some(fermions), gauge_steps, ..spec(Integrator::Omelyan, 4) };
-        Hmc::new(&theory, &asked, Seed(8), None).run(None, Watch::NOBODY).unwrap()
+        Chains::hmc(&theory, &asked, Seed(8), None).run(None, Watch::NOBODY).unwrap()
     };
     let exact = run(Fermions::Determinant, None);
     for gauge_steps in [None, Some(3)] {

@@ -5,6 +5,7 @@ use crate::sample::integrator::Schedule;
 use crate::spec::Integrator;
 use crate::theory::{Dynamics, Parts};
 use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,12 @@ pub struct Motion {
     pub cheap_steps: usize,
     /// Whether auxiliary fields stand for a part of the action, where a theory knows some.
     pub auxiliary: bool,
+}
+
+impl Motion {
+    /// Where something else than trajectories moves the chains.
+    pub const NONE: Self =
+        Self { length: 0.0, spread: 0.0, integrator: Integrator::Leapfrog, cheap_steps: 1, auxiliary: false };
 }
 
 /// Chains side by side, as many as the dynamics takes at once.
@@ -158,6 +165,16 @@ impl<'a> Trajectories<'a> {
     /// Chains that draw from the streams `NAME/0`, `NAME/1`, …
     pub fn new(dynamics: &'a dyn Dynamics, motion: Motion, seed: Seed, name: &'a str) -> Self {
         Self { dynamics, motion, seed, name }
+    }
+
+    /// Whose trajectories they are.
+    pub fn dynamics(&self) -> &'a dyn Dynamics {
+        self.dynamics
+    }
+
+    /// Actions of a tile that something else has moved.
+    pub fn measure_actions(&self, tile: &mut Tile) {
+        tile.actions = self.dynamics.actions(&tile.field);
     }
 
     /// The configurations one trajectory of so many steps later, with their actions, whether it was accepted or not; nothing if it
@@ -362,6 +379,16 @@ impl Tile {
     /// The configuration of one chain.
     pub fn chain(&self, chain: usize) -> Vec<f64> {
         self.field[chain..].iter().step_by(self.streams.len()).copied().collect()
+    }
+
+    /// The random numbers of a step of one chain.
+    pub fn generator(&self, chain: usize, index: u64) -> ChaCha8Rng {
+        self.streams[chain].item(index)
+    }
+
+    /// Puts a configuration in the place of one chain's.
+    pub fn put(&mut self, chain: usize, field: Vec<f64>) {
+        self.place(chain, field);
     }
 
     fn place(&mut self, chain: usize, field: impl IntoIterator<Item = f64>) {
