@@ -52,7 +52,7 @@ pub fn plot(request: &Request<'_>) -> Result<Figures> {
             message:
                 "nothing to draw: no run has a row in train.csv, or finished cells that differ in a number"
                     .into(),
-            hint: "let a run write its first rows".into(),
+            hint: "let a run write its first rows; what a single cell without a model found is in observables.csv".into(),
         });
     }
     let levels = training::levels(&runs, request.levels)?;

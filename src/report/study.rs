@@ -32,7 +32,9 @@ pub fn figures(runs: &[Run], asked: Option<&str>) -> Result<Vec<Figure>> {
         Ok(found)
     };
     let (ess, cost) = (sources("ess.csv", "stage")?, sources("cost.csv", "method")?);
-    let Some(key) = chosen(&ess, asked)? else { return Ok(Vec::new()) };
+    // Without a model nothing has an ESS.
+    let finished = if ess.is_empty() { &cost } else { &ess };
+    let Some(key) = chosen(finished, asked)? else { return Ok(Vec::new()) };
     let figure =
         |name: &str, y: fn(&[Series]) -> Axis, sources: &[Source<'_>], of: Values| -> Result<Figure> {
             let mut series = Vec::new();

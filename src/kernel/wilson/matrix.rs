@@ -346,11 +346,10 @@ impl Matrix {
         }
     }
 
-    /// One step: column k becomes that of the inverse.
+    /// One step: column k becomes that of the inverse, `1/p` in row k and `-a/p` in a row that begins with a.
     #[inline(always)]
     fn eliminate(&mut self, k: usize, inverse: Complex) {
         let stride = self.stride;
-        self.set(k, k, Complex::new(1.0, 0.0));
         for column in (0..stride).step_by(LANES) {
             let place = k * stride + column;
             let (re, im) = (*lanes(&self.re, place), *lanes(&self.im, place));
@@ -358,9 +357,10 @@ impl Matrix {
             *lanes_mut(&mut self.re, place) = fused(inverse.re, re, fused(-inverse.im, im, zero));
             *lanes_mut(&mut self.im, place) = fused(inverse.re, im, fused(inverse.im, re, zero));
         }
+        // `a - a (1 + 1/p) = -a/p`: so no row has to be touched twice, a number and then the vector that it is in, which would stall.
+        self.set(k, k, inverse + 1.0);
         for row in (0..self.size).filter(|&row| row != k) {
             let factor = self.get(row, k);
-            self.set(row, k, Complex::default());
             for column in (0..stride).step_by(LANES) {
                 let (own, place) = (k * stride + column, row * stride + column);
                 let (re, im) = (*lanes(&self.re, own), *lanes(&self.im, own));
@@ -370,6 +370,7 @@ impl Matrix {
                 *to_im = fused(-factor.re, im, fused(-factor.im, re, *to_im));
             }
         }
+        self.set(k, k, inverse);
     }
 }
 
