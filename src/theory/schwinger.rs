@@ -210,7 +210,6 @@ impl Parts for Schwinger {
 mod tests {
     use super::*;
     use crate::rng::Seed;
-    use burn::tensor::{DType, Device, TensorData};
 
     fn cases() -> Vec<Schwinger> {
         let one = |extents: [usize; 2], kappa, anti| Schwinger::new(Lattice::new(extents), 2.0, kappa, anti);
@@ -248,29 +247,6 @@ mod tests {
                 parts.kick_cheap(&theta, 1.0, &mut sum);
                 parts.kick_dear(&theta, 1.0, &mut sum);
                 assert!(sum.iter().zip(&force).all(|(a, b)| (a - b).abs() < 1e-12));
-            }
-        }
-    }
-
-    #[test]
-    fn the_device_action_and_its_gradient_are_those_of_the_host() {
-        let device = Device::flex().autodiff();
-        for action in cases() {
-            let both: Vec<f64> = field(&action, "a").into_iter().chain(field(&action, "b")).collect();
-            let data = TensorData::new(both.clone(), [2, 2, action.lattice.volume()]);
-            let tensor = Tensor::<3>::from_data(data, (&device, DType::F64)).require_grad();
-            let s = action.action(tensor.clone());
-            let weights =
-                Tensor::<1>::from_data(TensorData::new(vec![1.0, -0.5], [2]), (&device, DType::F64));
-            let gradient = tensor.grad(&(s.clone() * weights).sum().backward()).expect("tracked").into_data();
-            let gradient: Vec<f64> = gradient.iter().collect();
-            for (i, s) in s.into_data().iter::<f64>().enumerate() {
-                let (links, weight) = (action.numbers(), [1.0, -0.5][i]);
-                let theta = &both[i * links..][..links];
-                assert!((s - action.action_f64(theta)).abs() < 1e-11);
-                let mut expected = vec![0.0; links];
-                action.kick(theta, -weight, &mut expected);
-                assert!(gradient[i * links..].iter().zip(expected).all(|(g, e)| (g - e).abs() < 1e-11));
             }
         }
     }

@@ -2,6 +2,8 @@
 
 mod action;
 mod plaquette;
+#[cfg(test)]
+mod tests;
 
 pub use action::GaugeAction;
 pub use plaquette::{Plaquettes, reduced};

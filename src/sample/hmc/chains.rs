@@ -1,8 +1,9 @@
 //! The run of all chains: thermalised and tuned, then measured; saved now and then, and continued from there.
 
 use super::moves::Moves;
+use super::sums::TrajectorySums;
 use super::sweeps::Sweeps;
-use super::trajectory::{Motion, Stop, Tile, Trajectories, TrajectorySums};
+use super::trajectory::{Motion, Stop, Tile, Trajectories};
 use super::tuning::Tuning;
 use crate::cost::Cost;
 use crate::error::Result;

@@ -2,6 +2,7 @@
 
 mod chains;
 mod moves;
+mod sums;
 mod sweeps;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! What moves chains side by side, whatever it is.
 
-use super::trajectory::{Stop, Tile, Trajectories, TrajectorySums};
+use super::sums::TrajectorySums;
+use super::trajectory::{Stop, Tile, Trajectories};
 
 /// A step of all chains of a tile that leaves the target distribution as it is.
 pub trait Moves: Sync {

@@ -1,7 +1,8 @@
 //! Sweeps of local updates: heat bath and overrelaxation, where a theory knows them.
 
 use super::moves::Moves;
-use super::trajectory::{Stop, Tile, Trajectories, TrajectorySums};
+use super::sums::TrajectorySums;
+use super::trajectory::{Stop, Tile, Trajectories};
 use crate::theory::Local;
 
 /// A step is a heat bath on every number of a configuration, and so many sweeps of overrelaxation after it.
