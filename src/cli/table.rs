@@ -23,8 +23,7 @@ pub fn summary(summary: &Summary) -> String {
     let several = summary.methods.len() > 1;
     for found in summary.observables.iter().filter(|found| is_shown(found)) {
         let exact = found.exact.map(|exact| format!("  (exact {exact:.8})")).unwrap_or_default();
-        let tau =
-            found.tau_int.map(|(tau, error)| format!("  tau {}", with_error(tau, error))).unwrap_or_default();
+        let tau = tau(found).unwrap_or_default();
         let method = if several { format!("{} ", found.method) } else { String::new() };
         rows.push((method + &found.observable, with_error(found.value, found.error) + &tau + &exact));
     }
@@ -43,6 +42,15 @@ pub fn summary(summary: &Summary) -> String {
         rows.push((format!("{} configurations", method.method), text));
     }
     lines(&rows)
+}
+
+/// The autocorrelation time; where weights have a say its error is no number but an interval, which is in observables.csv.
+fn tau(found: &ObservableSummary) -> Option<String> {
+    let (tau, error) = found.tau_int?;
+    Some(match found.tau_int_exact {
+        Some(exact) => format!("  tau {:.2}", exact.max(tau)),
+        None => format!("  tau {}", with_error(tau, error)),
+    })
 }
 
 /// Training and quality of the model.

@@ -57,8 +57,10 @@ impl Spec {
         let of_heat_bath = sample.heat_bath.as_ref().map_or(0, |chains| chains.chains);
         let fields = "the fields of all chains";
         let numbers = self.volume() * self.theory.components() as f64;
+        let eliminated = self.of_lattice("the elimination of the fermions", self.theory.elimination_bytes());
         let evaluated = self.model().map_or(0, |model| model.evaluate.samples);
         vec![
+            eliminated,
             need("evaluate.samples", evaluated as f64, drawn, measured),
             need("sample.direct.configurations", direct as f64, drawn, measured),
             need("sample.independence.proposals", proposals as f64, drawn, measured),

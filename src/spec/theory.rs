@@ -15,6 +15,18 @@ pub enum TheorySpec {
 }
 
 impl TheorySpec {
+    /// Bytes that a determinant of fermions takes, in one thread.
+    pub fn elimination_bytes(&self) -> f64 {
+        match self {
+            Self::Schwinger(SchwingerSpec { extents, kappa, .. }) if *kappa > 0.0 => {
+                // Nine complex matrices for every slice.
+                let [times, space] = [0, 1].map(|direction| extents[direction] as f64);
+                9.0 * 16.0 * times * space * space
+            }
+            _ => 0.0,
+        }
+    }
+
     /// Numbers of a site.
     pub fn components(&self) -> usize {
         match self {

@@ -203,6 +203,11 @@ fn what_makes_no_sense_is_refused_with_the_key_the_value_and_the_rule() {
         assert_eq!(sandbox.names(), ["bad.toml"]);
     }
     let sandbox = Sandbox::new();
+    sandbox.write("large.toml", &schwinger().replace("[6, 8]", "[20000, 20000]"));
+    let refused = sandbox.flowqcd(&["check", "large.toml"]);
+    let expected =
+        "theory.schwinger.extents = [20000, 20000]: needs 1152.0 TB for the elimination of the fermions";
+    assert!(refused.code == Some(2) && refused.stderr.contains(expected), "{}", refused.stderr);
     let periodic = U1.replace("kappa = 0.0", "kappa = 0.25\nboundary = \"periodic\"");
     sandbox.write("periodic.toml", &periodic);
     let checked = sandbox.flowqcd(&["check", "periodic.toml"]).succeeds();
