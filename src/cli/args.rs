@@ -123,7 +123,7 @@ pub struct SampleArgs {
 pub struct MeasureArgs {
     /// Archive of numpy.savez with an array `phi` (N, T, ...) or `theta` (N, 2, T, X).
     pub ensemble: PathBuf,
-    /// Specification whose theory it is of; that in the archive if left out.
+    /// Specification whose theory it is of, of which [theory.*] is enough; that in the archive if left out.
     #[arg(long)]
     pub spec: Option<PathBuf>,
     /// Override a key of the specification (repeatable).
@@ -133,8 +133,8 @@ pub struct MeasureArgs {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     pub chains: Option<u64>,
     /// Configurations to leave out at the beginning of every chain.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1 << 40))]
-    pub skip: u64,
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=1 << 40))]
+    pub skip: Option<u64>,
     /// File for the results, with the columns of observables.csv.
     #[arg(long)]
     pub out: Option<PathBuf>,

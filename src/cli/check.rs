@@ -8,7 +8,7 @@ use crate::device::{self, ComputeDevice};
 use crate::error::Result;
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::spec::{BatchSpec, Cell, HmcSpec, Integrator, ModelSpec, Spec, Varied};
+use crate::spec::{BatchSpec, Cell, Fermions, HmcSpec, Integrator, ModelSpec, Spec, Varied};
 use crate::study::Experiment;
 use crate::theory::{self, Dynamics};
 use crate::train::{StepFailure, Trainer, samples_until};
@@ -49,7 +49,7 @@ struct CellReport {
     /// What training takes, if something is trained.
     #[serde(flatten)]
     model: Option<ModelReport>,
-    /// Seconds of Hybrid Monte Carlo before its tuning, thermalisation included, if it is asked for.
+    /// Seconds of all forces of Hybrid Monte Carlo before its tuning, thermalisation included, where that can be said.
     hmc_s: Option<f64>,
 }
 
@@ -128,8 +128,8 @@ fn cost_key(spec: &Spec) -> String {
         format!("{:?} {:?} {:?}", flow.architecture(), train.batch, std::mem::discriminant(&train.loss))
     });
     // Fermions or none is what else decides.
-    let force = theory::build(&spec.theory).dynamics.force_flops();
-    format!("{:?} {force} {:?} {model:?}", std::mem::discriminant(&spec.theory), spec.theory.extents())
+    let fermions = spec.theory.elimination_bytes() > 0.0;
+    format!("{:?} {fermions} {:?} {model:?}", std::mem::discriminant(&spec.theory), spec.theory.extents())
 }
 
 fn size(spec: &Spec, device: &ComputeDevice, seconds: f64) -> Result<Size> {
@@ -180,7 +180,9 @@ fn hmc_seconds(spec: &HmcSpec, force_s: f64) -> f64 {
 fn cell_report(cell: &Cell, size: Size) -> CellReport {
     let spec = &cell.spec;
     let model = spec.model().zip(size.model).map(|(model, size)| model_report(spec, model, size));
-    let hmc_s = spec.sample.hmc.as_ref().map(|hmc| hmc_seconds(hmc, size.force_s));
+    // What solving for pseudofermions takes depends on the field.
+    let hmc = spec.sample.hmc.as_ref().filter(|hmc| hmc.fermions != Some(Fermions::Pseudofermions));
+    let hmc_s = hmc.map(|hmc| hmc_seconds(hmc, size.force_s));
     let theory = theory::build(&spec.theory).action.describe();
     CellReport { values: cell.values.clone(), theory, model, hmc_s }
 }
@@ -302,7 +304,11 @@ fn cell_rows(alike: &[&CellReport], report: &Report) -> Vec<(String, String)> {
     }
     rows.extend(cell.model.as_ref().map(|model| model_rows(model, alike.len(), report)).unwrap_or_default());
     rows.extend(cell.hmc_s.map(|seconds| {
-        let name = if alike.len() > 1 { "HMC of each (before tuning)" } else { "HMC (before tuning)" };
+        let name = if alike.len() > 1 {
+            "forces of HMC, each (before tuning)"
+        } else {
+            "forces of HMC (before tuning)"
+        };
         row(name, duration(seconds))
     }));
     rows

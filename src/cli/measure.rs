@@ -11,14 +11,15 @@ use crate::study::{Measure, Measurements};
 /// Measures an ensemble and prints what was found.
 pub fn measure(args: &MeasureArgs) -> Result<()> {
     args.threads.map_or(Ok(()), |threads| device::set_threads(threads as usize))?;
-    let theory = args.spec.as_ref().map(|file| Spec::load(file, &args.set)).transpose()?;
+    let theory = args.spec.as_ref().map(|file| Spec::load_theory(file, &args.set)).transpose()?;
     let measure = Measure {
         file: &args.ensemble,
-        theory: theory.map(|spec| spec.theory),
+        theory,
         chains: args.chains.map(|chains| chains as usize),
         skip: args.skip,
     };
     let found = measure.run()?;
+    found.warnings.iter().for_each(|text| say(&format!("warning: {text}")));
     if let Some(out) = &args.out {
         found.write(out)?;
         say(&format!("observables in {}", out.display()));

@@ -33,15 +33,21 @@ pub fn summary(summary: &Summary) -> String {
             format!("; cheaper than HMC from {n:.3e} independent configurations on, training included")
         });
         let text = format!(
-            "{:.0}/s, effective {:.0}/s ({}){acceptance}{}",
-            method.per_s,
-            method.effective_per_s,
+            "{}/s, effective {}/s ({}){acceptance}{}",
+            rate(method.per_s),
+            rate(method.effective_per_s),
             method.observable,
             crossover.unwrap_or_default()
         );
         rows.push((format!("{} configurations", method.method), text));
     }
     lines(&rows)
+}
+
+/// Whole numbers, but small ones with three digits.
+fn rate(per_s: f64) -> String {
+    let decimals = if per_s >= 100.0 { 0 } else { (2.0 - per_s.max(1e-9).log10().floor()) as usize };
+    format!("{per_s:.decimals$}")
 }
 
 /// The autocorrelation time; where weights have a say its error is no number but an interval, which is in observables.csv.
@@ -146,7 +152,7 @@ fn quality(summary: &Summary) -> String {
     let mut parts: Vec<String> = summary.model.iter().map(ess).collect();
     for method in &summary.methods {
         let acceptance = method.acceptance.map(|a| format!("acceptance {a:.3}, ")).unwrap_or_default();
-        parts.push(format!("{} {acceptance}effective {:.0}/s", method.method, method.effective_per_s));
+        parts.push(format!("{} {acceptance}effective {}/s", method.method, rate(method.effective_per_s)));
     }
     parts.join("; ")
 }

@@ -87,8 +87,17 @@ pub fn check_actions(path: &Path, reader: &mut EnsembleReader, actions: &[f64]) 
     if let Some(index) = actions.iter().position(|action| !action.is_finite()) {
         return Err(refuse(index, "is not finite".into(), "leave it out"));
     }
-    let stored = reader.array("action")?.unwrap_or_default();
-    let differs = |&(_, (a, b)): &(usize, (&f64, &f64))| (a - b).abs() > SAME_ACTION * (1.0 + b.abs());
+    let Some(stored) = reader.array("action")? else { return Ok(()) };
+    if stored.len() != actions.len() {
+        let message =
+            format!("{}: has {} actions for {} configurations", path.display(), stored.len(), actions.len());
+        return Err(Error::Usage { message, hint: "leave them out, or write one for each".into() });
+    }
+    // What is no number differs.
+    let differs = |&(_, (a, b)): &(usize, (&f64, &f64))| {
+        let is_same = (a - b).abs() <= SAME_ACTION * (1.0 + b.abs());
+        !is_same
+    };
     let Some((index, (stored, computed))) = stored.iter().zip(actions).enumerate().find(differs) else {
         return Ok(());
     };

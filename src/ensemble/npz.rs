@@ -205,10 +205,18 @@ impl EnsembleReader {
     }
 
     /// The specification that an archive carries, if it does.
-    pub fn spec_of(path: &Path) -> Option<Spec> {
-        let zip = ZipArchive::new(BufReader::new(File::open(path).ok()?)).ok()?;
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it is no archive.
+    pub fn spec_of(path: &Path) -> Result<Option<Spec>> {
+        let refuse = |error: &dyn std::fmt::Display| Error::Usage {
+            message: format!("{}: cannot read the ensemble: {error}", path.display()),
+            hint: "an ensemble is an archive of numpy.savez".into(),
+        };
+        let file = File::open(path).map_err(|error| refuse(&error))?;
+        let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| refuse(&error))?;
         let mut this = Self { path: path.to_owned(), zip, field: String::new(), numbers: 0, count: 0 };
-        Spec::parse(&this.text("spec")?, &[]).ok()
+        Ok(this.text("spec").and_then(|text| Spec::parse(&text, &[]).ok()))
     }
 
     /// The chains of Hybrid Monte Carlo that drew it, if the file says.

@@ -117,11 +117,9 @@ impl MethodRun {
     pub fn measured(&self, f: &dyn Fn(&[f64]) -> f64) -> Option<Measured> {
         let measured = self.ensemble.measured(f)?;
         let terms = self.chain.as_ref().and_then(|chain| chain.proposals.as_ref()?.terms(f));
-        let proposals = || self.weights().map(Proposals::new);
-        match (terms, self.proposals.get_or_init(proposals)) {
-            (Some(terms), Some(proposals)) => Some(proposals.judge(measured, &terms)),
-            _ => Some(measured),
-        }
+        let Some(terms) = terms else { return Some(measured) };
+        let proposals = self.proposals.get_or_init(|| self.weights().map(Proposals::new));
+        Some(proposals.as_ref().map_or(measured, |proposals| proposals.judge(measured, &terms)))
     }
 
     /// The measurements of every chain; none for configurations of the model.

@@ -57,8 +57,11 @@ impl Spec {
         let of_heat_bath = sample.heat_bath.as_ref().map_or(0, |chains| chains.chains);
         let fields = "the fields of all chains";
         let numbers = self.volume() * self.theory.components() as f64;
-        let eliminated = self.of_lattice("the elimination of the fermions", self.theory.elimination_bytes());
         let evaluated = self.model().map_or(0, |model| model.evaluate.samples);
+        // Every thread has its own.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(chains.max(1));
+        let bytes = self.theory.elimination_bytes() * threads as f64;
+        let eliminated = self.of_lattice("the elimination of the fermions", bytes);
         vec![
             eliminated,
             need("evaluate.samples", evaluated as f64, drawn, measured),

@@ -5,6 +5,7 @@ use super::document::Document;
 use super::read;
 use super::schema::json_schema;
 use super::specification::Spec;
+use super::theory::TheorySpec;
 use super::validate::validated;
 use crate::error::{Error, Problem, Result};
 use std::path::Path;
@@ -17,6 +18,29 @@ impl Spec {
     pub fn load(file: &Path, overrides: &[String]) -> Result<Self> {
         let text = read::text(file)?;
         Self::parse(&text, overrides).map_err(|problems| Error::Spec { file: file.to_owned(), problems })
+    }
+
+    /// Reads the theory alone of a file, which need not hold anything else, with overrides.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_theory(file: &Path, overrides: &[String]) -> Result<TheorySpec> {
+        let text = read::text(file)?;
+        let refuse = |problems| Error::Spec { file: file.to_owned(), problems };
+        let mut document = Document::parse(&text).map_err(refuse)?;
+        let schema = json_schema();
+        let mut problems = document.apply(overrides, &schema);
+        let mut alone: toml::Table =
+            toml::from_str("version = 1\nseed = 0\nsample.hmc.trajectories = 2").expect("it is TOML");
+        if let Some(theory) = document.value.get("theory") {
+            alone.insert("theory".into(), theory.clone());
+        }
+        let validated = validated(&alone.into(), &schema).map_err(|found| problems.extend(found));
+        if let (Ok(spec), true) = (validated, problems.is_empty()) {
+            return Ok(spec.theory);
+        }
+        document.add_lines(&mut problems);
+        Err(refuse(problems))
     }
 
     /// Validates a text with `PATH=VALUE` overrides.

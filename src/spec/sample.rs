@@ -87,7 +87,8 @@ pub enum Integrator {
 pub enum Fermions {
     /// The exact determinant, O(T X^3) for a force.
     Determinant,
-    /// Pseudofermions with even-odd preconditioned conjugate gradients, O(V) for an iteration: for lattices beyond 64 x 64.
+    /// Pseudofermions with even-odd preconditioned conjugate gradients, O(V) for an iteration. Their noise asks for shorter steps: up to
+    /// 64 x 64 the determinant is cheaper.
     Pseudofermions,
 }
 
@@ -102,7 +103,7 @@ pub struct HmcSpec {
     #[serde(default = "thermalization")]
     #[schemars(range(min = 0, max = 1_000_000_000_000u64))]
     pub thermalization: u64,
-    /// Chains; multiples of 8 use the vector units fully.
+    /// Chains; of a scalar field multiples of 8 use the vector units fully.
     #[serde(default = "chains")]
     #[schemars(range(min = 1, max = 65536))]
     pub chains: usize,

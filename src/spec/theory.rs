@@ -78,7 +78,7 @@ pub struct SchwingerSpec {
     #[schemars(length(min = 2, max = 2), extend("items" = {"type": "integer", "minimum": 2, "multipleOf": 2}))]
     pub extents: Vec<usize>,
     /// Gauge coupling β = 1/g².
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(range(max = 10_000), extend("exclusiveMinimum" = 0))]
     pub beta: f64,
     /// Hopping parameter κ of the fermions; 0 is the gauge field alone.
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 0.5))]
@@ -107,8 +107,8 @@ impl TheorySpec {
         };
         (*kappa >= 0.25).then(|| {
             format!(
-                "theory.schwinger.kappa = {kappa}: with periodic fermions the free operator has a zero mode at 0.25, and is nearly \
-                 singular beyond"
+                "theory.schwinger.kappa = {kappa}: with periodic fermions the free operator has a zero mode at 0.25, and near it \
+                 smooth fields have nearly singular operators"
             )
         })
     }

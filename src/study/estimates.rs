@@ -74,8 +74,6 @@ pub struct MethodResult {
     pub primary: bool,
     /// What is missing if it is not zero, if it must be.
     pub must_vanish: Option<&'static str>,
-    /// What went wrong if it is not zero.
-    pub never: Option<&'static str>,
 }
 
 /// Every observable of one method, F from weights among them; those that noise leaves undefined are left out. `resampling` is the
@@ -95,14 +93,14 @@ pub fn method_results(
             error_bootstrap: resampled.free_energy_error(),
             ..row(run.method, "free_energy", free_energy(log_weights), exact, tail)
         };
-        found.push(MethodResult { row, tau_int: None, primary: false, must_vanish: None, never: None });
+        found.push(MethodResult { row, tau_int: None, primary: false, must_vanish: None });
         bootstrap = Some(resampled);
     }
     let rows = derived.iter().filter_map(|observable| {
         let measured = run.measured(&*observable.value)?;
         let row = observable_row(run, observable, measured, bootstrap.as_ref(), tail);
-        let Derived { primary, must_vanish, never, .. } = *observable;
-        Some(MethodResult { row, tau_int: measured.tau_int_used(), primary, must_vanish, never })
+        let Derived { primary, must_vanish, .. } = *observable;
+        Some(MethodResult { row, tau_int: measured.tau_int_used(), primary, must_vanish })
     });
     found.extend(rows);
     found

@@ -1,7 +1,10 @@
 //! Observables of an ensemble in a file, whoever drew it.
 
-use super::estimates::method_results;
+use super::estimates::{MethodResult, method_results};
+use super::results::observable_summary;
 use super::row::ObservableRow;
+use super::summary::Summary;
+use super::warnings::{self, Evidence, Weights};
 use crate::ensemble::{EnsembleReader, MODEL, check_actions, file_shape};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
@@ -9,7 +12,7 @@ use crate::rng::Seed;
 use crate::sample::{ChainInfo, Method, MethodCost, MethodRun};
 use crate::spec::TheorySpec;
 use crate::stats::{Ensemble, TimeSeries};
-use crate::theory;
+use crate::theory::{self, Derived};
 use rayon::prelude::*;
 use std::path::Path;
 
@@ -25,7 +28,7 @@ pub struct Measure<'a> {
     /// Chains that gave one configuration each in turn; what the file says, or one, if left out.
     pub chains: Option<usize>,
     /// Configurations of every chain that are left out at its beginning.
-    pub skip: u64,
+    pub skip: Option<u64>,
 }
 
 /// What was measured.
@@ -39,6 +42,8 @@ pub struct Measurements {
     pub chains: Option<usize>,
     /// What was found.
     pub observables: Vec<ObservableRow>,
+    /// What a reader has to know before trusting it.
+    pub warnings: Vec<String>,
 }
 
 impl Measure<'_> {
@@ -47,9 +52,16 @@ impl Measure<'_> {
     /// # Errors
     /// [`Error::Usage`] if they are not of this theory, [`Error::BadFile`] if the file is damaged.
     pub fn run(&self) -> Result<Measurements> {
-        let spec = self.theory.clone().or_else(|| EnsembleReader::spec_of(self.file).map(|spec| spec.theory));
-        let spec =
-            spec.ok_or_else(|| self.refuse("the file does not say of which theory", "name one with --spec"))?;
+        let spec = match &self.theory {
+            Some(theory) => theory.clone(),
+            None => {
+                EnsembleReader::spec_of(self.file)?
+                    .ok_or_else(|| {
+                        self.refuse("the file does not say of which theory", "name one with --spec")
+                    })?
+                    .theory
+            }
+        };
         let theory = theory::build(&spec);
         let (action, observables) = (&*theory.action, &*theory.observables);
         let shape = file_shape(action);
@@ -72,35 +84,72 @@ impl Measure<'_> {
         let is_model = reader.method().is_some_and(|method| method == MODEL);
         let (method, ensemble, chain) = if is_model {
             let log_q = reader.array("log_q")?.filter(|log_q| log_q.len() == actions.len());
-            let log_q =
-                log_q.ok_or_else(|| self.refuse("configurations of a model need log_q", "draw it again"))?;
+            let log_q = log_q.filter(|log_q| log_q.iter().all(|value| value.is_finite()));
+            let log_q = log_q.ok_or_else(|| {
+                self.refuse("configurations of a model need a finite log_q each", "draw them again")
+            })?;
+            if self.chains.is_some() || self.skip.is_some() {
+                let rule = "holds independent configurations of a model, no chains";
+                return Err(self.refuse(rule, "leave out --chains and --skip"));
+            }
             let log_weights = actions.iter().zip(log_q).map(|(action, log_q)| -action - log_q).collect();
             (Method::Direct, Ensemble::Weighted { log_weights, rows, width }, None)
         } else {
             let chains = self.chains.or_else(|| reader.chains()).unwrap_or(1);
             let series = self.series(&rows, width, chains)?;
-            (Method::Hmc, Ensemble::Chains(series), Some(ChainInfo::default()))
+            // Nothing is known of how they were drawn.
+            let chain = ChainInfo { acceptance: 1.0, thermalization: Some(u64::MAX), ..ChainInfo::default() };
+            (Method::Hmc, Ensemble::Chains(series), Some(chain))
         };
         let cost = MethodCost { setup: None, flops_per_configuration: 0.0, wall_s: 0.0 };
         let run = MethodRun::new(method, ensemble, cost, chain);
         let resampling = Seed(0).stream("stats/bootstrap");
-        let results = method_results(&run, &observables.derived(), action, &resampling);
+        let derived = observables.derived();
+        let results = method_results(&run, &derived, action, &resampling);
+        let warnings = self.warnings(&run, &results, &derived);
         Ok(Measurements {
             theory: action.describe(),
             n: run.ensemble.count(),
             chains: run.chain.as_ref().map(|_| run.series().len()),
             observables: results.into_iter().map(|result| result.row).collect(),
+            warnings,
         })
+    }
+
+    fn warnings(&self, run: &MethodRun, results: &[MethodResult], derived: &[Derived]) -> Vec<String> {
+        let summary = Summary {
+            model: None,
+            observables: results.iter().map(observable_summary).collect(),
+            methods: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let weights = run.weights().zip(run.ess()).map(|(weights, ess)| Weights {
+            of: "configurations",
+            key: "their number",
+            n: weights.len(),
+            ess,
+        });
+        let evidence = Evidence {
+            weights: weights.into_iter().collect(),
+            runs: &[run],
+            derived,
+            target_samples: None,
+            threads: 1,
+        };
+        warnings::of(&summary, &evidence).iter().map(ToString::to_string).collect()
     }
 
     /// The measurements of each chain.
     fn series(&self, rows: &[f64], width: usize, chains: usize) -> Result<Vec<TimeSeries>> {
-        let (count, skipped) = (rows.len() / width, self.skip as usize * chains);
-        if skipped + 2 * chains > count {
-            let rule = format!(
-                "{count} configurations are too few for {chains} chains without their first {}",
-                self.skip
-            );
+        let (count, skip) = (rows.len() / width, self.skip.unwrap_or(0));
+        let skipped = (skip as usize).saturating_mul(chains);
+        if !count.is_multiple_of(chains) {
+            let rule = format!("{count} configurations are no multiple of {chains} chains");
+            return Err(self.refuse(&rule, "see --chains: every chain gives one configuration in turn"));
+        }
+        if skipped.saturating_add(2 * chains) > count {
+            let rule =
+                format!("{count} configurations are too few for {chains} chains without their first {skip}");
             return Err(self.refuse(&rule, "see --chains and --skip"));
         }
         let capacity = (BINS / chains).next_multiple_of(2).max(1 << 6);

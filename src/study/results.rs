@@ -14,7 +14,7 @@ use crate::device;
 use crate::error::Result;
 use crate::sample::{Method, MethodRun};
 use crate::stats::kullback_leibler;
-use crate::theory::Theory;
+use crate::theory::{Derived, Theory};
 use crate::train::TrainState;
 
 impl Context<'_> {
@@ -60,9 +60,9 @@ impl Context<'_> {
             kl: kl.map(|kl| (kl.value, kl.error)),
         };
         let runs = sampled.methods();
-        let (summary, frozen) = self.write_methods(theory, &runs, &costs, tables)?;
-        let evidence = Evidence { frozen, ..evidence(sampled, &runs) };
-        Ok(self.warn(Summary { model: Some(model), ..summary }, &evidence))
+        let derived = theory.observables.derived();
+        let summary = self.write_methods(theory, &derived, &runs, &costs, tables)?;
+        Ok(self.warn(Summary { model: Some(model), ..summary }, &evidence(sampled, &runs, &derived)))
     }
 
     /// The same where nothing was trained.
@@ -77,9 +77,10 @@ impl Context<'_> {
     ) -> Result<Summary> {
         let (training, device) = (Cost::default(), &*self.devices);
         let costs = Costs { training, device, stop_reason: "no training", learned_from_data: false };
-        let (summary, frozen) = self.write_methods(theory, runs, &costs, tables)?;
+        let derived = theory.observables.derived();
+        let summary = self.write_methods(theory, &derived, runs, &costs, tables)?;
         let (weights, target_samples, threads) = (Vec::new(), None, device::threads());
-        let evidence = Evidence { weights, runs, frozen, target_samples, threads };
+        let evidence = Evidence { weights, runs, derived: &derived, target_samples, threads };
         Ok(self.warn(summary, &evidence))
     }
 
@@ -90,44 +91,35 @@ impl Context<'_> {
         summary
     }
 
-    /// Observables, chains and costs of all methods, and which observables no chain ever changed.
+    /// Observables, chains and costs of all methods.
     fn write_methods(
         &self,
         theory: &Theory,
+        derived: &[Derived],
         runs: &[&MethodRun],
         costs: &Costs<'_>,
         tables: &mut Tables,
-    ) -> Result<(Summary, Vec<(Method, String)>)> {
-        let (derived, resampling) = (theory.observables.derived(), self.seed().stream("stats/bootstrap"));
+    ) -> Result<Summary> {
+        let resampling = self.seed().stream("stats/bootstrap");
         let action = &*theory.action;
-        let results = runs.iter().map(|&run| (run, method_results(run, &derived, action, &resampling)));
+        let results = runs.iter().map(|&run| (run, method_results(run, derived, action, &resampling)));
         let results: Vec<(&MethodRun, Vec<MethodResult>)> = results.collect();
         let found: Vec<&MethodResult> = results.iter().flat_map(|(_, results)| results).collect();
         found.iter().try_for_each(|result| tables.append(&result.row))?;
         runs.iter().filter_map(|run| chain_row(run)).try_for_each(|row| tables.append(&row))?;
         let costs = costs.rows(&results);
         costs.iter().try_for_each(|row| tables.append(row))?;
-        let primary = derived.iter().filter(|observable| observable.primary);
-        let frozen = primary.flat_map(|observable| {
-            let is_missing = |results: &[MethodResult]| {
-                !results.iter().any(|result| result.row.observable == observable.name)
-            };
-            let missing =
-                results.iter().filter(move |(run, results)| run.chain.is_some() && is_missing(results));
-            missing.map(|(run, _)| (run.method, observable.name.clone()))
-        });
-        let summary = Summary {
+        Ok(Summary {
             model: None,
             observables: found.iter().map(|result| observable_summary(result)).collect(),
             methods: method_summaries(&costs, runs),
             warnings: Vec::new(),
-        };
-        Ok((summary, frozen.collect()))
+        })
     }
 }
 
 /// What warnings are drawn from beside the summary.
-fn evidence<'a>(sampled: &Sampled, runs: &'a [&'a MethodRun]) -> Evidence<'a> {
+fn evidence<'a>(sampled: &Sampled, runs: &'a [&'a MethodRun], derived: &'a [Derived]) -> Evidence<'a> {
     let weights =
         |of, key, run: &MethodRun| Some(Weights { of, key, n: run.weights()?.len(), ess: run.ess()? });
     let direct = sampled.asked_for.iter().find(|run| run.method == Method::Direct);
@@ -139,7 +131,7 @@ fn evidence<'a>(sampled: &Sampled, runs: &'a [&'a MethodRun]) -> Evidence<'a> {
     Evidence {
         weights: all.into_iter().flatten().collect(),
         runs,
-        frozen: Vec::new(),
+        derived,
         target_samples: sampled.on_target.map(|judged| judged.n),
         threads: device::threads(),
     }
@@ -163,7 +155,7 @@ fn chain_row(run: &MethodRun) -> Option<ChainRow> {
     })
 }
 
-fn observable_summary(result: &MethodResult) -> ObservableSummary {
+pub fn observable_summary(result: &MethodResult) -> ObservableSummary {
     let row = &result.row;
     ObservableSummary {
         method: row.method,
@@ -175,7 +167,6 @@ fn observable_summary(result: &MethodResult) -> ObservableSummary {
         tau_int_exact: row.tau_int_exact,
         exact: row.exact,
         must_vanish: result.must_vanish.map(str::to_owned),
-        never: result.never.map(str::to_owned),
         primary: result.primary,
     }
 }

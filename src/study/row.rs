@@ -84,7 +84,7 @@ pub struct EssRow {
 /// `cost.csv`: the cost decomposition of one sampling method, eqs. (4)-(7) of A22.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CostRow {
-    /// `direct`, `independence` or `hmc`.
+    /// `direct`, `independence`, `hmc` or `heat_bath`.
     pub method: Method,
     /// What the ESS refers to; `weights` for direct sampling.
     pub observable: String,
@@ -133,7 +133,7 @@ pub struct CostRow {
 /// `observables.csv`: one expectation value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ObservableRow {
-    /// `direct`, `independence` or `hmc`.
+    /// `direct`, `independence`, `hmc` or `heat_bath`.
     pub method: Method,
     /// Name of the observable.
     pub observable: String,
@@ -183,7 +183,7 @@ pub struct ObservableRow {
 /// `chains.csv`: how one kind of chain went.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ChainRow {
-    /// `independence` or `hmc`.
+    /// `independence`, `hmc` or `heat_bath`.
     pub method: Method,
     /// Chains side by side.
     pub chains: usize,

@@ -64,7 +64,7 @@ pub struct ModelSummary {
 /// One observable of one method.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ObservableSummary {
-    /// `direct`, `independence` or `hmc`.
+    /// `direct`, `independence`, `hmc` or `heat_bath`.
     pub method: Method,
     /// Name.
     pub observable: String,
@@ -85,9 +85,6 @@ pub struct ObservableSummary {
     /// What is missing if it is not zero, where a symmetry of the target says that it must be.
     #[serde(default)]
     pub must_vanish: Option<String>,
-    /// What went wrong if it is not zero.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub never: Option<String>,
     /// Whether costs are given for it.
     pub primary: bool,
 }
@@ -95,7 +92,7 @@ pub struct ObservableSummary {
 /// What one method costs, for the observable that takes it longest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MethodSummary {
-    /// `direct`, `independence` or `hmc`.
+    /// `direct`, `independence`, `hmc` or `heat_bath`.
     pub method: Method,
     /// That observable; `weights` for direct sampling.
     pub observable: String,

@@ -3,6 +3,7 @@
 use super::summary::{ObservableSummary, Summary};
 use crate::sample::{ChainInfo, Method, MethodRun};
 use crate::stats::{Ess, FRAGILE, ParetoShape, TimeSeries, Trust};
+use crate::theory::Derived;
 use std::fmt;
 
 /// More configurations than anyone draws.
@@ -61,7 +62,7 @@ pub enum Warning {
     /// What a symmetry makes zero is not.
     BrokenSymmetry { method: Method, observable: String, value: f64, error: f64, missing: String },
     /// Something that never happens has.
-    GoneWrong { method: Method, share: f64, wrong: String },
+    GoneWrong { method: Method, share: f64, wrong: &'static str },
     /// Chains that do not move.
     Frozen { method: Method, observable: String },
     /// Nobody can tell whether it has.
@@ -182,14 +183,14 @@ fn heavy_tail(f: &mut fmt::Formatter<'_>, of: &str, key: &str, shape: &ParetoSha
 }
 
 /// What a summary does not say.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Evidence<'a> {
     /// Weights that means and costs rest on.
     pub weights: Vec<Weights>,
     /// The methods that were run.
     pub runs: &'a [&'a MethodRun],
-    /// Observables that no chain ever changed.
-    pub frozen: Vec<(Method, String)>,
+    /// What was measured.
+    pub derived: &'a [Derived],
     /// Configurations of the target that the model was judged on.
     pub target_samples: Option<usize>,
     /// CPU threads.
@@ -226,13 +227,9 @@ pub fn of(summary: &Summary, evidence: &Evidence<'_>) -> Vec<Warning> {
     let mut found: Vec<Warning> = evidence.weights.iter().filter_map(of_weights).collect();
     found.extend(mode_collapse(summary, evidence));
     found.extend(summary.observables.iter().filter_map(|found| broken_symmetry(found, evidence)));
-    found.extend(summary.observables.iter().filter_map(gone_wrong));
-    found.extend(
-        evidence
-            .frozen
-            .iter()
-            .map(|(method, observable)| Warning::Frozen { method: *method, observable: observable.clone() }),
-    );
+    for run in evidence.runs {
+        found.extend(evidence.derived.iter().filter_map(|observable| constant(run, observable)));
+    }
     let chains = || evidence.runs.iter().filter_map(|run| Some((*run, run.chain.as_ref()?)));
     chains().for_each(|(run, chain)| found.extend(of_chains(summary, run, chain)));
     found.extend(chains().filter_map(|(run, chain)| idle_threads(run, chain, evidence.threads)));
@@ -282,7 +279,8 @@ fn mode_collapse(summary: &Summary, evidence: &Evidence<'_>) -> Option<Warning> 
 fn broken_symmetry(found: &ObservableSummary, evidence: &Evidence<'_>) -> Option<Warning> {
     let missing = found.must_vanish.clone()?;
     // Nothing is known of an average that a handful of weights make, and that is said already.
-    let too_few = found.method != Method::Hmc && evidence.weights.last().is_some_and(Weights::are_few);
+    let of_model = matches!(found.method, Method::Direct | Method::Independence);
+    let too_few = of_model && evidence.weights.last().is_some_and(Weights::are_few);
     if too_few {
         return None;
     }
@@ -296,9 +294,15 @@ fn broken_symmetry(found: &ObservableSummary, evidence: &Evidence<'_>) -> Option
     })
 }
 
-fn gone_wrong(found: &ObservableSummary) -> Option<Warning> {
-    let wrong = found.never.clone().filter(|_| found.value != 0.0)?;
-    Some(Warning::GoneWrong { method: found.method, share: found.value, wrong })
+/// What has no error, because it is the same in all configurations, and says something by that.
+fn constant(run: &MethodRun, observable: &Derived) -> Option<Warning> {
+    let (method, value) = (run.method, (observable.value)(&run.ensemble.means()));
+    if let Some(wrong) = observable.never.filter(|_| value > 0.0) {
+        return Some(Warning::GoneWrong { method, share: value, wrong });
+    }
+    let is_frozen = observable.primary && run.chain.is_some() && value.is_finite();
+    (is_frozen && run.measured(&*observable.value).is_none())
+        .then(|| Warning::Frozen { method, observable: observable.name.clone() })
 }
 
 fn of_chains(summary: &Summary, run: &MethodRun, chain: &ChainInfo) -> Vec<Warning> {
@@ -387,7 +391,6 @@ mod tests {
             tau_int_exact: (method == Method::Independence).then_some(2.1),
             exact: None,
             must_vanish: None,
-            never: None,
             primary: true,
         }
     }
@@ -447,7 +450,7 @@ mod tests {
             independence: (independence, 1, 1000),
             hmc: (hmc, 64, 1000),
             target_samples: Some(2000),
-            frozen: Vec::new(),
+            derived: Vec::new(),
             threads: 2,
         };
         (summary, seen)
@@ -459,7 +462,7 @@ mod tests {
         independence: (ChainInfo, usize, u64),
         hmc: (ChainInfo, usize, u64),
         target_samples: Option<usize>,
-        frozen: Vec<(Method, String)>,
+        derived: Vec<Derived>,
         threads: usize,
     }
 
@@ -472,10 +475,10 @@ mod tests {
 
     fn found(summary: &Summary, seen: Seen) -> Vec<String> {
         let runs = [run(Method::Independence, seen.independence), run(Method::Hmc, seen.hmc)];
-        let Seen { weights, target_samples, threads, frozen: seen_frozen, .. } = seen;
+        let Seen { weights, target_samples, threads, derived, .. } = seen;
         let runs = [&runs[0], &runs[1]];
         let weights = vec![weights];
-        let evidence = Evidence { weights, runs: &runs, frozen: seen_frozen, target_samples, threads };
+        let evidence = Evidence { weights, runs: &runs, derived: &derived, target_samples, threads };
         of(summary, &evidence).iter().map(ToString::to_string).collect()
     }
 
@@ -515,11 +518,11 @@ mod tests {
                 let model = cell.model.as_mut().expect("it has one");
                 model.ess_target_interval = Some(Interval::normal(0.1, 0.05));
             }),
-            ("hmc: chi_2 is the same in all configurations: the chains are frozen", |_, seen| {
-                seen.frozen.push((Method::Hmc, "chi_2".into()));
+            ("m is the same in all configurations: the chains are frozen", |_, seen| {
+                seen.derived.push(Derived::new("m", |means| means[0]).primary());
             }),
-            ("direct: in 150.000% of the configurations something broke", |cell, _| {
-                cell.observables[0].never = Some("something broke".into());
+            ("in 50.000% of the configurations something broke", |_, seen| {
+                seen.derived.push(Derived::new("m", |_| 0.5).never("something broke"));
             }),
             ("rests on 10 configurations", |_, seen| seen.target_samples = Some(10)),
             ("direct: parts of the configurations are off by 4.0 times the error of chi_2", |cell, _| {
@@ -542,7 +545,12 @@ mod tests {
             let (mut summary, mut seen) = sound();
             spoil(&mut summary, &mut seen);
             let warnings = found(&summary, seen);
-            assert!(warnings.len() == 1 && warnings[0].contains(expected), "{expected}: {warnings:?}");
+            let is_said = |text: &String| text.contains(expected);
+            // Some are said of every chain.
+            assert!(
+                (1..=2).contains(&warnings.len()) && warnings.iter().all(is_said),
+                "{expected}: {warnings:?}"
+            );
         }
     }
 }

@@ -72,7 +72,7 @@ impl Dynamics for Pseudofermions<'_> {
     fn actions(&self, tile: &[f64]) -> Vec<f64> {
         let operator = self.on(tile);
         let gauge = -self.action.beta() * self.action.plaquettes().sum_of_cosines(tile);
-        let fermions = self.solve(&operator).map(|x| operator.gradient(x, 0.0, &mut vec![0.0; tile.len()]));
+        let fermions = self.solve(&operator).map(|x| operator.action(&x));
         vec![fermions.map_or(f64::NAN, |fermions| gauge + fermions)]
     }
 
@@ -116,9 +116,7 @@ impl Parts for Pseudofermions<'_> {
     fn kick_dear(&self, tile: &[f64], scale: f64, momenta: &mut [f64]) {
         let operator = self.on(tile);
         match self.solve(&operator) {
-            Some(x) => {
-                operator.gradient(x, -scale, momenta);
-            }
+            Some(x) => operator.gradient(x, -scale, momenta),
             None => momenta.fill(f64::NAN),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::f64::consts::PI;
 
-/// Points of Simpson's rule for an angle from 0 to π; integrands oscillate a few times at most where they matter.
+/// Points of Simpson's rule for an angle from 0 to π: a tenth of the width of the narrowest integrand, 1/√β, apart at most, and enough
+/// for oscillations as fast as they matter.
 const POINTS: usize = 4000;
 
 /// Representations whose weight in the sums is below this part of the largest are left out.
@@ -33,8 +34,9 @@ impl PureU1 {
         let kernel = Kernel::new(beta);
         let scaled = |n: usize| kernel.fourier(n as f64);
         let first = scaled(0);
-        let is_needed = |value: &f64| value.abs() > 1e-17;
-        let bessel: Vec<f64> = (0..).map(|n| scaled(n) / first).take_while(is_needed).collect();
+        // What is smaller is rounding.
+        let is_needed = |value: &f64| value.abs() > 1e-15;
+        let bessel: Vec<f64> = (0..POINTS / 4).map(|n| scaled(n) / first).take_while(is_needed).collect();
         let (charges, charge_squared) = (charges(&kernel, plaquettes), charge_squared(&kernel, plaquettes));
         Self { plaquettes, bessel, log_bessel_0: first.ln() + beta, charge_squared, charges }
     }
@@ -110,7 +112,7 @@ fn power(value: f64, count: usize) -> f64 {
 fn charge_squared(kernel: &Kernel, plaquettes: usize) -> f64 {
     let (v, first) = (plaquettes as f64, kernel.fourier(0.0));
     let (mut above, mut below) = (0.0, 0.0);
-    for n in 0.. {
+    for n in 0..POINTS as u32 / 4 {
         let [c, slope, curvature] = kernel.derivatives(f64::from(n)).map(|value| value / first);
         let both = if n == 0 { 1.0 } else { 2.0 };
         let term = v * curvature * power(c, plaquettes - 1)

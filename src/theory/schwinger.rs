@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Spread of the link angles that chains start from.
 const START_WIDTH: f64 = 0.1;
@@ -26,7 +26,8 @@ pub struct Schwinger {
     kappa: f64,
     antiperiodic: bool,
     action: Arc<GaugeAction>,
-    exact: Option<PureU1>,
+    /// What is known without fermions, computed when it is asked for.
+    exact: Arc<OnceLock<PureU1>>,
 }
 
 impl Schwinger {
@@ -36,14 +37,14 @@ impl Schwinger {
     /// If the lattice has not two even extents.
     pub fn new(lattice: Lattice, beta: f64, kappa: f64, antiperiodic: bool) -> Self {
         let wilson = (kappa > 0.0).then(|| Wilson::new(lattice, kappa, antiperiodic));
-        let exact = wilson.is_none().then(|| PureU1::new(lattice.volume(), beta));
         let action = Arc::new(GaugeAction::new(lattice, beta, wilson));
-        Self { lattice, kappa, antiperiodic, action, exact }
+        Self { lattice, kappa, antiperiodic, action, exact: Arc::default() }
     }
 
     /// What is known of the gauge field alone.
     pub fn exact(&self) -> Option<&PureU1> {
-        self.exact.as_ref()
+        let known = || PureU1::new(self.lattice.volume(), self.action.beta());
+        self.action.wilson().is_none().then(|| self.exact.get_or_init(known))
     }
 
     /// The action as kernels compute it.
@@ -96,7 +97,7 @@ impl Action for Schwinger {
     }
 
     fn log_partition(&self) -> Option<f64> {
-        self.exact.as_ref().map(PureU1::log_partition)
+        self.exact().map(PureU1::log_partition)
     }
 }
 
@@ -159,7 +160,7 @@ impl Dynamics for Schwinger {
 
     /// Of the gauge field alone: a determinant depends on all links at once.
     fn local(&self) -> Option<&dyn Local> {
-        self.exact.as_ref().map(|_| self.action.as_ref() as &dyn Local)
+        self.action.wilson().is_none().then(|| self.action.as_ref() as &dyn Local)
     }
 }
 
@@ -169,13 +170,13 @@ impl Auxiliary for Schwinger {
         Box::new(Pseudofermions::draw(&self.action, operator, field, rng))
     }
 
-    /// M and M†, and four sums or products of vectors on half of the sites.
+    /// M and M†, and five sums or products of vectors on half of the sites.
     fn iteration_flops(&self) -> f64 {
-        (2.0 * EvenOdd::FLOPS + 16.0) * self.lattice.volume() as f64
+        (2.0 * EvenOdd::FLOPS + 20.0) * self.lattice.volume() as f64
     }
 }
 
-/// A field of uniform flux ±1 added to the links: in pure gauge theory the action changes by about `2π²β/V`.
+/// A field of uniform flux ±1 added to the links: in pure gauge theory the action changes by about `2π²β/V` from Q = 0, and by 2|Q| + 1 times as much outwards.
 impl Jumps for Schwinger {
     fn jump(&self, field: &[f64], rng: &mut ChaCha8Rng) -> Vec<f64> {
         let mut moved = field.to_vec();

@@ -43,9 +43,14 @@ pub struct Propagator {
 }
 
 impl Wilson {
-    /// On a lattice of two even extents, the first that of time, in which fermions are antiperiodic or periodic.
+    /// On a lattice of two even extents, the first that of time, in which fermions are antiperiodic or periodic; κ < ½, so that a slice
+    /// alone is regular.
+    ///
+    /// # Panics
+    /// For anything else.
     pub fn new(lattice: Lattice, kappa: f64, antiperiodic: bool) -> Self {
         let &[_, space] = lattice.extents() else { panic!("two extents, got {lattice}") };
+        assert!(kappa < 0.5, "kappa below one half, got {kappa}");
         assert!(
             lattice.extents().iter().all(|extent| extent.is_multiple_of(2)),
             "even extents, got {lattice}"
@@ -147,7 +152,7 @@ impl Wilson {
         Propagator { determinant, condensate, pseudoscalar }
     }
 
-    /// Floating-point operations of a determinant, about: seven products and an inverse in every slice.
+    /// Floating-point operations of a determinant, about: six products and an inverse in every slice.
     pub fn determinant_flops(&self) -> f64 {
         self.cubes(56.0)
     }

@@ -18,10 +18,13 @@ use crate::stats::{Ensemble, TimeSeries};
 use crate::theory::Theory;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Thermalisation is cut into so many parts; the step size is tuned after each but the last two.
 const TUNING_ROUNDS: u64 = 10;
+
+/// Time that chains run without being saved, if need be, and without being heard of.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Bins of measurements of all chains together.
 const BINS: usize = 1 << 21;
@@ -55,8 +58,9 @@ struct Plan {
 #[derive(Debug, Clone)]
 pub struct ChainsState {
     progress: Progress,
-    /// Of the present part of thermalisation.
+    /// Of the present part of thermalisation, and of those before.
     round: TrajectorySums,
+    thermalization: TrajectorySums,
     tiles: Vec<RunningTile>,
     series: Vec<TimeSeries>,
     /// After thermalisation.
@@ -71,9 +75,6 @@ struct Progress {
     made: u64,
     steps: usize,
     too_few: usize,
-    /// Of all chains in thermalisation.
-    #[serde(default)]
-    thermalization: TrajectorySums,
     thermalization_s: f64,
     wall_s: f64,
 }
@@ -173,11 +174,11 @@ impl<'a> Chains<'a> {
                 made: 0,
                 steps: self.plan.steps,
                 too_few: 0,
-                thermalization: TrajectorySums::default(),
                 thermalization_s: 0.0,
                 wall_s: 0.0,
             },
             round: TrajectorySums::default(),
+            thermalization: TrajectorySums::default(),
             // The last tile may hold more chains than were asked for.
             series: vec![series; tiles.len() * side_by_side],
             tiles,
@@ -201,8 +202,9 @@ impl<'a> Chains<'a> {
         last: u64,
         stop: Stop<'_>,
     ) {
-        let mut row = vec![0.0; self.theory.observables.width()];
-        while running.made < last {
+        let (mut row, start) = (vec![0.0; self.theory.observables.width()], Instant::now());
+        // Tiles may be ahead of each other, so that one can always stop here: to be saved where steps take long.
+        while running.made < last && start.elapsed() < AT_ONCE {
             let index = running.made;
             let sums = self.moves.advance(&mut running.tile, steps, index, stop);
             let Some(sums) = sums else { return };
@@ -254,8 +256,8 @@ impl<'a> Chains<'a> {
     /// The first part is too far from equilibrium to learn from, the last two let the tuned chains settle.
     fn tune(&self, state: &mut ChainsState, part: u64) {
         let round = std::mem::take(&mut state.round);
+        state.thermalization = state.thermalization.add(round);
         let progress = &mut state.progress;
-        progress.thermalization = progress.thermalization.add(round);
         if let Some(target) = self.plan.target.filter(|_| (2..=TUNING_ROUNDS - 2).contains(&part)) {
             let mut tuning = Tuning { target, too_few: progress.too_few };
             progress.steps = tuning.next(progress.steps, round.acceptance());
@@ -264,7 +266,7 @@ impl<'a> Chains<'a> {
     }
 
     fn finish(&self, state: ChainsState) -> MethodRun {
-        let ChainsState { mut series, sums, progress, tiles, .. } = state;
+        let ChainsState { mut series, sums, thermalization, progress, tiles, .. } = state;
         let (plan, dynamics) = (self.plan, &self.theory.dynamics);
         series.truncate(plan.chains);
         // What was counted is that of whole tiles.
@@ -272,7 +274,7 @@ impl<'a> Chains<'a> {
         let cost = MethodCost {
             setup: Some(Cost {
                 samples: plan.thermalization * plan.chains as u64,
-                flops: self.moves.flops(&progress.thermalization) * part_asked_for,
+                flops: self.moves.flops(&thermalization) * part_asked_for,
                 wall_s: progress.thermalization_s,
             }),
             flops_per_configuration: self.moves.flops(&sums) / sums.trajectories as f64,
@@ -332,6 +334,7 @@ impl Resumable for ChainsState {
     fn save(&self) -> Arrays {
         let mut arrays = Arrays::new(serde_json::to_value(&self.progress).expect("plain data"));
         arrays.push("round", self.round.to_numbers());
+        arrays.push("thermalization", self.thermalization.to_numbers());
         arrays.push("sums", self.sums.to_numbers());
         arrays.push("made", self.tiles.iter().map(|tile| tile.made as f64).collect());
         for (index, running) in self.tiles.iter().enumerate() {
@@ -349,6 +352,7 @@ impl Resumable for ChainsState {
     fn restore(&mut self, mut saved: Arrays) -> Option<()> {
         self.progress = serde_json::from_value(saved.header.take()).ok()?;
         self.round = TrajectorySums::from_numbers(&saved.take("round")?)?;
+        self.thermalization = TrajectorySums::from_numbers(&saved.take("thermalization")?)?;
         self.sums = TrajectorySums::from_numbers(&saved.take("sums")?)?;
         let made = saved.take("made").filter(|made| made.len() == self.tiles.len())?;
         for ((index, running), made) in self.tiles.iter_mut().enumerate().zip(made) {

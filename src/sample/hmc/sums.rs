@@ -1,10 +1,9 @@
 //! What is counted over trajectories, sweeps and jumps.
 
 use crate::theory::{Dynamics, Parts};
-use serde::{Deserialize, Serialize};
 
 /// Sums over trajectories.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct TrajectorySums {
     pub trajectories: u64,
     pub accepted: u64,
@@ -16,7 +15,6 @@ pub struct TrajectorySums {
     pub jumps: u64,
     pub jumps_accepted: u64,
     /// Iterations of the solver.
-    #[serde(default)]
     pub iterations: u64,
     /// `e^{-ΔH}`.
     pub exp: f64,

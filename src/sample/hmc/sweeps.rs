@@ -47,6 +47,8 @@ impl Moves for Sweeps<'_> {
 
     fn flops(&self, sums: &TrajectorySums) -> f64 {
         let sweeps = (1 + self.overrelaxation) as f64;
+        let actions = (sums.trajectories + sums.jumps) as f64;
         sums.trajectories as f64 * sweeps * self.local.sweep_flops()
+            + actions * self.chains.dynamics().action_flops()
     }
 }

@@ -9,6 +9,7 @@ use crate::sample::integrator::Schedule;
 use crate::sample::store::Store;
 use crate::sample::watch::Watch;
 use crate::spec::{Fermions, HmcSpec, Integrator};
+use crate::stats::Ensemble;
 use crate::theory::Theory;
 use rand_distr::{Distribution, StandardNormal};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -240,5 +241,70 @@ fn pseudofermions_sample_what_the_determinant_does() {
             let off = (a.value - b.value).abs() / a.error.hypot(b.error);
             assert!(off < 4.0, "{}: {} and {}, {off} errors apart", observable.name, a.value, b.value);
         }
+    }
+}
+
+/// With auxiliary fields trajectories are reversible and of second order, too.
+#[test]
+fn trajectories_with_pseudofermions_keep_the_laws() {
+    let theory = Theory::schwinger(Lattice::new([4, 6]), 2.0, 0.24, true);
+    for cheap_steps in [1, 3] {
+        let hmc = trajectories(&theory, Integrator::Omelyan, cheap_steps);
+        let (tile, start) = thermalized(&hmc);
+        let mut rng = Seed(4).stream("pseudofermions").item(0);
+        let drawn = theory.dynamics.auxiliary().expect("there are fermions").draw(&tile.field, &mut rng);
+        let dynamics = drawn.dynamics();
+        let energy = |field: &[f64], p: &[f64]| dynamics.actions(field)[0] + dynamics.kinetic(p)[0];
+        let run = |steps: usize, field: &mut [f64], p: &mut [f64]| {
+            let schedule = Schedule::new(Integrator::Omelyan, 1.0, steps);
+            hmc.integrate(dynamics, &schedule, field, p, NEVER).expect("nobody stops it");
+        };
+        let violation = |steps: usize| {
+            let (mut field, mut p) = (tile.field.clone(), start.clone());
+            run(steps, &mut field, &mut p);
+            (energy(&field, &p) - energy(&tile.field, &start)).abs()
+        };
+        let ratio = violation(30) / violation(60);
+        assert!((ratio - 4.0).abs() < 0.1, "{ratio}");
+        let (mut field, mut p) = (tile.field.clone(), start.clone());
+        run(12, &mut field, &mut p);
+        p.iter_mut().for_each(|p| *p = -*p);
+        run(12, &mut field, &mut p);
+        let worst = field.iter().zip(&tile.field).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(worst < 1e-8, "off by {worst:e}");
+    }
+}
+
+/// The determinant as a weight on chains of the gauge field alone, in place of the force of it.
+#[test]
+fn chains_with_fermions_are_those_of_the_gauge_field_reweighted() {
+    let lattice = Lattice::new([4, 4]);
+    let [with, without] = [0.24, 0.0].map(|kappa| Theory::schwinger(lattice, 1.0, kappa, true));
+    let asked = HmcSpec { trajectories: 4000, ..spec(Integrator::Omelyan, 3) };
+    let found = Chains::hmc(&with, &asked, Seed(9), None).run(None, Watch::NOBODY).unwrap();
+    let hmc = Chains::hmc(&without, &asked, Seed(10), Some(2));
+    let folder = tempfile::tempdir().unwrap();
+    let mut never = || false;
+    let mut store = Store::open(folder.path(), "gauge", hmc.identity(), Some(32), &mut never).unwrap();
+    hmc.run(Some(&mut store), Watch::NOBODY).unwrap();
+    let (mut log_weights, mut rows) = (Vec::new(), Vec::new());
+    let mut row = vec![0.0; with.observables.width()];
+    let mut keep = |fields: Vec<f64>| {
+        for field in fields.chunks_exact(32) {
+            let action = with.action.action_f64(field);
+            log_weights.push(without.action.action_f64(field) - action);
+            with.observables.measure(field, action, &mut row);
+            rows.extend_from_slice(&row);
+        }
+        Ok(())
+    };
+    store.records().read(&mut keep).unwrap();
+    let reweighted = Ensemble::Weighted { log_weights, rows, width: row.len() };
+    for observable in with.observables.derived().iter().filter(|observable| observable.primary) {
+        let [a, b] =
+            [&found.ensemble, &reweighted].map(|all| all.measured(&*observable.value).expect("finite"));
+        // Neighbours among the kept ones are hardly correlated: their errors count for the worse.
+        let off = (a.value - b.value).abs() / a.error.hypot(2.0 * b.error);
+        assert!(off < 4.0 && b.error < 0.05 * b.value.abs(), "{}: {a:?} and {b:?}", observable.name);
     }
 }

@@ -10,8 +10,8 @@ use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
-/// Site updates between two questions whether to stop: a fraction of a second.
-const ASKED_EVERY: usize = 1 << 24;
+/// Floating-point operations between two questions whether to stop: a fraction of a second.
+const ASKED_EVERY: f64 = 1e8;
 
 /// Hybrid Monte Carlo of one theory.
 ///
@@ -157,11 +157,15 @@ impl<'a> Trajectories<'a> {
         }
         let inner = self.inner(dynamics, &schedule).map_or(0, |inner| inner.len() * inner[0].forces());
         let forces = [schedule.forces(), inner].map(|count| count as u64);
-        let [forces, cheap] = if drawn.is_some() { [0, forces[0] + forces[1]] } else { forces };
+        // Of auxiliary fields the dear part is counted by iterations.
+        let [forces, cheap] = match &drawn {
+            Some(_) => [0, if inner > 0 { forces[1] } else { forces[0] }],
+            None => forces,
+        };
         for (chain, rng) in generators.iter_mut().enumerate() {
             let weight = (-delta_h[chain]).exp();
             let (uniform, flip) = (rng.random::<f64>(), rng.random::<bool>());
-            // A trajectory that ran away has ΔH = NaN or infinity, and is rejected.
+            // A trajectory that ran away has ΔH = NaN or ∞, and is rejected.
             let accepted = uniform < weight;
             let sign = if flip && self.dynamics.is_even() { -1.0 } else { 1.0 };
             let proposed = field[chain..].iter().step_by(chains);
@@ -169,7 +173,7 @@ impl<'a> Trajectories<'a> {
                 *own = sign * if accepted { *new } else { *own };
             }
             tile.actions[chain] = if accepted { actions[chain] } else { tile.actions[chain] };
-            let weight = if weight.is_finite() { weight } else { 0.0 };
+            let weight = if (weight * weight).is_finite() { weight } else { 0.0 };
             sums = sums.add(TrajectorySums {
                 trajectories: 1,
                 accepted: u64::from(accepted),
@@ -202,7 +206,8 @@ impl<'a> Trajectories<'a> {
         momenta: &mut [f64],
         stop: Stop<'_>,
     ) -> Option<()> {
-        let at_once = ASKED_EVERY / field.len().max(1) + 1;
+        let cost = dynamics.force_flops() * dynamics.chains() as f64;
+        let at_once = (ASKED_EVERY / cost) as usize + 1;
         if let (Some(inner), Some(parts)) = (self.inner(dynamics, schedule), dynamics.parts()) {
             return self.integrate_parts(dynamics, schedule, &inner, parts, (field, momenta), stop);
         }

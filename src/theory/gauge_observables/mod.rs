@@ -50,7 +50,7 @@ const ONE_CHARGE: &str = "configurations of one sign of the topological charge";
 /// - `effective_mass_t`: arcosh of `[C(t+1) + C(t-1)] / 2C(t)`; `pion_mass` that at T/2; `pion_mass_plateau`: the fit
 ///   of `C(t+1) + C(t-1) = 2 cosh(m) C(t)` with weights 1/C(t), t from T/4 to T/2: arcosh of `Σ_t [C(t+1) + C(t-1)] / 2Σ_t C(t)`
 /// - `negative_determinants`: share of configurations with det D < 0, which its square does not show; `smallest_pivot` of the
-///   elimination, `nearly_singular` how often it is below 10⁻⁸
+///   elimination, on average, `nearly_singular` how often it is below 10⁻⁸
 ///
 /// C is averaged over t and T - t, between which reflection does not choose. Source: A22, Sec. 4 and app. A.
 pub struct GaugeObservables {
