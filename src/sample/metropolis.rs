@@ -13,9 +13,6 @@ const BLOCK: u64 = 4096;
 /// Proposals whose weights are kept for the exact autocorrelation time.
 const KEPT: usize = 1 << 18;
 
-/// Bins of measurements of all chains together.
-const BINS: usize = 1 << 21;
-
 /// Chains side by side: where each is, and what was counted and measured on the way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Walkers {
@@ -84,10 +81,9 @@ impl Walkers {
     /// So many chains that are nowhere yet, with so many numbers of a measurement; with their configurations where something else
     /// moves them as well.
     pub fn new(chains: usize, width: usize, keeps_fields: bool) -> Self {
-        let capacity = (BINS / chains).next_multiple_of(2).max(1 << 6);
         Self {
             walkers: vec![Walker::default(); chains],
-            series: vec![TimeSeries::new(width, capacity); chains],
+            series: vec![TimeSeries::of_chains(width, chains); chains],
             keeps_fields,
             log_weights: Vec::new(),
             rows: Vec::new(),

@@ -18,7 +18,15 @@ pub struct TimeSeries {
     moments: Vec<f64>,
 }
 
+/// Bins of all chains of a run together.
+const BINS: usize = 1 << 21;
+
 impl TimeSeries {
+    /// An empty one of so many chains, which share a bounded memory.
+    pub fn of_chains(width: usize, chains: usize) -> Self {
+        Self::new(width, (BINS / chains.max(1)).next_multiple_of(2).max(1 << 6))
+    }
+
     /// An empty chain of `width` numbers.
     ///
     /// # Panics

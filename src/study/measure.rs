@@ -16,9 +16,6 @@ use crate::theory::{self, Derived};
 use rayon::prelude::*;
 use std::path::Path;
 
-/// Bins of measurements of all chains together.
-const BINS: usize = 1 << 21;
-
 /// What to measure.
 pub struct Measure<'a> {
     /// The ensemble.
@@ -152,8 +149,7 @@ impl Measure<'_> {
                 format!("{count} configurations are too few for {chains} chains without their first {skip}");
             return Err(self.refuse(&rule, "see --chains and --skip"));
         }
-        let capacity = (BINS / chains).next_multiple_of(2).max(1 << 6);
-        let mut series = vec![TimeSeries::new(width, capacity); chains];
+        let mut series = vec![TimeSeries::of_chains(width, chains); chains];
         for (index, row) in rows.chunks_exact(width).enumerate().skip(skipped) {
             series[index % chains].push(row, 1);
         }

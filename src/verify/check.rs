@@ -1,5 +1,6 @@
 //! One thing measured beside what it must be.
 
+use crate::sample::MethodRun;
 use serde::Serialize;
 
 /// A check that is off by more standard errors has failed: one in two million by chance.
@@ -32,4 +33,11 @@ impl Check {
     pub fn passed(&self) -> bool {
         self.pull().abs() <= LARGEST_PULL
     }
+}
+
+/// `⟨e^{-ΔH}⟩ = 1`.
+pub(super) fn violation(of: &str, run: &MethodRun) -> Check {
+    let chain = run.chain.as_ref().expect("HMC has chains");
+    let (mean, error) = chain.exp_minus_delta_h.expect("HMC counts it");
+    Check::new(format!("{of}, HMC: <exp(-dH)>"), mean, 1.0, error)
 }

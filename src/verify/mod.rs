@@ -4,6 +4,7 @@ mod check;
 mod gauge;
 
 pub use check::Check;
+use check::violation;
 
 use crate::device::ComputeDevice;
 use crate::error::Result;
@@ -124,12 +125,6 @@ impl Methods {
             hmc: hmc.run(None, Watch::NOBODY)?,
         })
     }
-
-    fn violation(&self, of: &str) -> Check {
-        let chain = self.hmc.chain.as_ref().expect("HMC has chains");
-        let (mean, error) = chain.exp_minus_delta_h.expect("HMC counts it");
-        Check::new(format!("{of}, HMC: <exp(-dH)>"), mean, 1.0, error)
-    }
 }
 
 /// Value and error of a function of means; not numbers where it has none.
@@ -146,7 +141,7 @@ fn against_exact(of: &str, spec: &Spec, device: &ComputeDevice) -> Result<Vec<Ch
     let kl = kullback_leibler(methods.flow.log_weights(), log_z);
     let mut checks = vec![
         Check::new(format!("{of}, flow: F"), f.value, -log_z, f.error),
-        methods.violation(of),
+        violation(of, &methods.hmc),
         // A divergence is not negative; small ones are as good as zero.
         Check::new(format!("{of}, flow: D_KL below zero"), kl.value.min(0.0), 0.0, kl.error),
     ];
@@ -165,7 +160,7 @@ fn interacting(device: &ComputeDevice) -> Result<Vec<Check>> {
     let spec = specification(&[6, 6], -4.0, 1.74375, 1500);
     let theory = theory::build(&spec.theory);
     let methods = Methods::run(&spec, &theory, device)?;
-    let mut checks = vec![methods.violation("interacting")];
+    let mut checks = vec![violation("interacting", &methods.hmc)];
     for observable in theory.observables.derived().iter().filter(|observable| observable.primary) {
         let [flow, hmc] = [&methods.flow, &methods.hmc].map(|run| measured(run, &*observable.value));
         let name = format!("interacting, flow against HMC: {}", observable.name);

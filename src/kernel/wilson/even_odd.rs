@@ -79,8 +79,9 @@ impl EvenOdd {
         &self.sites[0]
     }
 
-    /// `out = scale · H psi` on the sites of one parity.
-    fn hop(&self, parity: usize, psi: &Spinors, scale: f64, out: &mut Spinors) {
+    /// `out = scale · H psi` on the sites of one parity, or `H† = σ₃ H σ₃` in its place, in which spins change sign.
+    fn hop<const ADJOINT: bool>(&self, parity: usize, psi: &Spinors, scale: f64, out: &mut Spinors) {
+        let turned = |b: Complex| if ADJOINT { -b } else { b };
         for &site in &self.sites[parity] {
             let ([ahead_t, ahead_x], [behind_t, behind_x]) = self.around(site);
             let volume = self.volume;
@@ -88,16 +89,16 @@ impl EvenOdd {
             let (down, left) = (self.links[behind_t].conj(), self.links[volume + behind_x].conj());
             // (1 ∓ σ) have rank one: what they leave is a number, and the second spin follows from the first.
             let [a, b] = psi[ahead_t];
-            let forward_t = up * (a - b);
+            let forward_t = up * (a - turned(b));
             let [a, b] = psi[behind_t];
-            let backward_t = down * (a + b);
+            let backward_t = down * (a + turned(b));
             let [a, b] = psi[ahead_x];
-            let forward_x = right * (a + times_i(b));
+            let forward_x = right * (a + times_i(turned(b)));
             let [a, b] = psi[behind_x];
-            let backward_x = left * (a - times_i(b));
+            let backward_x = left * (a - times_i(turned(b)));
             out[site] = [
                 (forward_t + backward_t + forward_x + backward_x) * scale,
-                (backward_t - forward_t + times_i(backward_x - forward_x)) * scale,
+                turned(backward_t - forward_t + times_i(backward_x - forward_x)) * scale,
             ];
         }
     }
@@ -109,18 +110,20 @@ impl EvenOdd {
 
     /// `out = M psi` on even sites.
     pub fn apply(&self, psi: &Spinors, half: &mut Spinors, out: &mut Spinors) {
-        self.hop(1, psi, self.kappa, half);
-        self.hop(0, half, self.kappa, out);
+        self.apply_in::<false>(psi, half, out);
+    }
+
+    /// `out = M† psi` on even sites.
+    pub fn apply_adjoint(&self, psi: &Spinors, half: &mut Spinors, out: &mut Spinors) {
+        self.apply_in::<true>(psi, half, out);
+    }
+
+    fn apply_in<const ADJOINT: bool>(&self, psi: &Spinors, half: &mut Spinors, out: &mut Spinors) {
+        self.hop::<ADJOINT>(1, psi, self.kappa, half);
+        self.hop::<ADJOINT>(0, half, self.kappa, out);
         for &site in &self.sites[0] {
             out[site] = [psi[site][0] - out[site][0], psi[site][1] - out[site][1]];
         }
-    }
-
-    /// `out = M† psi = σ₃ M σ₃ psi` on even sites.
-    pub fn apply_adjoint(&self, psi: &Spinors, half: &mut Spinors, out: &mut Spinors) {
-        let turned: Spinors = psi.iter().map(|[a, b]| [*a, -b]).collect();
-        self.apply(&turned, half, out);
-        self.sites[0].iter().for_each(|&site| out[site][1] = -out[site][1]);
     }
 
     /// `(M M†)⁻¹ b` up to a residue `|r| ≤ tolerance · |b|`, by conjugate gradients from zero, so that it depends on nothing else.
@@ -180,12 +183,10 @@ impl EvenOdd {
     pub fn gradient(&self, mut x: Spinors, scale: f64, gradient: &mut [f64]) {
         let (mut y, mut half) = (self.zeros(), self.zeros());
         self.apply_adjoint(&x, &mut half, &mut y);
-        // y_o = κ H_oe y_e, x_o = κ (H_eo)† x_e = κ σ₃ H_oe σ₃ x_e.
-        let even = y.clone();
-        self.hop(1, &even, self.kappa, &mut y);
-        let turned: Spinors = x.iter().map(|[a, b]| [*a, -b]).collect();
-        self.hop(1, &turned, self.kappa, &mut x);
-        self.sites[1].iter().for_each(|&site| x[site][1] = -x[site][1]);
+        // y_o = κ H_oe y_e, x_o = κ (H_eo)† x_e.
+        let even = [y.clone(), x.clone()];
+        self.hop::<false>(1, &even[0], self.kappa, &mut y);
+        self.hop::<true>(1, &even[1], self.kappa, &mut x);
         for site in 0..self.volume {
             let (ahead, _) = self.around(site);
             for (mu, ahead) in ahead.into_iter().enumerate() {

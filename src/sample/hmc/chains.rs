@@ -26,9 +26,6 @@ const TUNING_ROUNDS: u64 = 10;
 /// Time that chains run without being saved, if need be, and without being heard of.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// Bins of measurements of all chains together.
-const BINS: usize = 1 << 21;
-
 /// Chains of Hybrid Monte Carlo or of local updates with their thermalisation; a step is one trajectory or sweep of every chain.
 pub struct Chains<'a> {
     theory: &'a Theory,
@@ -167,8 +164,7 @@ impl<'a> Chains<'a> {
             kept: Vec::new(),
         });
         let tiles: Vec<RunningTile> = tiles.collect();
-        let capacity = (BINS / chains).next_multiple_of(2).max(1 << 6);
-        let series = TimeSeries::new(self.theory.observables.width(), capacity);
+        let series = TimeSeries::of_chains(self.theory.observables.width(), chains);
         ChainsState {
             progress: Progress {
                 made: 0,

@@ -33,7 +33,7 @@ impl Moves for Sweeps<'_> {
             let (mut field, mut rng) = (tile.chain(chain), tile.generator(chain, index));
             self.local.heat_bath(&mut field, &mut rng);
             (0..self.overrelaxation).for_each(|_| self.local.overrelax(&mut field));
-            tile.put(chain, field);
+            tile.place(chain, field);
             sums.trajectories += 1;
             sums.accepted += 1;
         }

@@ -291,11 +291,7 @@ impl Tile {
     }
 
     /// Puts a configuration in the place of one chain's.
-    pub fn put(&mut self, chain: usize, field: Vec<f64>) {
-        self.place(chain, field);
-    }
-
-    fn place(&mut self, chain: usize, field: impl IntoIterator<Item = f64>) {
+    pub fn place(&mut self, chain: usize, field: impl IntoIterator<Item = f64>) {
         let places = self.field[chain..].iter_mut().step_by(self.streams.len());
         places.zip(field).for_each(|(to, from)| *to = from);
     }

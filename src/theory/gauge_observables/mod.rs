@@ -1,11 +1,10 @@
 //! Observables of a U(1) gauge field with or without Wilson fermions.
 
-use crate::kernel::gauge::{GaugeAction, reduced};
+use crate::kernel::gauge::reduced;
 use crate::lattice::Lattice;
 use crate::theory::observables::{Derived, Observables};
 use crate::theory::schwinger::Schwinger;
 use std::f64::consts::PI;
-use std::sync::Arc;
 
 /// Wilson loops, by extents.
 const LOOPS: [[usize; 2]; 5] = [[1, 1], [1, 2], [2, 2], [2, 3], [3, 3]];
@@ -56,14 +55,12 @@ const ONE_CHARGE: &str = "configurations of one sign of the topological charge";
 pub struct GaugeObservables {
     lattice: Lattice,
     theory: Schwinger,
-    action: Arc<GaugeAction>,
 }
 
 impl GaugeObservables {
     /// Of this theory.
     pub fn new(lattice: Lattice, theory: Schwinger) -> Self {
-        let action = Arc::clone(theory.kernel());
-        Self { lattice, theory, action }
+        Self { lattice, theory }
     }
 
     fn extents(&self) -> [usize; 2] {
@@ -106,7 +103,8 @@ impl GaugeObservables {
     }
 
     fn measure_fermions(&self, field: &[f64], out: &mut [f64]) {
-        let Some(found) = self.action.with_wilson(|wilson, work| wilson.propagator(field, work)) else {
+        let Some(found) = self.theory.kernel().with_wilson(|wilson, work| wilson.propagator(field, work))
+        else {
             return;
         };
         let times = found.pseudoscalar.len();
@@ -146,7 +144,7 @@ impl GaugeObservables {
         let square = exact.map(|exact| exact.charge_squared());
         let mut all = vec![
             Derived::new("action_density", move |a| a[ACTION] / volume)
-                .exact(exact.map(|exact| -self.action.beta() * exact.wilson_loop(1)))
+                .exact(exact.map(|exact| -self.theory.kernel().beta() * exact.wilson_loop(1)))
                 .primary(),
             Derived::new("topological_charge", |a| a[Q]).vanishes(ONE_CHARGE),
             Derived::new("topological_charge_squared", |a| a[Q2]).exact(square).primary(),
@@ -199,7 +197,7 @@ impl GaugeObservables {
 
 impl Observables for GaugeObservables {
     fn width(&self) -> usize {
-        match self.action.wilson() {
+        match self.theory.kernel().wilson() {
             Some(_) => CORRELATOR + self.extents()[0] / 2 + 1,
             None => CONDENSATE,
         }
@@ -207,7 +205,7 @@ impl Observables for GaugeObservables {
 
     fn measure(&self, field: &[f64], action: f64, out: &mut [f64]) {
         let mut plaquettes = vec![0.0; self.lattice.volume()];
-        self.action.plaquettes().angles(field, &mut plaquettes);
+        self.theory.kernel().plaquettes().angles(field, &mut plaquettes);
         for (out, shape) in out.iter_mut().zip(LOOPS) {
             *out = self.wilson_loop(&plaquettes, shape);
         }
@@ -217,7 +215,7 @@ impl Observables for GaugeObservables {
     }
 
     fn derived(&self) -> Vec<Derived> {
-        let fermions = if self.action.wilson().is_some() { self.of_fermions() } else { Vec::new() };
+        let fermions = if self.theory.kernel().wilson().is_some() { self.of_fermions() } else { Vec::new() };
         self.of_loops().into_iter().chain(self.of_charge()).chain(fermions).collect()
     }
 }
