@@ -6,10 +6,9 @@ use crate::kernel::isa::Scalar;
 use crate::kernel::tile::tensor;
 use crate::kernel::wilson::{Determinant, Wilson, Workspace};
 use crate::lattice::Lattice;
-use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
-use burn::tensor::{DType, ElementConversion, Shape, Tensor, TensorData};
+use burn::tensor::{DType, ElementConversion, Shape, Tensor};
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex};
 
@@ -163,6 +162,8 @@ impl Fused for GaugeAction {
         keep: bool,
     ) -> Pass<burn::backend::Cube> {
         use burn::backend::Cube;
+        use burn::backend::ops::FloatTensorOps;
+        use burn::tensor::TensorData;
         let [field] = <[_; 1]>::try_from(inputs).expect("a field");
         let (device, shape) = (field.device.clone(), field.shape());
         let data = futures_lite::future::block_on(Cube::float_into_data(field)).expect("links come back");
