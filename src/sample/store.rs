@@ -75,6 +75,11 @@ impl<'a> Store<'a> {
         remove_present(files(folder, name))
     }
 
+    /// Whether something is there to continue.
+    pub fn has_state(&self) -> bool {
+        self.saved.is_some()
+    }
+
     /// The records that are kept.
     ///
     /// # Panics

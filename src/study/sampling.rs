@@ -122,6 +122,7 @@ impl Context<'_> {
         let chains = Independence::new(model, &experiment.theory, asked, self.seed());
         let (name, mut is_due) = (store_name(Method::Independence), self.save_clock());
         let mut store = Store::open(&self.checkpoints, &name, chains.identity(), None, &mut is_due)?;
+        self.note_continued(&store);
         let interrupt = self.interrupt;
         let watch = Watch {
             hear: &self.watch(state.step, asked.proposals, "proposals"),
@@ -170,6 +171,12 @@ impl Context<'_> {
         self.run_chains(&chains, &mut store, step, "sweeps")
     }
 
+    fn note_continued(&self, store: &Store<'_>) {
+        if store.has_state() {
+            self.progress.note("continuing the chains that were saved");
+        }
+    }
+
     fn store<'s>(
         &self,
         method: Method,
@@ -187,6 +194,7 @@ impl Context<'_> {
         step: u64,
         unit: &'static str,
     ) -> Result<MethodRun> {
+        self.note_continued(store);
         let interrupt = self.interrupt;
         let watch = Watch {
             hear: &self.watch(step, chains.steps(), unit),
