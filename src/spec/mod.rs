@@ -16,6 +16,7 @@ mod flow;
 mod needs;
 mod parse;
 mod read;
+mod remarks;
 mod rules;
 mod sample;
 mod schema;

@@ -93,16 +93,6 @@ impl Spec {
         Some(ModelSpec { flow, train, evaluate: &self.evaluate })
     }
 
-    /// What is allowed but hardly meant, in any of its cells.
-    pub fn remarks(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        for cell in self.cells().unwrap_or_default() {
-            let remark = cell.spec.theory.remark();
-            all.extend(remark.filter(|remark| !all.contains(remark)));
-        }
-        all
-    }
-
     /// Digest of the resolved specification, but for the micro-batch, which is a matter of memory.
     pub fn digest(&self) -> String {
         let mut spec = self.clone();

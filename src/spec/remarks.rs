@@ -1,0 +1,68 @@
+//! What is allowed but hardly meant.
+
+use super::specification::{ModelSpec, Spec};
+use super::train::LearningRateSpec;
+
+impl Spec {
+    /// What of a specification, in any of its cells, is allowed but has no effect or none that is meant: keys that cannot act, couplings
+    /// at which little is defined.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for cell in self.cells().unwrap_or_default() {
+            let of_model = cell.spec.model().map(|model| beyond_the_end(&model)).unwrap_or_default();
+            let found = cell.spec.theory.remark().into_iter().chain(of_model);
+            for remark in found {
+                if !all.contains(&remark) {
+                    all.push(remark);
+                }
+            }
+        }
+        all
+    }
+}
+
+/// Schedules that begin to act when training has ended for certain.
+fn beyond_the_end(model: &ModelSpec<'_>) -> Vec<String> {
+    let ModelSpec { train, evaluate, .. } = model;
+    let Some(steps) = train.stop.steps else { return Vec::new() };
+    let halve = match &train.learning_rate {
+        LearningRateSpec::Constant => None,
+        LearningRateSpec::Halve(halve) => Some(halve.every),
+    };
+    let schedules = [
+        ("train.batch.double.every", train.batch.double.as_ref().map(|double| double.every)),
+        ("train.learning_rate.halve.every", halve),
+        ("evaluate.every", evaluate.every),
+    ];
+    let late =
+        schedules.into_iter().filter_map(|(key, every)| Some((key, every.filter(|every| *every >= steps)?)));
+    late.map(|(key, every)| {
+        format!("{key} = {every} has no effect: training ends after train.stop.steps = {steps}")
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_that_never_act_are_named_and_others_are_not() {
+        let text = "version = 1\nseed = 1\n\
+                    theory.phi4 = { extents = [4, 4], mass_squared = 1.0, coupling = 0.0 }\n\
+                    flow.affine = { layers = 2, kernel_size = 3, hidden = [2] }\n\
+                    train.batch = { size = 2, double = { every = 10, maximum = 8 } }\ntrain.optimizer.adam.learning_rate = 1e-3\n\
+                    train.learning_rate.halve.every = 20\nevaluate.every = 30\n";
+        let remarks =
+            |stop: &str| Spec::parse(&format!("{text}train.stop = {stop}\n"), &[]).unwrap().remarks();
+        assert_eq!(remarks("{ seconds = 1.0 }"), Vec::<String>::new());
+        assert_eq!(remarks("{ steps = 31 }"), Vec::<String>::new());
+        let found = remarks("{ steps = 20, ess = 0.5 }");
+        let expected =
+            ["train.learning_rate.halve.every = 20 has no effect", "evaluate.every = 30 has no effect"];
+        assert!(
+            found.len() == 2 && found.iter().zip(expected).all(|(found, start)| found.starts_with(start)),
+            "{found:?}"
+        );
+    }
+}
