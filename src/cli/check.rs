@@ -8,7 +8,7 @@ use crate::device::{self, ComputeDevice};
 use crate::error::Result;
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::spec::{BatchSpec, Cell, Fermions, HmcSpec, Integrator, ModelSpec, Spec, Varied};
+use crate::spec::{BatchSpec, Cell, Fermions, HmcSpec, ModelSpec, Spec, Varied};
 use crate::study::Experiment;
 use crate::theory::{self, Dynamics};
 use crate::train::{StepFailure, Trainer, samples_until};
@@ -169,10 +169,7 @@ fn force_seconds(dynamics: &dyn Dynamics) -> f64 {
 
 /// Seconds of all chains with all threads, at the number of steps that is asked for.
 fn hmc_seconds(spec: &HmcSpec, force_s: f64) -> f64 {
-    let forces = match spec.integrator {
-        Integrator::Leapfrog => spec.steps + 1,
-        Integrator::Omelyan => 2 * spec.steps + 1,
-    };
+    let forces = spec.integrator.forces(spec.steps);
     let trajectories = (spec.trajectories + spec.thermalization) as f64 * spec.chains as f64;
     trajectories * forces as f64 * force_s / device::threads().min(spec.chains) as f64
 }

@@ -2,7 +2,7 @@
 
 use super::args::MeasureArgs;
 use super::output::{print, say};
-use super::table::{lines, with_error};
+use super::table::{lines, measured};
 use crate::device;
 use crate::error::Result;
 use crate::spec::Spec;
@@ -39,13 +39,8 @@ fn text(found: &Measurements) -> String {
     };
     let mut rows = vec![row("theory", found.theory.clone()), row("configurations", configurations)];
     rows.extend(found.observables.iter().map(|found| {
-        let tau = found
-            .tau_int
-            .zip(found.tau_int_err)
-            .map(|(tau, error)| format!("  tau {}", with_error(tau, error)));
-        let exact = found.exact.map(|exact| format!("  (exact {exact:.8})"));
-        let value = with_error(found.value, found.error);
-        row(&found.observable, value + &tau.unwrap_or_default() + &exact.unwrap_or_default())
+        let tau = found.tau_int.zip(found.tau_int_err).map(|tau| (tau, None));
+        row(&found.observable, measured((found.value, found.error), tau, found.exact))
     }));
     lines(&rows)
 }

@@ -22,10 +22,10 @@ pub fn summary(summary: &Summary) -> String {
     let mut rows = summary.model.as_ref().map(of_model).unwrap_or_default();
     let several = summary.methods.len() > 1;
     for found in summary.observables.iter().filter(|found| is_shown(found)) {
-        let exact = found.exact.map(|exact| format!("  (exact {exact:.8})")).unwrap_or_default();
-        let tau = tau(found).unwrap_or_default();
         let method = if several { format!("{} ", found.method) } else { String::new() };
-        rows.push((method + &found.observable, with_error(found.value, found.error) + &tau + &exact));
+        let value =
+            measured((found.value, found.error), found.tau_int.zip(Some(found.tau_int_exact)), found.exact);
+        rows.push((method + &found.observable, value));
     }
     for method in &summary.methods {
         let acceptance = method.acceptance.map(|a| format!(", acceptance {a:.3}")).unwrap_or_default();
@@ -50,13 +50,19 @@ fn rate(per_s: f64) -> String {
     format!("{per_s:.decimals$}")
 }
 
-/// The autocorrelation time; where weights have a say its error is no number but an interval, which is in observables.csv.
-fn tau(found: &ObservableSummary) -> Option<String> {
-    let (tau, error) = found.tau_int?;
-    Some(match found.tau_int_exact {
-        Some(exact) => format!("  tau {:.2}", exact.max(tau)),
+/// A value with its error, the autocorrelation time of the chain with its error and that of the weights, the exact value.
+pub fn measured(
+    (value, error): (f64, f64),
+    tau: Option<((f64, f64), Option<f64>)>,
+    exact: Option<f64>,
+) -> String {
+    // Where weights have a say, the error of τ is no number but an interval, which is in observables.csv.
+    let tau = tau.map(|((tau, error), by_weights)| match by_weights {
+        Some(by_weights) => format!("  tau {:.2}", by_weights.max(tau)),
         None => format!("  tau {}", with_error(tau, error)),
-    })
+    });
+    let exact = exact.map(|exact| format!("  (exact {exact:.8})"));
+    with_error(value, error) + &tau.unwrap_or_default() + &exact.unwrap_or_default()
 }
 
 /// Training and quality of the model.

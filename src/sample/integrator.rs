@@ -62,6 +62,7 @@ mod tests {
                 }
                 let per_step = if integrator == Integrator::Leapfrog { 1 } else { 2 };
                 assert_eq!(schedule.forces(), per_step * steps + 1);
+                assert_eq!(schedule.forces(), integrator.forces(steps));
             }
         }
     }

@@ -81,6 +81,17 @@ pub enum Integrator {
     Omelyan,
 }
 
+impl Integrator {
+    /// Force evaluations of a trajectory of so many steps.
+    pub fn forces(self, steps: usize) -> usize {
+        let of_step = match self {
+            Self::Leapfrog => 1,
+            Self::Omelyan => 2,
+        };
+        of_step * steps + 1
+    }
+}
+
 /// How trajectories of Hybrid Monte Carlo take fermions into account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -79,6 +79,9 @@ pub trait Drawn {
     /// With which a trajectory is integrated, of one chain.
     fn dynamics(&self) -> &dyn Dynamics;
 
+    /// The energy of the configuration that they were drawn for, which is known without solving.
+    fn action(&self) -> f64;
+
     /// Iterations of the solver up to now.
     fn iterations(&self) -> u64;
 }

@@ -22,6 +22,8 @@ pub struct Pseudofermions<'a> {
     action: &'a GaugeAction,
     operator: Mutex<EvenOdd>,
     phi: Spinors,
+    /// The action of the field they were drawn for: that of the plaquettes and `|η|²`.
+    first: f64,
     iterations: AtomicU64,
 }
 
@@ -42,7 +44,8 @@ impl<'a> Pseudofermions<'a> {
         }
         let (mut half, mut phi) = (operator.zeros(), operator.zeros());
         operator.apply(&eta, &mut half, &mut phi);
-        Self { action, operator: Mutex::new(operator), phi, iterations: AtomicU64::new(0) }
+        let first = of_plaquettes(action, field) + operator.square(&eta);
+        Self { action, operator: Mutex::new(operator), phi, first, iterations: AtomicU64::new(0) }
     }
 
     fn on(&self, field: &[f64]) -> MutexGuard<'_, EvenOdd> {
@@ -71,7 +74,7 @@ impl Dynamics for Pseudofermions<'_> {
 
     fn actions(&self, tile: &[f64]) -> Vec<f64> {
         let operator = self.on(tile);
-        let gauge = -self.action.beta() * self.action.plaquettes().sum_of_cosines(tile);
+        let gauge = of_plaquettes(self.action, tile);
         let fermions = self.solve(&operator).map(|x| operator.action(&x));
         vec![fermions.map_or(f64::NAN, |fermions| gauge + fermions)]
     }
@@ -134,4 +137,12 @@ impl Drawn for Pseudofermions<'_> {
     fn dynamics(&self) -> &dyn Dynamics {
         self
     }
+
+    fn action(&self) -> f64 {
+        self.first
+    }
+}
+
+fn of_plaquettes(action: &GaugeAction, field: &[f64]) -> f64 {
+    -action.beta() * action.plaquettes().sum_of_cosines(field)
 }

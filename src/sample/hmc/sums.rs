@@ -69,24 +69,26 @@ impl TrajectorySums {
 
     /// As plain numbers, for checkpoints.
     pub fn to_numbers(self) -> Vec<f64> {
-        let counts = [self.trajectories, self.accepted, self.forces].map(|count| count as f64);
-        let further =
-            [self.cheap, self.jumps, self.jumps_accepted, self.iterations].map(|count| count as f64);
-        [&counts[..], &[self.exp, self.exp_square], &further].concat()
+        let Self {
+            trajectories,
+            accepted,
+            forces,
+            cheap,
+            jumps,
+            jumps_accepted,
+            iterations,
+            exp,
+            exp_square,
+        } = self;
+        let counts = [trajectories, accepted, forces, cheap, jumps, jumps_accepted, iterations];
+        counts.into_iter().map(|count| count as f64).chain([exp, exp_square]).collect()
     }
 
     pub fn from_numbers(numbers: &[f64]) -> Option<Self> {
-        let &[trajectories, accepted, forces, exp, exp_square, ref further @ ..] = numbers else {
+        let &[ref counts @ .., exp, exp_square] = numbers else { return None };
+        let counts: Vec<u64> = counts.iter().map(|count| *count as u64).collect();
+        let [trajectories, accepted, forces, cheap, jumps, jumps_accepted, iterations] = counts[..] else {
             return None;
-        };
-        let [trajectories, accepted, forces] = [trajectories, accepted, forces].map(|count| count as u64);
-        // Older versions knew of no jumps.
-        let [cheap, jumps, jumps_accepted, iterations] = match *further {
-            [] => [0; 4],
-            [cheap, jumps, accepted, iterations] => {
-                [cheap, jumps, accepted, iterations].map(|count| count as u64)
-            }
-            _ => return None,
         };
         Some(Self {
             trajectories,

@@ -142,7 +142,7 @@ impl<'a> Trajectories<'a> {
         let auxiliary = self.dynamics.auxiliary().filter(|_| self.motion.auxiliary);
         let drawn = auxiliary.map(|auxiliary| auxiliary.draw(&tile.field, &mut generators[0]));
         let dynamics = drawn.as_ref().map_or(self.dynamics, |drawn| drawn.dynamics());
-        let energies = if drawn.is_some() { dynamics.actions(&tile.field) } else { tile.actions.clone() };
+        let energies = drawn.as_ref().map_or_else(|| tile.actions.clone(), |drawn| vec![drawn.action()]);
         let before = dynamics.kinetic(&momenta);
         let mut field = tile.field.clone();
         self.integrate(dynamics, &schedule, &mut field, &mut momenta, stop)?;
@@ -155,7 +155,8 @@ impl<'a> Trajectories<'a> {
             // What is kept is the action itself.
             actions = self.dynamics.actions(&field);
         }
-        let inner = self.inner(dynamics, &schedule).map_or(0, |inner| inner.len() * inner[0].forces());
+        let of_drift = self.motion.integrator.forces(self.motion.cheap_steps);
+        let inner = if self.is_split(dynamics) { schedule.updates.len() * of_drift } else { 0 };
         let forces = [schedule.forces(), inner].map(|count| count as u64);
         // Of auxiliary fields the dear part is counted by iterations.
         let [forces, cheap] = match &drawn {
@@ -207,9 +208,10 @@ impl<'a> Trajectories<'a> {
         stop: Stop<'_>,
     ) -> Option<()> {
         let cost = dynamics.force_flops() * dynamics.chains() as f64;
-        let at_once = (ASKED_EVERY / cost) as usize + 1;
-        if let (Some(inner), Some(parts)) = (self.inner(dynamics, schedule), dynamics.parts()) {
-            return self.integrate_parts(dynamics, schedule, &inner, parts, (field, momenta), stop);
+        // What a solver takes is not known.
+        let at_once = if dynamics.parts().is_some() { 1 } else { (ASKED_EVERY / cost) as usize + 1 };
+        if let Some(parts) = dynamics.parts().filter(|_| self.is_split(dynamics)) {
+            return self.integrate_parts(dynamics, schedule, parts, (field, momenta), stop);
         }
         dynamics.kick(field, schedule.first, momenta);
         for updates in schedule.updates.chunks(at_once) {
@@ -224,28 +226,26 @@ impl<'a> Trajectories<'a> {
         Some(())
     }
 
-    /// The trajectories with the cheap part of the force that stand for the drifts of a schedule, where it is integrated in two parts.
-    fn inner(&self, dynamics: &dyn Dynamics, schedule: &Schedule) -> Option<Vec<Schedule>> {
-        let is_split = self.motion.cheap_steps > 1 && dynamics.parts().is_some();
-        let drift =
-            |update: &(f64, f64)| Schedule::new(self.motion.integrator, update.0, self.motion.cheap_steps);
-        is_split.then(|| schedule.updates.iter().map(drift).collect())
+    /// Whether the cheap part of a force is integrated in smaller steps.
+    fn is_split(&self, dynamics: &dyn Dynamics) -> bool {
+        self.motion.cheap_steps > 1 && dynamics.parts().is_some()
     }
 
+    /// A trajectory with the cheap part of the force stands for every drift of the schedule.
     fn integrate_parts(
         &self,
         dynamics: &dyn Dynamics,
         schedule: &Schedule,
-        inner: &[Schedule],
         parts: &dyn Parts,
         (field, momenta): (&mut [f64], &mut [f64]),
         stop: Stop<'_>,
     ) -> Option<()> {
         parts.kick_dear(field, schedule.first, momenta);
-        for (&(_, kick), inner) in schedule.updates.iter().zip(inner) {
+        for &(length, kick) in &schedule.updates {
             if stop() {
                 return None;
             }
+            let inner = Schedule::new(self.motion.integrator, length, self.motion.cheap_steps);
             parts.kick_cheap(field, inner.first, momenta);
             for &(step, kick) in &inner.updates {
                 dynamics.drift(field, step, momenta);
