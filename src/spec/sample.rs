@@ -98,8 +98,8 @@ impl Integrator {
 pub enum Fermions {
     /// The exact determinant, O(T X^3) for a force.
     Determinant,
-    /// Pseudofermions with even-odd preconditioned conjugate gradients, O(V) for an iteration. Their noise asks for shorter steps: up to
-    /// 64 x 64 the determinant is cheaper.
+    /// Pseudofermions with even-odd preconditioned conjugate gradients, O(V) for an iteration. Their noise asks for shorter steps:
+    /// they begin to pay at about 64 x 64.
     Pseudofermions,
 }
 
