@@ -155,12 +155,12 @@ pub enum Error {
         optimizer: &'static str,
     },
     /// A signal asked the run to stop; everything is on disk.
-    #[error("stopped by {signal} after step {step}; continue with: {resume}")]
+    #[error("stopped by {signal}{}; continue with: {resume}", step.map_or(String::new(), |step| format!(" after step {step}")))]
     Interrupted {
         /// Which one.
         signal: Signal,
-        /// The last finished step.
-        step: u64,
+        /// The last finished step, where something is trained.
+        step: Option<u64>,
         /// Command that continues the run.
         resume: String,
     },
@@ -176,6 +176,14 @@ pub enum Error {
         done: u64,
         /// Configurations asked for.
         count: u64,
+    },
+    /// A study in which cells failed; the others are not touched by that.
+    #[error("error: {}\n\nhint: {hint}", failed.join("\nerror: "))]
+    Cells {
+        /// A line for each.
+        failed: Vec<String>,
+        /// The way out.
+        hint: String,
     },
     /// A self-test with results that are not what they must be.
     #[error(

@@ -19,6 +19,10 @@ pub enum Command {
     Run(RunArgs),
     /// Validate a specification; print it resolved, with its size and cost; run nothing.
     Check(CheckArgs),
+    /// Say how far the cells of a run have come: waiting, running, done, or failed and why.
+    Status(RunDirArgs),
+    /// Put the tables of a study together from those of its cells.
+    Merge(RunDirArgs),
     /// Draw configurations from a checkpoint into a NumPy archive, with log q, the action and log w.
     Sample(SampleArgs),
     /// Measure the observables of an ensemble in a NumPy archive, with errors.
@@ -172,6 +176,24 @@ fn fraction(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "must be above 0 and at most 1".into())
 }
 
+/// `2/8`, the second of eight parts.
+fn shard(text: &str) -> Result<(u64, u64), String> {
+    let numbers =
+        text.split_once('/').and_then(|(part, parts)| Some((part.parse().ok()?, parts.parse().ok()?)));
+    numbers
+        .filter(|&(part, parts)| 1 <= part && part <= parts)
+        .ok_or_else(|| "must be I/N with I from 1 to N, e.g. 2/8".into())
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct RunDirArgs {
+    /// Run directory.
+    pub run: PathBuf,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, ClapArgs)]
 pub struct VerifyArgs {
     #[command(flatten)]
@@ -188,6 +210,18 @@ pub struct RunArgs {
     /// Discard the results of an earlier run in the run directory.
     #[arg(long)]
     pub fresh: bool,
+    /// Work on the I-th of N parts of the cells of a study, for job arrays: every part in a process of its own, on whatever machine.
+    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with_all = ["jobs", "fresh"])]
+    pub shard: Option<(u64, u64)>,
+    /// Work on the cells of a study in so many processes, which share the threads.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=256))]
+    pub jobs: Option<u64>,
+    /// Stop at the first cell that fails, instead of going on with the others.
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Started by another process for a part of the work, which ends when its standard input does.
+    #[arg(long, hide = true)]
+    pub worker: bool,
     /// No progress and no notes on stderr; warnings and errors stay.
     #[arg(long)]
     pub quiet: bool,

@@ -1,18 +1,17 @@
 //! `flowqcd check`: what a specification amounts to, without running it.
 
 use super::args::CheckArgs;
+use super::check_report::{CellReport, ModelReport, Report, StartReport, text};
+use super::memory;
 use super::output::{print, say};
-use super::progress::duration;
-use super::{memory, table};
 use crate::device::{self, ComputeDevice};
 use crate::error::Result;
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::spec::{BatchSpec, Cell, Fermions, HmcSpec, ModelSpec, Spec, Varied};
-use crate::study::Experiment;
+use crate::spec::{BatchSpec, Cell, Fermions, HmcSpec, ModelSpec, Spec, StartSpec};
+use crate::study::{Experiment, check_files};
 use crate::theory::{self, Dynamics};
 use crate::train::{StepFailure, Trainer, samples_until};
-use serde::Serialize;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -23,50 +22,6 @@ const MEASURING_ONE_S: f64 = 0.5;
 
 /// The same of forces, of which one is measured however long it takes.
 const MEASURING_FORCE_S: f64 = 0.02;
-
-/// What `check` reports.
-#[derive(Debug, Serialize)]
-struct Report {
-    cells: usize,
-    device: String,
-    threads: usize,
-    /// Seconds of training of all cells, at most, where that is known.
-    total_train_s: Option<f64>,
-    /// The first cell.
-    #[serde(flatten)]
-    first: CellReport,
-    /// All further cells.
-    further: Vec<CellReport>,
-    spec: Spec,
-}
-
-/// What `check` reports of one cell.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct CellReport {
-    /// The varied keys.
-    values: Varied,
-    theory: String,
-    /// What training takes, if something is trained.
-    #[serde(flatten)]
-    model: Option<ModelReport>,
-    /// Seconds of all forces of Hybrid Monte Carlo before its tuning, thermalisation included, where that can be said.
-    hmc_s: Option<f64>,
-}
-
-/// The part of it that is about the model.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct ModelReport {
-    parameters: usize,
-    flops_per_sample: f64,
-    flops_per_training_sample: f64,
-    memory_bytes: f64,
-    /// Weights and measurements that are held until all are drawn.
-    direct_bytes: f64,
-    samples_per_s: f64,
-    train_samples: Option<u64>,
-    train_flops: Option<f64>,
-    train_s: Option<f64>,
-}
 
 /// What cells have in common that differ in nothing that costs.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +48,7 @@ pub fn check(args: &CheckArgs) -> Result<()> {
     let spec = Spec::load(file, &args.spec.overrides())?;
     let device = args.spec.device.select()?;
     memory::check(file, &spec, &device)?;
-    Experiment::check_files(&spec)?;
+    check_files(file, &spec)?;
     let report = report(spec, &device)?;
     report.spec.remarks().iter().for_each(|text| say(&format!("warning: {text}")));
     match args.spec.device.json {
@@ -181,7 +136,19 @@ fn cell_report(cell: &Cell, size: Size) -> CellReport {
     let hmc = spec.sample.hmc.as_ref().filter(|hmc| hmc.fermions != Some(Fermions::Pseudofermions));
     let hmc_s = hmc.map(|hmc| hmc_seconds(hmc, size.force_s));
     let theory = theory::build(&spec.theory).action.describe();
-    CellReport { values: cell.values.clone(), theory, model, hmc_s }
+    CellReport { values: cell.values.clone(), start: start(cell), theory, model, hmc_s }
+}
+
+fn start(cell: &Cell) -> Option<StartReport> {
+    let model = cell.spec.model()?;
+    Some(match (cell.start, &model.train.start) {
+        // In a study cells are in the order of their numbers.
+        (Some(start), _) => StartReport::Cell { cell: start.position as u64, optimizer: start.optimizer },
+        (None, StartSpec::Scratch) => StartReport::Scratch,
+        (None, StartSpec::Model(model)) => {
+            StartReport::Model { file: model.file.clone(), optimizer: model.optimizer }
+        }
+    })
 }
 
 fn model_report(spec: &Spec, ModelSpec { train, .. }: ModelSpec<'_>, size: ModelSize) -> ModelReport {
@@ -250,90 +217,4 @@ fn memory_bytes(batch: &BatchSpec, flow: &Flow, device: &ComputeDevice) -> f64 {
 fn direct_memory(spec: &Spec, width: usize) -> f64 {
     let configurations = spec.sample.direct.as_ref().map_or(0, |direct| direct.configurations);
     8.0 * (width + 1) as f64 * (configurations + spec.evaluate.samples) as f64
-}
-
-fn text(report: &Report) -> String {
-    let row = |name: &str, value: String| (name.to_owned(), value);
-    let mut rows = vec![row("cells", report.cells.to_string())];
-    let cells: Vec<&CellReport> = std::iter::once(&report.first).chain(&report.further).collect();
-    let mut first = 0;
-    for alike in cells.chunk_by(|a, b| is_alike(a, b)) {
-        if report.cells > 1 {
-            rows.push(row("", String::new()));
-            rows.push(heading(first, alike));
-        }
-        rows.extend(cell_rows(alike, report));
-        first += alike.len();
-    }
-    if let Some(seconds) = report.total_train_s.filter(|_| report.cells > 1) {
-        rows.push(row("", String::new()));
-        rows.push(row("training time of all", format!("{}, at most", duration(seconds))));
-    }
-    table::lines(&rows)
-}
-
-/// Whether two cells differ in nothing but what their varied keys say.
-fn is_alike(a: &CellReport, b: &CellReport) -> bool {
-    CellReport { values: b.values.clone(), theory: b.theory.clone(), ..a.clone() } == *b
-}
-
-/// Numbers and values of neighbouring cells, the first and the last.
-fn heading(first: usize, alike: &[&CellReport]) -> (String, String) {
-    let (from, to) = (&alike[0].values, &alike[alike.len() - 1].values);
-    let value = |((key, from), (_, to)): ((&str, String), (&str, String))| match from == to {
-        true => format!("{key} = {from}"),
-        false => format!("{key} = {from} ... {to}"),
-    };
-    let values: Vec<String> = from.texts().zip(to.texts()).map(value).collect();
-    let name = match alike.len() {
-        1 => format!("cell {first}"),
-        count => format!("cells {first} to {}", first + count - 1),
-    };
-    (name, values.join(", "))
-}
-
-fn cell_rows(alike: &[&CellReport], report: &Report) -> Vec<(String, String)> {
-    let row = |name: &str, value: String| (name.to_owned(), value);
-    let cell = alike[0];
-    let mut rows = Vec::new();
-    if alike.iter().all(|other| other.theory == cell.theory) {
-        rows.push(row("theory", cell.theory.clone()));
-    }
-    rows.extend(cell.model.as_ref().map(|model| model_rows(model, alike.len(), report)).unwrap_or_default());
-    rows.extend(cell.hmc_s.map(|seconds| {
-        let name = if alike.len() > 1 {
-            "forces of HMC, each (before tuning)"
-        } else {
-            "forces of HMC (before tuning)"
-        };
-        row(name, duration(seconds))
-    }));
-    rows
-}
-
-fn model_rows(cell: &ModelReport, alike: usize, report: &Report) -> Vec<(String, String)> {
-    let row = |name: &str, value: String| (name.to_owned(), value);
-    let threads = table::count(report.threads, "thread");
-    let speed = format!("{:.0} training samples/s on {}, {threads}", cell.samples_per_s, report.device);
-    let mut rows = vec![
-        row("parameters", cell.parameters.to_string()),
-        row("FLOPs per sample", format!("{:.4e}", cell.flops_per_sample)),
-        row("FLOPs per training sample", format!("{:.4e}", cell.flops_per_training_sample)),
-        row("memory (about)", format!("{:.0} MB", cell.memory_bytes / 1e6)),
-        row("memory, sampling (about)", format!("{:.0} MB", cell.direct_bytes / 1e6)),
-        row("speed (measured now)", speed),
-    ];
-    if let (Some(samples), Some(flops)) = (cell.train_samples, cell.train_flops) {
-        rows.push(row("training, at most", format!("{samples} samples, {flops:.3e} FLOP")));
-    }
-    let time = match cell.train_s {
-        Some(seconds) => format!("{}, at most", duration(seconds)),
-        None => format!(
-            "{} per million samples (the stop rule is not a clock)",
-            duration(1e6 / cell.samples_per_s)
-        ),
-    };
-    let each = if alike > 1 { "training time of each (estimate)" } else { "training time (estimate)" };
-    rows.push(row(each, time));
-    rows
 }

@@ -2,15 +2,19 @@
 
 mod args;
 mod check;
+mod check_report;
 mod devices;
+mod jobs;
 mod measure;
 mod memory;
+mod merge;
 mod output;
 mod plot;
 mod progress;
 mod run;
 mod sample;
 mod signals;
+mod status;
 mod table;
 mod verify;
 
@@ -56,6 +60,8 @@ fn carry_out(command: Command) -> Result<()> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Merge(args) => merge::merge(&args),
         Command::Sample(args) => sample::sample(&args),
         Command::Measure(args) => measure::measure(&args),
         Command::Plot(args) => plot::plot(&args),

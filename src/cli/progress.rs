@@ -40,8 +40,13 @@ impl Terminal {
     /// Prints a line above the bar.
     pub fn line(&self, text: &str) {
         if !self.quiet {
-            self.bar.suspend(|| say(text));
+            self.above(text);
         }
+    }
+
+    /// Prints a line above the bar, quiet or not.
+    pub fn above(&self, text: &str) {
+        self.bar.suspend(|| say(text));
     }
 
     /// Removes the bar.
@@ -89,6 +94,10 @@ impl Progress for Terminal {
 
     fn note(&self, text: &str) {
         self.line(text);
+    }
+
+    fn warn(&self, text: &str) {
+        self.above(text);
     }
 }
 

@@ -3,11 +3,11 @@
 use super::args::RunArgs;
 use super::output::{print, say};
 use super::progress::Terminal;
-use super::{memory, signals, table};
+use super::{jobs, memory, signals, table};
 use crate::device;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::spec::Spec;
-use crate::study::{Experiment, Run, RunDir};
+use crate::study::{Manifest, Part, Run, RunDir, check_files};
 use std::path::PathBuf;
 
 /// Runs or continues a specification and prints the final table.
@@ -16,10 +16,24 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let device = args.spec.device.select()?;
     // What is wrong with a size or a file is to be known before anything is written.
     memory::check(&args.spec.spec, &spec, &device)?;
-    Experiment::check_files(&spec)?;
+    check_files(&args.spec.spec, &spec)?;
     let dir = RunDir::open(&run_directory(args), &spec, args.fresh)?;
     let interrupt = signals::watch()?;
     let progress = Terminal::new(args.quiet);
+    let cells = dir.plan().cells.len();
+    let run = Run {
+        spec: &spec,
+        device: &device,
+        dir: &dir,
+        part: Part { shard: args.shard, fail_fast: args.fail_fast },
+        progress: &progress,
+        interrupt: &interrupt,
+        resume_command: resume_command(),
+    };
+    if args.worker {
+        jobs::obey(&interrupt);
+        return run.execute().map(drop);
+    }
     progress.line(&format!(
         "{} on {}, {}, seed {}, into {}",
         args.spec.spec.display(),
@@ -28,15 +42,16 @@ pub fn run(args: &RunArgs) -> Result<()> {
         spec.seed,
         dir.path().display()
     ));
-    let outcome = Run {
-        spec: &spec,
-        device: &device,
-        dir: &dir,
-        progress: &progress,
-        interrupt: &interrupt,
-        resume_command: resume_command(),
-    }
-    .execute();
+    let outcome = match args.jobs.filter(|&jobs| jobs > 1) {
+        Some(_) if cells == 1 => {
+            say("warning: --jobs has no effect: the run has one cell");
+            run.execute()
+        }
+        Some(count) => run.execute_after(&|| {
+            jobs::work(args, &dir, count.min(cells as u64), &progress, (&interrupt, &run.resume_command))
+        }),
+        None => run.execute(),
+    };
     progress.finish();
     let manifest = match outcome {
         Err(error) if args.spec.device.json => {
@@ -45,16 +60,45 @@ pub fn run(args: &RunArgs) -> Result<()> {
         }
         outcome => outcome?,
     };
+    show(args, &manifest, cells)?;
+    failures(args, &manifest)
+}
+
+/// The final table, and what warns of it.
+fn show(args: &RunArgs, manifest: &Manifest, count: usize) -> Result<()> {
     let cells = &manifest.cells[..];
     for cell in cells {
-        let place = if cells.len() > 1 { format!("cell {}: ", cell.cell) } else { String::new() };
+        let place = if count > 1 { format!("cell {}: ", cell.cell) } else { String::new() };
         cell.summary.warnings.iter().for_each(|text| say(&format!("warning: {place}{text}")));
     }
+    if cells.len() < count {
+        let (done, folder) = (cells.len(), run_directory(args));
+        say(&format!("{done} of {count} cells are finished: see flowqcd status {}", folder.display()));
+    }
     match (args.spec.device.json, cells) {
-        (true, _) => print(&serde_json::to_string_pretty(&manifest).expect("plain data")),
-        (false, [only]) => print(&table::summary(&only.summary)),
+        (true, _) => print(&serde_json::to_string_pretty(manifest).expect("plain data")),
+        (false, [only]) if count == 1 => print(&table::summary(&only.summary)),
         (false, _) => print(&table::study(cells)),
     }
+}
+
+/// # Errors
+/// [`Error::Cells`] if cells have failed.
+fn failures(args: &RunArgs, manifest: &Manifest) -> Result<()> {
+    if manifest.failed.is_empty() {
+        return Ok(());
+    }
+    let line = |reason: &str| reason.lines().next().unwrap_or_default().to_owned();
+    let failed =
+        manifest.failed.iter().map(|failed| format!("cell {}: {}", failed.cell, line(&failed.reason)));
+    let folder = run_directory(args);
+    Err(Error::Cells {
+        failed: failed.collect(),
+        hint: format!(
+            "the same command tries them again and keeps what is finished; logs are in {}",
+            folder.join("cells/*/log.txt").display()
+        ),
+    })
 }
 
 fn run_directory(args: &RunArgs) -> PathBuf {

@@ -73,15 +73,22 @@ fn of_model(summary: &ModelSummary) -> Vec<(String, String)> {
         row(
             "training",
             format!(
-                "{} steps, {} samples, {}",
+                "{} steps, {} samples, {}{}",
                 summary.steps,
                 summary.train_samples,
-                duration(summary.train_s)
+                duration(summary.train_s),
+                match summary.train_samples_before {
+                    0 => String::new(),
+                    before => format!(" (after {before} samples of the model it started from)"),
+                }
             ),
         ),
-        row("ESS, training (smoothed)", format!("{:.4}", summary.ess_smoothed)),
-        row("ESS, fresh samples", with_error(summary.ess, summary.ess_err) + &of_parts(summary.ess_of_parts)),
     ];
+    rows.extend(summary.ess_smoothed.map(|ess| row("ESS, training (smoothed)", format!("{ess:.4}"))));
+    rows.push(row(
+        "ESS, fresh samples",
+        with_error(summary.ess, summary.ess_err) + &of_parts(summary.ess_of_parts),
+    ));
     if let Some((median, interval)) = summary.ess_median.zip(summary.ess_interval) {
         rows.push(row("ESS, with its tail", format!("{median:.4}{}", within(&interval))));
     }

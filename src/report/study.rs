@@ -84,7 +84,7 @@ fn final_ess(table: &Columns) -> Result<Vec<Value>> {
                 .collect()
         }
     };
-    let rows = (0..stages.len()).filter(|row| stages[*row] == "final");
+    let rows = (0..stages.len()).filter(|row| ["final", "transfer"].contains(&stages[*row]));
     let value = |row: usize| Some(Value { row, name: String::new(), y: ess[row]?, bar: bars[row] });
     Ok(rows.filter_map(value).collect())
 }

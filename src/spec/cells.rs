@@ -1,8 +1,11 @@
-//! The cells of a study: the specification of each, and what tells it from the others.
+//! The cells of a study, from its lists and stages.
 
-use super::document::{put, unknown_key};
+use super::cell::{Cell, CellStart, STAGE};
+use super::document::{lookup, put};
+use super::links::problems_of_links;
 use super::schema::json_schema;
 use super::specification::Spec;
+use super::stages::{Stage, common, stages};
 use super::study::StudySpec;
 use super::validate::validated;
 use super::varied::Varied;
@@ -13,87 +16,176 @@ use toml::Value;
 /// Cells of a study, at most.
 const MOST_CELLS: u64 = 10_000;
 
-/// One point of a study.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Cell {
-    /// Its number.
-    pub index: u64,
-    /// The varied keys by their last part, or by as many as tell them apart, with their values here; `seed` too if there are repeats.
-    pub values: Varied,
-    /// What it runs.
-    pub spec: Spec,
+/// A cell before its specification is put together.
+#[derive(Debug, Clone)]
+struct Draft {
+    stage: usize,
+    /// The varied keys with their values, those of the cells that it goes on from before its own.
+    assigned: Vec<(String, Json)>,
+    /// What the seed is moved by.
+    repeat: u64,
+    start: Option<CellStart>,
 }
 
 impl Spec {
-    /// The cells of its study; one without a study.
+    /// The cells of its study, each after the one that it goes on from; one without a study.
     ///
     /// # Errors
     /// Everything wrong with the lists or with a cell; nothing for a specification that was parsed.
     pub fn cells(&self) -> Result<Vec<Cell>, Vec<Problem>> {
         let base = Self { study: None, ..self.clone() };
         let Some(study) = &self.study else {
-            return Ok(vec![Cell { index: 0, values: Varied::default(), spec: base }]);
+            return Ok(vec![Cell { index: 0, values: Varied::default(), spec: base, start: None }]);
         };
         let schema = json_schema();
-        let problems = problems(study, &schema);
-        if !problems.is_empty() {
-            return Err(problems);
-        }
+        let stages = stages(study, &schema)?;
+        count(study, &stages).filter(|&cells| cells <= MOST_CELLS).ok_or_else(|| vec![too_many(study)])?;
+        let drafts = drafts(study, &stages);
+        let columns = Columns::new(study, &stages);
         let base = Value::Table(base.to_table());
-        let points = (0..study.points()).map(|index| point(study, &base, &schema, index));
-        let points: Vec<_> = points.collect();
-        let wrong: Vec<Problem> =
-            points.iter().filter_map(|point| point.as_ref().err()).flatten().cloned().collect();
+        let made = drafts.into_iter().enumerate();
+        let made = made.map(|(index, draft)| columns.cell(&base, &schema, index, &draft));
+        let (cells, wrong): (Vec<_>, Vec<_>) = made.partition(Result::is_ok);
+        let wrong: Vec<Problem> = wrong.into_iter().filter_map(Result::err).flatten().collect();
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        let cells = points.into_iter().flatten().flat_map(|point| repeats(study, point));
-        Ok((0..).zip(cells).map(|(index, cell)| Cell { index, ..cell }).collect())
+        let cells: Vec<Cell> = cells.into_iter().flatten().collect();
+        let wrong = problems_of_links(&cells);
+        if wrong.is_empty() { Ok(cells) } else { Err(wrong) }
     }
 }
 
-/// What is wrong with the lists, whatever is in them.
-fn problems(study: &StudySpec, schema: &Json) -> Vec<Problem> {
-    let points = study.points();
-    let uneven = study.vary.iter().filter(|(_, values)| values.len() != points || values.is_empty());
-    let uneven = uneven.map(|(key, values)| {
-        let rule = format!("must have as many values as the longest list, {points} (and one at least)");
-        Problem::new(place(key), rule).value(format!("{} values", values.len()))
-    });
-    let unknown = study.vary.keys().filter_map(|key| unknown_key(schema, place(key), key));
-    let cells = study.cells().filter(|&cells| cells <= MOST_CELLS);
-    let too_many = cells.is_none().then(|| {
-        let rule =
-            format!("must be at most {MOST_CELLS} in all, {points} points as often as study.repeats says");
-        Problem::new("study: number of cells", rule).value(u128::from(study.repeats) * points as u128)
-    });
-    uneven.chain(unknown).chain(too_many).collect()
-}
-
-fn place(key: &str) -> String {
-    format!("study.vary.\"{key}\"")
-}
-
-/// One point of the lists, before repeats.
-fn point(study: &StudySpec, base: &Value, schema: &Json, index: usize) -> Result<Cell, Vec<Problem>> {
-    let (mut document, mut values) = (base.clone(), Varied::default());
-    let at_cell = |mut problem: Problem| {
-        problem.key = format!("study.vary, cell {index}: {}", problem.key);
-        problem
+/// Number of cells, unless there are more than can be counted.
+fn count(study: &StudySpec, stages: &[Stage<'_>]) -> Option<u64> {
+    let roots = match common(study) {
+        Some((grid, repeats)) => grid.count()?.checked_mul(repeats)?,
+        None => 1,
     };
-    for (key, list) in &study.vary {
-        let value = Value::try_from(&list[index])
-            .map_err(|error| vec![at_cell(Problem::new(key, error.to_string()))])?;
-        values.push(short_name(key, study.vary.keys()), value.clone());
-        put(&mut document, key, value).map_err(|problem| vec![at_cell(problem)])?;
+    let mut counts: Vec<u64> = Vec::with_capacity(stages.len());
+    for stage in stages {
+        let starts = stage.parent.map_or(roots, |parent| counts[parent]);
+        counts.push(starts.checked_mul(stage.grid.count()?)?.checked_mul(stage.repeats)?);
     }
-    let spec = validated(&document, schema)
-        .map_err(|problems| problems.into_iter().map(at_cell).collect::<Vec<Problem>>())?;
-    if spec.seed + (study.repeats - 1) > i64::MAX as u64 {
+    counts.into_iter().try_fold(0u64, u64::checked_add)
+}
+
+fn too_many(study: &StudySpec) -> Problem {
+    let stages = if study.stage.is_empty() { "" } else { ", over all stages" };
+    let rule = format!(
+        "must be at most {MOST_CELLS} in all: every combination of the lists, as often as repeats say{stages}"
+    );
+    let points = super::grid::Grid::new(&study.vary, &study.grid).count().map(u128::from);
+    let problem = Problem::new("study: number of cells", rule);
+    match points.filter(|_| study.stage.is_empty()) {
+        Some(points) => problem.value(u128::from(study.repeats) * points),
+        None => problem,
+    }
+}
+
+/// All cells, each after the one that it goes on from.
+fn drafts(study: &StudySpec, stages: &[Stage<'_>]) -> Vec<Draft> {
+    let owned = |values: Vec<(&str, &Json)>| -> Vec<(String, Json)> {
+        values.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect()
+    };
+    let root = |assigned: Vec<(String, Json)>, repeat| (None, assigned, repeat);
+    let roots: Vec<_> = match common(study) {
+        None => vec![root(Vec::new(), 0)],
+        Some((grid, repeats)) => {
+            let points = 0..grid.count().unwrap_or(0) as usize;
+            points
+                .flat_map(|point| (0..repeats).map(move |repeat| (point, repeat)))
+                .map(|(point, repeat)| root(owned(grid.values(point)), repeat))
+                .collect()
+        }
+    };
+    let mut all: Vec<Draft> = Vec::new();
+    for (number, stage) in stages.iter().enumerate() {
+        let going_on =
+            |(position, draft): (usize, &Draft)| (Some(position), draft.assigned.clone(), draft.repeat);
+        let starts: Vec<_> = match stage.parent {
+            None => roots.clone(),
+            Some(parent) => {
+                all.iter().enumerate().filter(|(_, draft)| draft.stage == parent).map(going_on).collect()
+            }
+        };
+        for (parent, inherited, moved) in starts {
+            for point in 0..stage.grid.count().unwrap_or(0) as usize {
+                for repeat in 0..stage.repeats {
+                    let (before, optimizer) = (previous(stage, point, all.len()), stage.start.optimizer());
+                    let start = before.or(parent);
+                    let start =
+                        start.map(|position| CellStart { position, optimizer, chain: before.is_some() });
+                    let assigned = [inherited.clone(), owned(stage.grid.values(point))].concat();
+                    all.push(Draft { stage: number, assigned, repeat: moved + repeat, start });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The cell before this one in its chain, if it is in one and not the first.
+fn previous(stage: &Stage<'_>, point: usize, position: usize) -> Option<usize> {
+    let (place, stride) = stage.grid.along(stage.chain?, point);
+    (place > 0).then(|| position - stride * stage.repeats as usize)
+}
+
+/// The columns of a study, and what its cells are made from.
+struct Columns<'a> {
+    stages: &'a [Stage<'a>],
+    /// The varied keys of all stages, with what they are called.
+    keys: Vec<(&'a str, &'a str)>,
+    repeats: bool,
+}
+
+impl<'a> Columns<'a> {
+    fn new(study: &'a StudySpec, stages: &'a [Stage<'a>]) -> Self {
+        let of_study = common(study).into_iter().flat_map(|(grid, _)| grid.keys());
+        let mut keys: Vec<&String> = Vec::new();
+        for key in of_study.chain(stages.iter().flat_map(|stage| stage.grid.keys())) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        let named = keys.iter().map(|key| (key.as_str(), short_name(key, keys.iter().copied()))).collect();
+        let repeats = study.repeats > 1 || stages.iter().any(|stage| stage.repeats > 1);
+        Self { stages, keys: named, repeats }
+    }
+
+    fn cell(&self, base: &Value, schema: &Json, index: usize, draft: &Draft) -> Result<Cell, Vec<Problem>> {
+        let stage = &self.stages[draft.stage];
+        let at_cell = |mut problem: Problem| {
+            let place = stage.name.map_or("study.vary".into(), |name| format!("study.stage.{name}"));
+            problem.key = format!("{place}, cell {index}: {}", problem.key);
+            problem
+        };
+        // What a cell varies wins over what its stage sets, and that over what it has from the cell it goes on from.
+        let own = stage.grid.keys().count();
+        let (inherited, own) = draft.assigned.split_at(draft.assigned.len() - own);
+        let set: Vec<(String, Json)> =
+            stage.set.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+        let mut document = base.clone();
+        for (key, value) in [inherited, &set, own].concat() {
+            let value = Value::try_from(&value)
+                .map_err(|error| vec![at_cell(Problem::new(&key, error.to_string()))])?;
+            put(&mut document, &key, value).map_err(|problem| vec![at_cell(problem)])?;
+        }
+        let mut spec = validated(&document, schema)
+            .map_err(|problems| problems.into_iter().map(at_cell).collect::<Vec<Problem>>())?;
+        let seed = spec.seed.checked_add(draft.repeat).filter(|&seed| seed <= i64::MAX as u64);
         let rule = "must leave room for the seeds of all repeats";
-        return Err(vec![at_cell(Problem::new("seed", rule).value(spec.seed))]);
+        spec.seed = seed.ok_or_else(|| vec![at_cell(Problem::new("seed", rule).value(spec.seed))])?;
+        let mut values = Varied::default();
+        if let Some(name) = stage.name {
+            values.push(STAGE, Some(Value::String(name.into())));
+        }
+        self.keys.iter().for_each(|(key, name)| values.push(name, lookup(&document, key).cloned()));
+        if self.repeats {
+            values.push("seed", Some(Value::Integer(spec.seed as i64)));
+        }
+        Ok(Cell { index: index as u64, values, spec, start: draft.start })
     }
-    Ok(Cell { index: 0, values, spec })
 }
 
 /// The last parts of a key, as few as tell it from the others.
@@ -105,19 +197,6 @@ fn short_name<'a>(key: &'a str, all: impl Iterator<Item = &'a String> + Clone) -
     };
     let is_clear = |name: &&str| all.clone().filter(|other| is_suffix(other, name)).count() == 1;
     names.find(is_clear).unwrap_or(key)
-}
-
-/// A point with the seeds seed, seed + 1, …
-fn repeats(study: &StudySpec, point: Cell) -> impl Iterator<Item = Cell> {
-    let count = study.repeats;
-    (0..count).map(move |repeat| {
-        let mut cell = point.clone();
-        cell.spec.seed += repeat;
-        if count > 1 {
-            cell.values.push("seed", Value::Integer(cell.spec.seed as i64));
-        }
-        cell
-    })
 }
 
 #[cfg(test)]

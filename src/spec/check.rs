@@ -25,12 +25,13 @@ fn about(schema: &Json, path: &str) -> Option<String> {
     Some(format!("`{key}`: {text}"))
 }
 
-/// Follows a key path through the schema; the error is the first unknown path and the keys allowed there.
-pub fn resolve_key(schema: &Json, path: &[&str]) -> Result<(), (String, Vec<String>)> {
+/// Follows a key path through the schema to a value, or to a table as well if these may be given `whole`; the error is the first
+/// path that leads to neither, and the keys allowed there.
+pub fn resolve_key(schema: &Json, path: &[&str], whole: bool) -> Result<(), (String, Vec<String>)> {
     let mut here = schema;
     for depth in 0..path.len() {
         let prefix = path[..depth].join(".");
-        match here["properties"].get(path[depth]) {
+        match below(here, path[depth]) {
             Some(next) => here = next,
             None => {
                 let candidates = keys(here).map(|key| join(&prefix, key)).collect();
@@ -40,9 +41,16 @@ pub fn resolve_key(schema: &Json, path: &[&str]) -> Result<(), (String, Vec<Stri
     }
     match keys(here).next() {
         None => Ok(()),
-        // A whole table cannot be set: a value is wanted.
+        Some(_) if whole => Ok(()),
+        // A value is wanted.
         Some(_) => Err((path.join("."), keys(here).map(|key| join(&path.join("."), key)).collect())),
     }
+}
+
+/// What stands below a schema under a key: one of its own, or one that may have any name.
+fn below<'a>(schema: &'a Json, key: &str) -> Option<&'a Json> {
+    let any = Some(&schema["additionalProperties"]).filter(|any| any["properties"].is_object());
+    schema["properties"].get(key).or(any)
 }
 
 /// The candidate nearest to a mistyped key, if it is near at all.
@@ -126,6 +134,8 @@ fn check_table(path: &str, table: &toml::Table, schema: &Json, problems: &mut Ve
             None if schema["additionalProperties"].is_object() => {
                 check_at(&place, value, &schema["additionalProperties"], problems);
             }
+            // What stands there is held against the schema where it is put.
+            None if schema["additionalProperties"] == true => {}
             None => {
                 let problem = Problem::new(&place, "unknown key");
                 problems.push(match nearest(&place, &candidates) {

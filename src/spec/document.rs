@@ -39,12 +39,12 @@ impl<'a> Document<'a> {
         };
         let (path, value) = (path.trim(), value.trim());
         let place = format!("--set {path}");
-        if let Some(problem) = unknown_key(schema, &place, path) {
-            return Err(problem.value(value));
-        }
         // A bare word is a string, so that names need no quotes on the command line.
         let parsed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("v"));
         let parsed = parsed.unwrap_or_else(|| Value::String(value.into()));
+        if let Some(problem) = unknown_key(schema, &place, path, parsed.is_table()) {
+            return Err(problem.value(value));
+        }
         put(&mut self.value, path, parsed).map_err(|problem| Problem { key: place, ..problem })?;
         self.overridden.push(path.into());
         Ok(())
@@ -62,10 +62,10 @@ impl<'a> Document<'a> {
     }
 }
 
-/// The problem at `place` of a path that the schema does not know.
-pub fn unknown_key(schema: &Json, place: impl Into<String>, path: &str) -> Option<Problem> {
+/// The problem at `place` of a path that the schema does not know; tables count as known where they may be given `whole`.
+pub fn unknown_key(schema: &Json, place: impl Into<String>, path: &str, whole: bool) -> Option<Problem> {
     let keys: Vec<&str> = path.split('.').collect();
-    let (unknown, candidates) = resolve_key(schema, &keys).err()?;
+    let (unknown, candidates) = resolve_key(schema, &keys, whole).err()?;
     let problem = Problem::new(place, format!("unknown key `{unknown}`"));
     Some(match nearest(&unknown, &candidates) {
         Some(key) => problem.hint(format!("did you mean `{key}`?")),
@@ -88,6 +88,11 @@ pub fn put(document: &mut Value, path: &str, value: Value) -> Result<(), Problem
     }
     table.insert(last.into(), value);
     Ok(())
+}
+
+/// The value at a dotted path, if there is one.
+pub fn lookup<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(document, |value, key| value.get(key))
 }
 
 /// Byte offset at which the key of a dotted path begins.

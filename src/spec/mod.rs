@@ -8,11 +8,14 @@
 //! `OptimizerSpec::Adam(AdamSpec)`. A further choice is one variant and the struct of its keys. A choice that is
 //! made where a file makes none is the enum's default, has no keys and is not written.
 
+mod cell;
 mod cells;
 mod check;
 mod document;
 mod evaluate;
 mod flow;
+mod grid;
+mod links;
 mod needs;
 mod parse;
 mod read;
@@ -21,6 +24,7 @@ mod rules;
 mod sample;
 mod schema;
 mod specification;
+mod stages;
 mod study;
 #[cfg(test)]
 mod tests;
@@ -29,19 +33,20 @@ mod train;
 mod validate;
 mod varied;
 
-pub use cells::Cell;
+pub use cell::{Cell, CellStart, STAGE};
 pub use evaluate::EvaluateSpec;
 pub use flow::{AffineSpec, FlowSpec};
+pub use links::identities;
 pub use needs::Need;
 pub use sample::{
     DirectSpec, Fermions, HeatBathSpec, HmcSpec, IndependenceSpec, Integrator, InterludeSpec, SampleSpec,
 };
 pub use schema::json_schema;
 pub use specification::{ModelSpec, Spec};
-pub use study::StudySpec;
+pub use study::{CellStartSpec, Lists, PreviousStartSpec, StageSpec, StageStartSpec, StudySpec};
 pub use theory::{Boundary, Convention, Phi4Couplings, Phi4Spec, SchwingerSpec, TheorySpec};
 pub use train::{
-    AdamSpec, BatchSpec, DoubleSpec, ForwardKlSpec, HalveSpec, LearningRateSpec, LossSpec, OptimizerSpec,
-    StopSpec, TrainSpec,
+    AdamSpec, BatchSpec, DoubleSpec, ForwardKlSpec, HalveSpec, LearningRateSpec, LossSpec, ModelStartSpec,
+    OptimizerSpec, OptimizerStart, StartSpec, StopSpec, TrainSpec,
 };
 pub use varied::Varied;

@@ -24,7 +24,8 @@ impl Spec {
 /// Schedules that begin to act when training has ended for certain.
 fn beyond_the_end(model: &ModelSpec<'_>) -> Vec<String> {
     let ModelSpec { train, evaluate, .. } = model;
-    let Some(steps) = train.stop.steps else { return Vec::new() };
+    // Where nothing is trained, nothing of it acts, and that is meant.
+    let Some(steps) = train.stop.steps.filter(|&steps| steps > 0) else { return Vec::new() };
     let halve = match &train.learning_rate {
         LearningRateSpec::Constant => None,
         LearningRateSpec::Halve(halve) => Some(halve.every),

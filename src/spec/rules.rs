@@ -1,5 +1,6 @@
 //! Rules that span several keys. They read the raw document, so that they speak up beside other problems.
 
+use super::document::lookup;
 use crate::error::Problem;
 use toml::Value;
 
@@ -21,7 +22,7 @@ struct View<'a>(&'a Value);
 
 impl View<'_> {
     fn get(&self, path: &str) -> Option<&Value> {
-        path.split('.').try_fold(self.0, |value, key| value.get(key))
+        lookup(self.0, path)
     }
 
     /// What a table named by a choice holds, with its path.

@@ -26,6 +26,9 @@ pub struct TrainSpec {
     /// What is minimised; the reverse divergence if left out.
     #[serde(default, skip_serializing_if = "LossSpec::is_default")]
     pub loss: LossSpec,
+    /// Where training starts; from scratch if left out.
+    #[serde(default, skip_serializing_if = "StartSpec::is_default")]
+    pub start: StartSpec,
     /// Configurations per gradient step.
     pub batch: BatchSpec,
     /// The update rule.
@@ -35,6 +38,45 @@ pub struct TrainSpec {
     pub learning_rate: LearningRateSpec,
     /// Training ends on the first of these.
     pub stop: StopSpec,
+}
+
+/// `[train.start.*]`: one table, named by the choice.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StartSpec {
+    /// From initial weights.
+    #[default]
+    Scratch,
+    /// From a trained model of the same architecture, on whatever lattice.
+    Model(ModelStartSpec),
+}
+
+impl StartSpec {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `[train.start.model]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelStartSpec {
+    /// A checkpoint, or a run directory, of which the newest is taken; as a path from where the program is started.
+    pub file: String,
+    /// What becomes of the moments of its optimizer.
+    #[serde(default)]
+    pub optimizer: OptimizerStart,
+}
+
+/// What becomes of the moments of an optimizer where a training goes on from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerStart {
+    /// They are carried over, with the number of updates.
+    #[default]
+    Carried,
+    /// They begin anew.
+    Reset,
 }
 
 /// `[train.loss.*]`: one table, named by the choice.
@@ -100,6 +142,13 @@ pub enum OptimizerSpec {
 }
 
 impl OptimizerSpec {
+    /// The choice, as specifications write it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Adam(_) => "adam",
+        }
+    }
+
     /// Step size of the first step.
     pub fn learning_rate(&self) -> f64 {
         match self {
@@ -160,9 +209,8 @@ pub struct HalveSpec {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1))]
 pub struct StopSpec {
-    /// After this many gradient steps.
+    /// After this many gradient steps; none leaves a model as it starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
     pub steps: Option<u64>,
     /// Once this many configurations have been flowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,26 +5,46 @@ use serde::ser::{Serialize, Serializer};
 use std::fmt;
 use toml::Value;
 
-/// The varied keys of a cell, as columns call them, with their values here, in the order of the tables' columns.
+/// The varied keys of a cell, as columns call them, with their values here, in the order of the tables' columns; a key that only
+/// other cells have has none.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Varied(Vec<(String, Value)>);
+pub struct Varied(Vec<(String, Option<Value>)>);
 
 impl Varied {
     /// Sets a key, which comes last.
-    pub fn push(&mut self, key: &str, value: Value) {
+    pub fn push(&mut self, key: &str, value: Option<Value>) {
         self.0.retain(|(other, _)| other != key);
         self.0.push((key.to_owned(), value));
     }
 
-    /// Keys with their values as text, as they stand in tables.
+    /// Keys with their values as text, as they stand in tables: empty where there is none.
     pub fn texts(&self) -> impl Iterator<Item = (&str, String)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.to_string().trim_matches('"').to_owned()))
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_ref().map(text).unwrap_or_default()))
     }
+}
+
+/// A value as tables show it: a choice as `adam learning_rate=0.001`.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Table(table) => entries(table),
+        other => other.to_string(),
+    }
+}
+
+fn entries(table: &toml::Table) -> String {
+    let entry = |(key, value): (&String, &Value)| match value {
+        Value::Table(keys) if keys.is_empty() => key.clone(),
+        Value::Table(keys) => format!("{key} {}", entries(keys)),
+        other => format!("{key}={}", text(other)),
+    };
+    table.iter().map(entry).collect::<Vec<String>>().join(" ")
 }
 
 impl fmt::Display for Varied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all: Vec<String> = self.texts().map(|(key, value)| format!("{key} = {value}")).collect();
+        let known = self.texts().filter(|(_, value)| !value.is_empty());
+        let all: Vec<String> = known.map(|(key, value)| format!("{key} = {value}")).collect();
         f.write_str(&all.join(", "))
     }
 }
@@ -52,7 +72,7 @@ impl<'de> Visitor<'de> for VariedVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Varied, A::Error> {
         let mut varied = Varied::default();
-        while let Some((key, value)) = map.next_entry::<String, Value>()? {
+        while let Some((key, value)) = map.next_entry::<String, Option<Value>>()? {
             varied.push(&key, value);
         }
         Ok(varied)
@@ -62,7 +82,7 @@ impl<'de> Visitor<'de> for VariedVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Varied, A::Error> {
         let mut varied = Varied::default();
         while let Some((key, text)) = list.next_element::<(String, String)>()? {
-            varied.push(&key, Value::String(text));
+            varied.push(&key, Some(Value::String(text)));
         }
         Ok(varied)
     }
@@ -82,7 +102,7 @@ mod tests {
             ("convention", Value::String("paper".into())),
             ("seed", Value::Integer(7)),
         ];
-        values.into_iter().for_each(|(key, value)| varied.push(key, value));
+        values.into_iter().for_each(|(key, value)| varied.push(key, Some(value)));
         let json = serde_json::to_string(&varied).unwrap();
         assert_eq!(json, r#"{"mass_squared":-4.0,"extents":[4,6],"convention":"paper","seed":7}"#);
         assert_eq!(serde_json::from_str::<Varied>(&json).unwrap(), varied);
@@ -90,5 +110,18 @@ mod tests {
         assert_eq!(varied.to_string(), shown);
         let older = r#"[["mass_squared","-4.0"],["extents","[4, 6]"],["convention","paper"],["seed","7"]]"#;
         assert_eq!(serde_json::from_str::<Varied>(older).unwrap().to_string(), shown);
+    }
+    #[test]
+    fn choices_are_shown_by_their_names_and_what_a_cell_has_not_is_left_out() {
+        let mut varied = Varied::default();
+        let table: Value = toml::from_str("adam = { learning_rate = 0.001, beta_1 = 0.9 }").unwrap();
+        varied.push("optimizer", Some(table));
+        varied.push("ess", None);
+        assert_eq!(varied.to_string(), "optimizer = adam beta_1=0.9 learning_rate=0.001");
+        let texts: Vec<String> = varied.texts().map(|(_, text)| text).collect();
+        assert_eq!(texts, ["adam beta_1=0.9 learning_rate=0.001", ""]);
+        let json = serde_json::to_string(&varied).unwrap();
+        assert_eq!(json, r#"{"optimizer":{"adam":{"beta_1":0.9,"learning_rate":0.001}},"ess":null}"#);
+        assert_eq!(serde_json::from_str::<Varied>(&json).unwrap(), varied);
     }
 }

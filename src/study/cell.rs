@@ -4,6 +4,7 @@ use super::context::Context;
 use super::experiment::Experiment;
 use super::recorder::Recorder;
 use super::row::{EssRow, TrainRow};
+use super::start::first_state;
 use super::summary::Summary;
 use super::tables::Tables;
 use crate::ensemble::TargetSamples;
@@ -12,6 +13,7 @@ use crate::spec::TrainSpec;
 use crate::theory;
 use crate::train::checkpoint::{self, Loaded};
 use crate::train::{TrainState, Trainer, build_optimizer};
+use std::path::PathBuf;
 
 impl Context<'_> {
     /// Everything, from the newest checkpoint on.
@@ -44,9 +46,22 @@ impl Context<'_> {
         let Experiment { theory, flow, data, .. } = experiment;
         let (action, device) = (&*theory.action, self.device);
         let trainer = Trainer::new(flow, action, train, data.as_ref(), device, self.seed())?;
-        let (found, mut state) = match self.newest(train, experiment)? {
-            Some(Loaded { path, header, state }) => (Some((path, header)), state),
-            None => (None, trainer.initial_state(self.seed())),
+        let first = || first_state(&trainer, flow, train, self.seed(), self.origin.as_ref());
+        let (found, mut state, start) = match self.newest(train, experiment)? {
+            Some(Loaded { path, header, state }) => {
+                // A model that is gone by now is not needed any more.
+                let same_start = first().map_or(true, |(_, digest)| digest == header.start_digest);
+                let rule = "was written after starting from another model: that file has changed since";
+                if !same_start {
+                    return Err(of_another_run(path, rule));
+                }
+                let start = header.start_digest.clone();
+                (Some((path, header)), state, start)
+            }
+            None => {
+                let (state, start) = first()?;
+                (None, state, start)
+            }
         };
         let header = found.as_ref().map(|(_, header)| header);
         // Rows of an earlier attempt go before the first new one comes.
@@ -60,7 +75,7 @@ impl Context<'_> {
         }
         let is_due = header.is_some_and(|header| header.evaluation_due);
         let last = found.map(|(path, _)| path);
-        let mut recorder = Recorder::new(self, train, experiment, tables, last, trainer.micro_batch());
+        let mut recorder = Recorder::new(self, train, experiment, tables, last, trainer.micro_batch(), start);
         let caught_up = if is_due { recorder.evaluate(&state) } else { Ok(()) };
         let outcome = caught_up.and_then(|()| trainer.run(&mut state, &mut recorder));
         if let Err(Error::Device { .. } | Error::Interrupted { .. }) = &outcome {
@@ -99,10 +114,11 @@ impl Context<'_> {
         } else {
             return Ok(());
         };
-        Err(Error::BadFile {
-            path: loaded.path.clone(),
-            rule: rule.into(),
-            hint: "remove it from the run directory, or start over with --fresh".into(),
-        })
+        Err(of_another_run(loaded.path.clone(), rule))
     }
+}
+
+fn of_another_run(path: PathBuf, rule: &str) -> Error {
+    let hint = "remove it from the run directory, or start over with --fresh".into();
+    Error::BadFile { path, rule: rule.into(), hint }
 }

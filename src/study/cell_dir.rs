@@ -2,14 +2,38 @@
 //!
 //! A run of one cell has no further folder: there it is the run directory.
 
-use super::record::{CellRecord, Start};
+use super::record::{CellRecord, Start, now};
 use crate::error::{Error, Result};
-use crate::files::{read_present, remove_leftovers, write_atomically};
-use crate::spec::Spec;
+use crate::files::{read_present, remove_leftovers, remove_present, write_atomically};
+use crate::spec::{Spec, Varied};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-const RECORD: &str = "record.json";
+pub const RECORD: &str = "record.json";
 const STARTS: &str = "starts.json";
+const CELL: &str = "cell.json";
+const FAILED: &str = "failed.json";
+
+/// `cell.json`: what a cell was called when its tables were begun.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellNote {
+    /// Its number.
+    pub cell: u64,
+    /// What it is by its specification and by that of the cells it goes back to.
+    pub identity: String,
+    /// The varied keys with their values.
+    pub values: Varied,
+}
+
+/// `failed.json`: why a cell could not be finished; gone once it is tried again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// When (UTC).
+    pub time: String,
+    /// The error.
+    pub reason: String,
+}
 
 /// The folder of one cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,6 +142,44 @@ impl CellDir {
         write_json(&self.file(RECORD), record)
     }
 
+    /// What the cell is called in its tables: as it was when they were begun, which is now if they are not.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn name(&self, now: CellNote) -> Result<CellNote> {
+        match self.named().filter(|before| before.identity == now.identity) {
+            Some(before) => Ok(before),
+            None => write_json(&self.file(CELL), &now).map(|()| now),
+        }
+    }
+
+    /// What the cell is called in its tables, as far as that is known.
+    pub fn named(&self) -> Option<CellNote> {
+        read_json(&self.file(CELL))
+    }
+
+    /// Why the cell could not be finished, if that was so the last time.
+    pub fn failure(&self) -> Option<Failure> {
+        read_json(&self.file(FAILED))
+    }
+
+    /// Notes why the cell cannot be finished.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn fail(&self, reason: &str) -> Result<Failure> {
+        let failure = Failure { time: now(), reason: reason.to_owned() };
+        write_json(&self.file(FAILED), &failure).map(|()| failure)
+    }
+
+    /// Forgets that the cell could not be finished: it is tried again.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn forget_failure(&self) -> Result<()> {
+        remove_present([self.file(FAILED)])
+    }
+
     /// Notes that a process works on the cell; all that did.
     ///
     /// # Errors
@@ -130,9 +192,14 @@ impl CellDir {
 
     /// All processes that worked on the cell, as far as that is known.
     pub fn starts(&self) -> Vec<Start> {
-        let text = read_present(&self.file(STARTS)).ok().flatten().unwrap_or_default();
-        serde_json::from_str(&text).unwrap_or_default()
+        read_json(&self.file(STARTS)).unwrap_or_default()
     }
+}
+
+/// What a file holds, if it is there and can be read.
+fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let text = read_present(path).ok()??;
+    serde_json::from_str(&text).ok()
 }
 
 /// Replaces a file by data as JSON.

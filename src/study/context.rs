@@ -1,6 +1,7 @@
 //! What a cell is run with: its specification and folders, the device, who watches, and who may ask it to stop.
 
 use super::progress::{Interrupt, Progress};
+use super::start::Origin;
 use crate::device::ComputeDevice;
 use crate::error::{Error, Result};
 use crate::rng::Seed;
@@ -29,6 +30,10 @@ pub struct Context<'a> {
     pub checkpoints: PathBuf,
     /// Where its ensembles go.
     pub ensembles: PathBuf,
+    /// The model that its training goes on from, if it does.
+    pub origin: Option<Origin>,
+    /// Whether the cell is still this process's to work on.
+    pub held: &'a dyn Fn() -> Result<()>,
 }
 
 impl Context<'_> {
@@ -38,9 +43,11 @@ impl Context<'_> {
     }
 
     /// # Errors
-    /// [`Error::Interrupted`] once a signal has arrived.
+    /// [`Error::Interrupted`] once a signal has arrived, [`Error::BadFile`] if another process has taken the cell over.
     pub fn go_on(&self, step: u64) -> Result<()> {
+        (self.held)()?;
         let Some(signal) = self.interrupt.signal() else { return Ok(()) };
+        let step = self.spec.model().map(|_| step);
         Err(Error::Interrupted { signal, step, resume: self.resume_command.into() })
     }
 

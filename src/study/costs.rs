@@ -11,6 +11,8 @@ use crate::stats::{Ensemble, TauInt};
 pub struct Costs<'a> {
     /// What training took.
     pub training: Cost,
+    /// What the trainings took that it went on from.
+    pub before: Cost,
     /// Where models compute.
     pub device: &'a str,
     pub stop_reason: &'a str,
@@ -39,7 +41,7 @@ impl Costs<'_> {
     pub fn rows(&self, methods: &[(&MethodRun, Vec<MethodResult>)]) -> Vec<CostRow> {
         let prices: Vec<Price<'_>> =
             methods.iter().flat_map(|(run, results)| self.prices(run, results)).collect();
-        let crossover = |price| crossover(price, &prices).filter(|_| !self.learned_from_data);
+        let crossover = |price| crossover(price, self.before, &prices).filter(|_| !self.learned_from_data);
         prices.iter().map(|price| self.row(price, crossover(price))).collect()
     }
 
@@ -67,7 +69,9 @@ impl Costs<'_> {
             observable: price.observable.into(),
             n_train: trained.map_or(0, |training| training.samples),
             setup_s: price.setup.wall_s,
-            train_s_per_sample: trained.map(|training| training.wall_s / training.samples as f64),
+            train_s_per_sample: trained
+                .filter(|training| training.samples > 0)
+                .map(|training| training.wall_s / training.samples as f64),
             sample_s_per_configuration: cost.wall_s / price.n as f64,
             n_raw: price.n,
             ess_per_configuration: price.ess.0,
@@ -84,18 +88,21 @@ impl Costs<'_> {
             device: if trained.is_some() { self.device.into() } else { "cpu".into() },
             threads: device::threads(),
             stop_reason: self.stop_reason.into(),
+            n_train_before: trained.map_or(0, |_| self.before.samples),
+            setup_before_s: trained.map_or(0.0, |_| self.before.wall_s),
         }
     }
 }
 
-/// Number of independent configurations from which on `setup + N · seconds` is less than that of HMC for the same observable;
-/// for direct sampling, for the observable that takes HMC longest.
-fn crossover(price: &Price<'_>, all: &[Price<'_>]) -> Option<f64> {
+/// Number of independent configurations from which on `setup + N · seconds`, trainings `before` included, is less than that of HMC
+/// for the same observable; for direct sampling, for the observable that takes HMC longest.
+fn crossover(price: &Price<'_>, before: Cost, all: &[Price<'_>]) -> Option<f64> {
     let method = price.run.method;
     let is_of_flow = matches!(method, Method::Direct | Method::Independence);
     let hmc = all.iter().filter(|other| other.run.method == Method::Hmc && is_of_flow);
     let same = hmc.filter(|other| method == Method::Direct || other.observable == price.observable);
     let hmc = same.max_by(|a, b| a.seconds_per_independent().total_cmp(&b.seconds_per_independent()))?;
     let gain = hmc.seconds_per_independent() - price.seconds_per_independent();
-    (gain > 0.0).then(|| ((price.setup.wall_s - hmc.setup.wall_s) / gain).max(0.0))
+    let setup = before.wall_s + price.setup.wall_s - hmc.setup.wall_s;
+    (gain > 0.0).then(|| (setup / gain).max(0.0))
 }

@@ -73,11 +73,11 @@ impl Experiment {
         Ok(Self { data, target, ..this })
     }
 
-    /// Checks the ensembles of all cells, each once.
+    /// Checks the ensembles that all cells read, each once.
     ///
     /// # Errors
     /// What is wrong with an ensemble.
-    pub fn check_files(spec: &Spec) -> Result<()> {
+    pub fn check_ensembles(spec: &Spec) -> Result<()> {
         let cells = spec.cells().expect("a parsed specification has valid cells");
         let mut seen = Vec::new();
         for Cell { spec, .. } in &cells {

@@ -3,7 +3,7 @@
 use super::progress::Progress;
 use super::record::now;
 use crate::error::{Error, Result};
-use crate::spec::{Cell, StopSpec};
+use crate::spec::StopSpec;
 use crate::train::{StepInfo, TrainState};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -30,11 +30,6 @@ impl<'a> Log<'a> {
         Ok(Self { progress, file: file.map_err(Error::io(&path, "open"))? })
     }
 
-    /// Says which cell of how many begins, and how many are done.
-    pub fn announce(&self, cell: &Cell, count: usize, done: usize) {
-        self.note(&format!("cell {} ({done} of {count} done): {}", cell.index, cell.values));
-    }
-
     /// Appends a line that nobody else is told.
     pub fn line(&self, text: &str) {
         // A log that cannot be written is no reason to stop: what matters goes to files that must be.
@@ -59,5 +54,10 @@ impl Progress for Log<'_> {
     fn note(&self, text: &str) {
         self.line(text);
         self.progress.note(text);
+    }
+
+    fn warn(&self, text: &str) {
+        self.line(text);
+        self.progress.warn(text);
     }
 }

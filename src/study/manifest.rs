@@ -1,6 +1,7 @@
 //! `manifest.json`: what ran, where and how it ended.
 
 use super::record::{CellRecord, Start, devices};
+use crate::spec::Varied;
 use serde::{Deserialize, Serialize};
 
 /// Between the names of several devices.
@@ -29,6 +30,20 @@ pub struct Manifest {
     pub stop_reason: Option<String>,
     /// The finished cells.
     pub cells: Vec<CellRecord>,
+    /// The cells that could not be finished the last time they were tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<FailedCell>,
+}
+
+/// A cell that could not be finished.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FailedCell {
+    /// Its number.
+    pub cell: u64,
+    /// The varied keys with their values.
+    pub values: Varied,
+    /// Why.
+    pub reason: String,
 }
 
 impl Manifest {
@@ -52,6 +67,7 @@ impl Manifest {
                 .last()
                 .and_then(|record| Some(record.summary.model.as_ref()?.stop_reason.clone())),
             cells,
+            failed: Vec::new(),
         }
     }
 

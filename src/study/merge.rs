@@ -1,9 +1,11 @@
 //! The tables of a run of several cells, put together from those of its cells.
 
 use super::cell_dir::CellDir;
-use super::tables::TABLES;
+use super::table::Leading;
+use super::tables::{TABLES, leading};
 use crate::error::{Error, Result};
 use crate::files::{put_in_place, temporary};
+use crate::spec::Cell;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,26 +16,29 @@ const SHARE: u32 = 20;
 /// Puts tables together, now and then.
 pub struct Merge<'a> {
     folder: &'a Path,
-    cells: &'a [CellDir],
+    cells: Vec<Source<'a>>,
     ended: Instant,
     took: Duration,
 }
 
+/// A cell, and what its rows are to begin with.
+struct Source<'a> {
+    dir: &'a CellDir,
+    leading: Leading,
+}
+
 impl<'a> Merge<'a> {
     /// The tables of a folder from those of cells, in this order.
-    pub fn new(folder: &'a Path, cells: &'a [CellDir]) -> Self {
+    pub fn new(folder: &'a Path, cells: &[Cell], dirs: &'a [CellDir]) -> Self {
+        let source =
+            |(cell, dir): (&Cell, &'a CellDir)| Source { dir, leading: leading(cell.index, &cell.values) };
+        let cells = cells.iter().zip(dirs).map(source).collect();
         Self { folder, cells, ended: Instant::now(), took: Duration::ZERO }
     }
 
-    /// Merges, unless that would take much of the time; whether it did.
-    ///
-    /// # Errors
-    /// As [`Self::all`].
-    pub fn now_and_then(&mut self) -> Result<bool> {
-        if self.ended.elapsed() < self.took * SHARE {
-            return Ok(false);
-        }
-        self.all().map(|_| true)
+    /// Whether merging would not take much of the time.
+    pub fn is_due(&self) -> bool {
+        self.ended.elapsed() >= self.took * SHARE
     }
 
     /// All tables, each written whole under a temporary name and renamed; the names of those that were not like that before.
@@ -56,8 +61,10 @@ impl<'a> Merge<'a> {
         let path = self.folder.join(name);
         let mut file = temporary(&path)?;
         let mut header: Option<(Vec<u8>, PathBuf)> = None;
-        for cell in self.cells.iter().map(|cell| cell.file(name)).filter(|cell| cell.is_file()) {
+        for source in self.cells.iter().filter(|source| source.dir.file(name).is_file()) {
+            let cell = source.dir.file(name);
             let bytes = std::fs::read(&cell).map_err(Error::io(&cell, "read"))?;
+            let bytes = source.relabelled(bytes).map_err(|error| unreadable(&cell, &error))?;
             let (first, rows) = split(&bytes);
             match &header {
                 _ if first.is_empty() => continue,
@@ -74,6 +81,33 @@ impl<'a> Merge<'a> {
             return Ok(false);
         }
         put_in_place(file, &path).map(|()| true)
+    }
+}
+
+impl Source<'_> {
+    /// The table with the columns that the study has now, if it was begun when the study had others.
+    fn relabelled(&self, table: Vec<u8>) -> Result<Vec<u8>, csv::Error> {
+        let named = self.dir.named().map(|before| leading(before.cell, &before.values));
+        let Some(before) = named.filter(|before| *before != self.leading) else { return Ok(table) };
+        let (first, rows) = split(&table);
+        let whole = [first, rows].concat();
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&whole[..]);
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for (number, record) in reader.records().enumerate() {
+            let record = record?;
+            let leading = self.leading.iter().map(|(key, value)| if number == 0 { key } else { value });
+            let rest = record.iter().skip(before.len());
+            writer.write_record(leading.map(String::as_str).chain(rest))?;
+        }
+        Ok(writer.into_inner().map_err(|error| error.into_error())?)
+    }
+}
+
+fn unreadable(path: &Path, error: &csv::Error) -> Error {
+    Error::BadFile {
+        path: path.to_owned(),
+        rule: format!("is no table: {error}"),
+        hint: "restore the file as it was, or start over with --fresh".into(),
     }
 }
 
@@ -113,7 +147,9 @@ fn same(a: &Path, b: &Path) -> std::io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cell_dir::CellNote;
     use super::*;
+    use crate::spec::Varied;
 
     #[test]
     fn tables_are_those_of_the_cells_in_order_and_are_mended() {
@@ -124,7 +160,10 @@ mod tests {
         for (cell, text) in cells.iter().zip(["cell,a\n0,1\n0,2\n", "", "cell,a\n2,5\n2,"]) {
             std::fs::write(cell.file("ess.csv"), text).unwrap();
         }
-        let mut merge = Merge::new(folder.path(), &cells);
+        let source = |(number, dir)| Source { dir, leading: leading(number, &Varied::default()) };
+        let sources = (0..).zip(&cells).map(source).collect();
+        let mut merge =
+            Merge { folder: folder.path(), cells: sources, ended: Instant::now(), took: Duration::ZERO };
         assert_eq!(merge.all().unwrap(), ["ess.csv"]);
         let merged = || std::fs::read_to_string(folder.path().join("ess.csv")).unwrap();
         assert_eq!(merged(), "cell,a\n0,1\n0,2\n2,5\n");
@@ -137,5 +176,23 @@ mod tests {
         assert_eq!(merged(), "cell,a\n0,1\n0,2\n2,5\n", "nothing is lost where something is wrong");
         let names = std::fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(names, 2, "cells and ess.csv, nothing temporary");
+    }
+
+    #[test]
+    fn rows_of_before_an_edit_begin_with_the_columns_of_today() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = CellDir::new(folder.path().join("cell"));
+        std::fs::create_dir_all(dir.path()).unwrap();
+        std::fs::write(dir.file("ess.csv"), "cell,extents,ess\n2,\"[4, 4]\",0.5\n2,\"[4, 4]\",\n2,").unwrap();
+        let mut values = Varied::default();
+        values.push("extents", Some(vec![4, 4].into()));
+        let note = CellNote { cell: 2, identity: "x".into(), values: values.clone() };
+        dir.name(note).unwrap();
+        values.push("coupling", Some(1.5.into()));
+        let cells = vec![Source { dir: &dir, leading: leading(2, &values) }];
+        let mut merge = Merge { folder: folder.path(), cells, ended: Instant::now(), took: Duration::ZERO };
+        merge.all().unwrap();
+        let merged = std::fs::read_to_string(folder.path().join("ess.csv")).unwrap();
+        assert_eq!(merged, "cell,extents,coupling,ess\n2,\"[4, 4]\",1.5,0.5\n2,\"[4, 4]\",1.5,\n");
     }
 }

@@ -19,6 +19,9 @@ pub trait Progress {
 
     /// Something worth a line.
     fn note(&self, text: &str);
+
+    /// Something that went wrong and does not end the run.
+    fn warn(&self, text: &str);
 }
 
 /// A signal number set by a handler, read between steps.

@@ -24,6 +24,8 @@ pub struct Recorder<'a> {
     experiment: &'a Experiment,
     tables: &'a mut Tables,
     last_checkpoint: Option<PathBuf>,
+    /// Digest of the model that the training goes on from, if it does.
+    start: Option<String>,
     /// Configurations that were on the device at once last, or are meant to be.
     micro_batch: usize,
     /// Whether the evaluation after the last step is still to be made.
@@ -39,9 +41,20 @@ impl<'a> Recorder<'a> {
         tables: &'a mut Tables,
         last_checkpoint: Option<PathBuf>,
         micro_batch: usize,
+        start: Option<String>,
     ) -> Self {
         let (evaluation_due, saved) = (false, Instant::now());
-        Self { context, train, experiment, tables, last_checkpoint, micro_batch, evaluation_due, saved }
+        Self {
+            context,
+            train,
+            experiment,
+            tables,
+            last_checkpoint,
+            start,
+            micro_batch,
+            evaluation_due,
+            saved,
+        }
     }
 
     /// Makes the evaluation that is due.
@@ -62,6 +75,8 @@ impl<'a> Recorder<'a> {
             spec: spec.to_toml(),
             step: state.step,
             cost: state.cost,
+            before: state.before,
+            start_digest: self.start.clone(),
             updates: state.optimizer.updates,
             tables: self.tables.marks()?,
             stop_reason,

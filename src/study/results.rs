@@ -33,20 +33,22 @@ impl Context<'_> {
         let (theory, evaluated) = (&experiment.theory, sampled.evaluation.log_weights());
         let action = &*theory.action;
         let of_evaluation = sampled.evaluation.ess().expect("an evaluation has weights");
-        let mut ess = ess_row("final", state, &sampled.evaluation, sampled.on_target, action)?;
+        let stage = if state.step == 0 && state.before.samples > 0 { "transfer" } else { "final" };
+        let mut ess = ess_row(stage, state, &sampled.evaluation, sampled.on_target, action)?;
         let independence = sampled.asked_for.iter().find(|run| run.method == Method::Independence);
         ess.acceptance = independence.and_then(|run| Some(run.chain.as_ref()?.acceptance));
         tables.append(&ess)?;
         let learned_from_data = experiment.data.is_some();
-        let (training, device) = (state.cost, &*self.devices);
-        let costs = Costs { training, device, stop_reason: &stop_reason, learned_from_data };
+        let (training, before, device) = (state.cost, state.before, &*self.devices);
+        let costs = Costs { training, before, device, stop_reason: &stop_reason, learned_from_data };
         let kl = action.log_partition().map(|log_z| kullback_leibler(evaluated, log_z));
         let model = ModelSummary {
             stop_reason: stop_reason.clone(),
             steps: state.step,
             train_samples: state.cost.samples,
             train_s: state.cost.wall_s,
-            ess_smoothed: state.ess.mean().unwrap_or(f64::NAN),
+            train_samples_before: state.before.samples,
+            ess_smoothed: state.ess.mean(),
             ess: ess.ess,
             ess_err: ess.ess_err,
             ess_interval: Some(of_evaluation.interval),
@@ -75,8 +77,9 @@ impl Context<'_> {
         runs: &[&MethodRun],
         tables: &mut Tables,
     ) -> Result<Summary> {
-        let (training, device) = (Cost::default(), &*self.devices);
-        let costs = Costs { training, device, stop_reason: "no training", learned_from_data: false };
+        let (training, before, device) = (Cost::default(), Cost::default(), &*self.devices);
+        let stop_reason = "no training";
+        let costs = Costs { training, before, device, stop_reason, learned_from_data: false };
         let derived = theory.observables.derived();
         let summary = self.write_methods(theory, &derived, runs, &costs, tables)?;
         let (weights, target_samples, threads) = (Vec::new(), None, device::threads());

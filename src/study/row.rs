@@ -31,7 +31,7 @@ pub struct TrainRow {
 /// `ess.csv`: one evaluation on fresh configurations.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EssRow {
-    /// `train_eval` or `final`.
+    /// `train_eval`, `final`, or `transfer` for a model that was judged as it started, without a step.
     pub stage: &'static str,
     /// Finished training steps.
     pub step: u64,
@@ -128,6 +128,10 @@ pub struct CostRow {
     pub threads: usize,
     /// Why training ended.
     pub stop_reason: String,
+    /// Configurations flowed in the trainings that this one went on from.
+    pub n_train_before: u64,
+    /// Seconds of those.
+    pub setup_before_s: f64,
 }
 
 /// `observables.csv`: one expectation value.

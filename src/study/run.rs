@@ -1,18 +1,22 @@
-//! A run: its cells, one after the other, each in its folder, and what is put together from them.
+//! A run: its cells, each in its folder, and what is put together from them.
 
-use super::cell_dir::{CellDir, CellState};
+use super::cell_dir::{CellDir, CellNote, CellState};
+use super::claim::{Claim, Watcher};
 use super::context::Context;
 use super::log::Log;
 use super::manifest::{Manifest, SEPARATOR};
 use super::merge::Merge;
+use super::place::Place;
 use super::progress::{Interrupt, Progress};
+use super::publish::Publisher;
 use super::record::{CellRecord, Start, devices, now};
 use super::run_dir::RunDir;
-use super::sampling::forget_stores;
-use super::tables::Tables;
+use super::start::Origin;
+use super::tables::{Tables, leading};
+use super::work::{Part, Who, Work};
 use crate::device::ComputeDevice;
 use crate::error::{Error, Result};
-use crate::files::{remove_leftovers, write_atomically};
+use crate::files::write_atomically;
 use crate::spec::{Cell, Spec};
 use crate::train::checkpoint;
 
@@ -24,6 +28,8 @@ pub struct Run<'a> {
     pub device: &'a ComputeDevice,
     /// Where it writes.
     pub dir: &'a RunDir,
+    /// Which of its cells are worked on.
+    pub part: Part,
     /// Who watches.
     pub progress: &'a dyn Progress,
     /// Who may ask it to stop.
@@ -32,52 +38,79 @@ pub struct Run<'a> {
     pub resume_command: String,
 }
 
-/// A cell, its folder, and what it found if it is finished.
-struct Place<'a> {
-    cell: &'a Cell,
-    dir: &'a CellDir,
-    record: Option<CellRecord>,
-}
-
 impl Run<'_> {
-    /// Runs or continues all cells; finished ones are only reported again.
+    /// Runs or continues the cells that are asked for; finished ones are only reported again. Cells that fail are noted in what is
+    /// returned and in their folders, and do not touch the others; that of a run of one cell is the error.
     ///
     /// # Errors
     /// Whatever stops it; what was written by then stays and can be continued.
     pub fn execute(&self) -> Result<Manifest> {
-        let cells = self
-            .spec
-            .cells()
-            .map_err(|problems| Error::Spec { file: self.dir.file("spec.toml"), problems })?;
+        self.execute_after(&|| Ok(()))
+    }
+
+    /// The same after other processes have worked on the cells of a study, which `others` starts and waits for; what they have
+    /// left is done here.
+    ///
+    /// # Errors
+    /// As of [`Self::execute`], and those of `others`.
+    pub fn execute_after(&self, others: &dyn Fn() -> Result<()>) -> Result<Manifest> {
         let before = self.dir.manifest();
         if self.dir.is_older_study() {
             return self.older_study(before);
         }
-        let dirs = self.dir.cells(cells.len());
+        let (plan, dirs) = (self.dir.plan(), self.dir.cells());
         let known = before.as_ref().filter(|before| before.spec_digest == self.spec.digest());
-        let mut places = Vec::with_capacity(cells.len());
-        for (cell, dir) in cells.iter().zip(&dirs) {
-            places.push(Place { cell, dir, record: self.record(cell, dir, known)? });
+        let mut places = Vec::with_capacity(dirs.len());
+        for ((cell, identity), dir) in plan.cells.iter().zip(&plan.identities).zip(&dirs) {
+            let record = self.record(cell, dir, known)?;
+            places.push(Place { cell, identity, dir, record, failed: None });
         }
-        let mut merge = Merge::new(self.dir.path(), &dirs);
+        let mut merge = Merge::new(self.dir.path(), &plan.cells, &dirs);
+        self.tell_edit();
+        let mut publisher = Publisher { spec: self.spec, dir: self.dir, before, start: None };
         if places.iter().all(|place| place.record.is_some()) {
-            return self.show(&places, before, &mut merge);
+            return self.show(&places, &publisher, &mut merge);
         }
         self.dir.begin(self.spec)?;
         let start = Start::now(self.device);
-        self.dir.write_manifest(&self.manifest(&places, before.as_ref(), Some(&start)))?;
-        let outcome = self.work(&mut places, &start, before.as_ref(), &mut merge);
-        if places.len() > 1 {
-            // What there is of the others is shown even if one has stopped.
-            let merged = merge.all();
-            outcome?;
-            merged?;
-        } else {
-            outcome?;
+        publisher.start = Some(start.clone());
+        if let [only] = &mut places[..] {
+            self.dir.write_manifest(&publisher.manifest(std::slice::from_ref(only)))?;
+            self.only(only, &start)?;
+            let manifest = publisher.manifest(&places);
+            return self.dir.write_manifest(&manifest).map(|()| manifest);
         }
-        let manifest = self.manifest(&places, before.as_ref(), Some(&start));
-        self.dir.write_manifest(&manifest)?;
-        Ok(manifest)
+        publisher.publish(&places, &mut merge)?;
+        let run_cell = |place: &Place<'_>, origin: Option<&CellDir>, claim: &Claim| {
+            self.cell(place, origin, &start, claim)
+        };
+        let (progress, interrupt, resume) = (self.progress, self.interrupt, &*self.resume_command);
+        let who = Who { part: self.part, progress, interrupt, resume };
+        let work = Work::new(who, &places, &run_cell);
+        let worked = others().and_then(|()| {
+            work.until_done(&mut places, |places| match merge.is_due() {
+                true => publisher.publish(places, &mut merge).map(drop),
+                false => Ok(()),
+            })
+        });
+        // What there is of the others is shown even if this process was stopped.
+        let published = publisher.publish(&places, &mut merge);
+        worked?;
+        published
+    }
+
+    /// What became of the cells of a study that was edited.
+    fn tell_edit(&self) {
+        let Some(edit) = self.dir.edit() else { return };
+        let list = |numbers: &[u64]| numbers.iter().map(u64::to_string).collect::<Vec<String>>().join(", ");
+        self.progress.note(&format!("the study was edited: cells {} are kept", list(&edit.kept)));
+        if !edit.new.is_empty() {
+            self.progress.note(&format!("cells {} are new", list(&edit.new)));
+        }
+        if !edit.retired.is_empty() {
+            let text = "are not part of it any more; their folders stay";
+            self.progress.note(&format!("cells {} {text}", list(&edit.retired)));
+        }
     }
 
     /// What a cell found, if it is finished: as its record says or, where that is lost, the manifest.
@@ -109,24 +142,28 @@ impl Run<'_> {
     fn show(
         &self,
         places: &[Place<'_>],
-        before: Option<Manifest>,
+        publisher: &Publisher<'_>,
         merge: &mut Merge<'_>,
     ) -> Result<Manifest> {
         self.progress.note("this run is finished; start over with --fresh");
-        let whole = before
-            .clone()
-            .filter(|before| before.finished.is_some() && before.spec_digest == self.spec.digest());
-        let manifest = whole.clone().unwrap_or_else(|| self.manifest(places, before.as_ref(), None));
+        let before = publisher.before.clone();
+        let is_known = before.is_some();
+        let whole =
+            before.filter(|before| before.finished.is_some() && before.spec_digest == self.spec.digest());
+        let manifest = whole.clone().unwrap_or_else(|| publisher.manifest(places));
         if !self.dir.is_writable() {
             return Ok(manifest);
         }
-        places.iter().try_for_each(settle)?;
+        if self.dir.edit().is_some() {
+            self.dir.begin(self.spec)?;
+        }
+        places.iter().try_for_each(Place::settle)?;
         if places.len() > 1 {
             for name in merge.all()? {
                 self.progress.note(&format!("{name} was not as the cells have it: it is made again"));
             }
         }
-        if before.is_none() {
+        if !is_known {
             self.progress.note("manifest.json could not be read: it is made again from the cells");
         }
         if whole.is_none() {
@@ -135,37 +172,46 @@ impl Run<'_> {
         Ok(manifest)
     }
 
-    /// The cells that are not finished.
-    fn work(
-        &self,
-        places: &mut [Place<'_>],
-        start: &Start,
-        before: Option<&Manifest>,
-        merge: &mut Merge<'_>,
-    ) -> Result<()> {
-        for index in 0..places.len() {
-            if places[index].record.is_none() {
-                let done = places.iter().filter(|place| place.record.is_some()).count();
-                let record = self.cell(&places[index], (places.len(), done), start)?;
-                places[index].record = Some(record);
-            }
-            settle(&places[index])?;
-            if places.len() > 1 && merge.now_and_then()? {
-                self.dir.write_manifest(&self.manifest(places, before, Some(start)))?;
-            }
-        }
-        Ok(())
+    /// The cell of a run that has no others.
+    fn only(&self, place: &mut Place<'_>, start: &Start) -> Result<()> {
+        let claim = Watcher::default().claim(place.dir.path())?;
+        let claim = claim.ok_or_else(|| Error::BadFile {
+            path: place.dir.path().to_owned(),
+            rule: "another process is running in this run directory".into(),
+            hint: "wait for it, or choose another folder with --out".into(),
+        })?;
+        place.record = Some(self.cell(place, None, start, &claim)?);
+        place.settle()
     }
 
-    fn cell(&self, place: &Place<'_>, (count, done): (usize, usize), start: &Start) -> Result<CellRecord> {
-        let Place { cell, dir, .. } = place;
+    /// Runs a claimed cell; `origin` is the folder of the cell that it goes on from, if it does.
+    ///
+    /// # Errors
+    /// Whatever stops it.
+    fn cell(
+        &self,
+        place: &Place<'_>,
+        origin: Option<&CellDir>,
+        start: &Start,
+        claim: &Claim,
+    ) -> Result<CellRecord> {
+        let Place { cell, dir, identity, .. } = place;
         dir.prepare()?;
         let starts = dir.start(start.clone())?;
         let log = Log::open(dir.path(), self.progress)?;
-        if count > 1 {
+        let note =
+            CellNote { cell: cell.index, identity: (*identity).to_owned(), values: cell.values.clone() };
+        let mut called = leading(cell.index, &cell.values);
+        if self.dir.plan().cells.len() > 1 {
             write_atomically(&dir.file("spec.toml"), cell.spec.to_toml().as_bytes())?;
-            log.announce(cell, count, done);
+            let named = dir.name(note)?;
+            called = leading(named.cell, &named.values);
         }
+        let of_cell = cell
+            .start
+            .zip(origin)
+            .map(|(start, origin)| Origin { path: origin.path().to_owned(), optimizer: start.optimizer });
+        let own = || cell.spec.train.as_ref().and_then(Origin::of);
         let context = Context {
             spec: &cell.spec,
             device: self.device,
@@ -175,9 +221,12 @@ impl Run<'_> {
             resume_command: &self.resume_command,
             checkpoints: dir.checkpoints(),
             ensembles: dir.ensembles(),
+            origin: of_cell.or_else(own),
+            held: &|| claim.check(),
         };
-        let mut tables = Tables::new(dir.path(), cell);
+        let mut tables = Tables::new(dir.path(), called);
         let summary = context.execute(&mut tables).inspect_err(|error| log.line(&error.to_string()))?;
+        claim.check()?;
         summary.warnings.iter().for_each(|text| log.line(&format!("warning: {text}")));
         let record = CellRecord {
             cell: cell.index,
@@ -190,21 +239,6 @@ impl Run<'_> {
         dir.finish(&record)?;
         log.line("finished");
         Ok(record)
-    }
-
-    /// What is known of the whole run, this process included if it works on it.
-    fn manifest(&self, places: &[Place<'_>], before: Option<&Manifest>, start: Option<&Start>) -> Manifest {
-        let mut starts: Vec<Start> = places.iter().flat_map(|place| place.dir.starts()).collect();
-        starts.extend(start.cloned());
-        let records: Vec<CellRecord> = places.iter().filter_map(|place| place.record.clone()).collect();
-        let is_finished = records.len() == places.len();
-        let mut manifest = Manifest::new(self.spec.digest(), self.spec.seed, &starts, records);
-        manifest.finished =
-            manifest.cells.iter().map(|cell| cell.finished.clone()).max().filter(|_| is_finished);
-        match before {
-            Some(before) => manifest.after(before),
-            None => manifest,
-        }
     }
 
     /// # Errors
@@ -225,14 +259,4 @@ impl Run<'_> {
             ),
         })
     }
-}
-
-/// A finished cell needs none of what only running methods do; a record that was lost is written again.
-fn settle(place: &Place<'_>) -> Result<()> {
-    let Place { dir, record, .. } = place;
-    remove_leftovers(dir.path())?;
-    if let Some(record) = record.as_ref().filter(|_| !dir.has_record()) {
-        dir.finish(record)?;
-    }
-    forget_stores(&dir.checkpoints())
 }

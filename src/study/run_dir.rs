@@ -2,38 +2,51 @@
 
 use super::cell_dir::{CellDir, write_json};
 use super::manifest::Manifest;
+use super::plan::{Edit, Plan};
 use super::tables::TABLES;
 use crate::error::{Error, Result};
 use crate::files::{read_present, remove_folder, remove_leftovers, remove_present, write_atomically};
 use crate::spec::Spec;
+use std::cell::Cell;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 const SPEC: &str = "spec.toml";
 const MANIFEST: &str = "manifest.json";
 
-/// A run directory that this process alone writes to, or one that cannot be written to.
+/// How long others may take to set up a run that they share with this process.
+const SETTING_UP: Duration = Duration::from_secs(10);
+
+/// A run directory that this process alone writes to, one of several that work on different cells, or nobody.
 pub struct RunDir {
     path: PathBuf,
     lock: Option<File>,
+    /// Whether nobody else has it.
+    alone: Cell<bool>,
+    plan: Plan,
+    edit: Option<Edit>,
 }
 
 impl RunDir {
     /// Opens a folder for a run of `spec`, making it if need be; `fresh` removes the results of an earlier run. What is there but
-    /// cannot be written to can still be shown.
+    /// cannot be written to can still be shown. A run of several cells is shared with other processes that have it open.
     ///
     /// # Errors
     /// [`Error::Usage`] if the folder holds a run of another specification, or files that are no run;
-    /// [`Error::BadFile`] if another process is writing to it; [`Error::Io`].
+    /// [`Error::BadFile`] if another process is writing to it that cannot share it; [`Error::Io`].
     pub fn open(path: &Path, spec: &Spec, fresh: bool) -> Result<Self> {
-        let there = path.join(SPEC).is_file();
-        let lock = match lock(path) {
-            Ok(lock) => Some(lock),
-            Err(Error::Io { .. }) if there && !fresh => None,
+        let plan = Plan::new(spec);
+        let can_share = plan.cells.len() > 1 && !fresh;
+        let is_there = || path.join(SPEC).is_file();
+        let (lock, alone) = match lock(path, can_share) {
+            Ok((lock, alone)) => (Some(lock), alone),
+            Err(Error::Io { .. }) if is_there() && !fresh => (None, false),
             Err(error) => return Err(error),
         };
-        let this = Self { path: path.to_owned(), lock };
-        if this.is_writable() {
+        let there = is_there();
+        let mut this = Self { path: path.to_owned(), lock, alone: Cell::new(alone), plan, edit: None };
+        if alone {
             remove_leftovers(path)?;
         }
         if fresh && there {
@@ -49,7 +62,8 @@ impl RunDir {
         Ok(this)
     }
 
-    fn check_same(&self, spec: &Spec) -> Result<()> {
+    /// Takes the numbers of the cells from what is there, if that is a run of this specification, or of one that has cells in common.
+    fn check_same(&mut self, spec: &Spec) -> Result<()> {
         let file = self.file(SPEC);
         let text = read_present(&file)?.unwrap_or_default();
         let theirs = Spec::parse(&text, &[]).map_err(|problems| Error::Spec { file, problems })?;
@@ -66,16 +80,26 @@ impl RunDir {
             .map(|(key, theirs, ours)| format!("\n  {key}: {theirs} there, {ours} now"))
             .collect();
         if differences.is_empty() {
+            self.plan = Plan::of_directory(&self.path, spec);
             return Ok(());
         }
-        Err(Error::Usage {
-            message: format!(
-                "{}: holds a run of another specification:{}",
-                self.path.display(),
-                differences.concat()
-            ),
-            hint: "choose another folder with --out, or discard that run with --fresh".into(),
-        })
+        let (plan, edit) = Plan::edited(&Plan::of_directory(&self.path, &theirs), spec);
+        let are_studies = plan.cells.len() > 1 && self.file("cells").is_dir();
+        if !are_studies || edit.kept.is_empty() {
+            return Err(Error::Usage {
+                message: format!(
+                    "{}: holds a run of another specification:{}",
+                    self.path.display(),
+                    differences.concat()
+                ),
+                hint: "choose another folder with --out, or discard that run with --fresh".into(),
+            });
+        }
+        if self.is_writable() && !self.alone.get() {
+            return Err(others(&self.path, "and the specification was edited since"));
+        }
+        (self.plan, self.edit) = (plan, Some(edit));
+        Ok(())
     }
 
     /// The specification goes last: until then the folder is still that run's, to be cleared again if this is cut short.
@@ -91,15 +115,44 @@ impl RunDir {
         self.lock.is_some()
     }
 
-    /// Makes it the folder of this run, to be written to from now on.
+    /// Makes it the folder of this run, to be written to from now on; from then on a run of several cells is shared with whoever
+    /// comes.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be.
+    /// [`Error::Io`] if it cannot be, [`Error::BadFile`] if another process has begun something else there.
     pub fn begin(&self, spec: &Spec) -> Result<()> {
         if !self.is_writable() {
-            lock(&self.path)?;
+            // Why it cannot be is the error.
+            lock(&self.path, false)?;
         }
-        write_atomically(&self.file(SPEC), spec.to_toml().as_bytes())
+        let is_shared = self.is_writable() && !self.alone.get();
+        if is_shared {
+            return if self.plan.is_in(&self.path) {
+                Ok(())
+            } else {
+                Err(others(&self.path, "with other cells"))
+            };
+        }
+        write_atomically(&self.file(SPEC), spec.to_toml().as_bytes())?;
+        if self.plan.cells.len() > 1 {
+            // The plan goes last: others that find it may begin, once this process has let go.
+            self.plan.write(&self.path)?;
+            if let Some(lock) = &self.lock {
+                let _ = lock.unlock().and_then(|()| lock.lock_shared());
+                self.alone.set(false);
+            }
+        }
+        Ok(())
+    }
+
+    /// The cells with their numbers.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What an edited specification has made of the cells there were.
+    pub fn edit(&self) -> Option<&Edit> {
+        self.edit.as_ref()
     }
 
     /// The folder.
@@ -112,12 +165,9 @@ impl RunDir {
         self.path.join(name)
     }
 
-    /// The folders of so many cells; that of an only one is the run directory itself.
-    pub fn cells(&self, count: usize) -> Vec<CellDir> {
-        match count {
-            1 => vec![CellDir::new(self.path.clone())],
-            _ => (0..count).map(|cell| CellDir::new(self.file(&format!("cells/{cell:04}")))).collect(),
-        }
+    /// The folders of the cells.
+    pub fn cells(&self) -> Vec<CellDir> {
+        self.plan.folders(&self.path)
     }
 
     /// Whether it holds a study of a version that kept the cells' checkpoints in one folder and their rows in one table.
@@ -142,10 +192,13 @@ impl RunDir {
 
 /// The files of a run beside its specification.
 fn files() -> impl Iterator<Item = &'static str> {
-    [MANIFEST, "record.json", "starts.json", "log.txt"].into_iter().chain(TABLES)
+    [MANIFEST, "plan.json", "record.json", "failed.json", "cell.json", "starts.json", "log.txt"]
+        .into_iter()
+        .chain(TABLES)
 }
 
-fn lock(path: &Path) -> Result<File> {
+/// The lock of a folder and whether nobody else has it; else, where that is allowed, one that is shared.
+fn lock(path: &Path, can_share: bool) -> Result<(File, bool)> {
     std::fs::create_dir_all(path).map_err(Error::io(path, "create the run directory"))?;
     let name = path.join(".lock");
     if name.exists() && !name.is_file() {
@@ -153,14 +206,33 @@ fn lock(path: &Path) -> Result<File> {
         return Err(Error::io(&name, "create")(std::io::Error::other("there is something that is no file")));
     }
     let file = File::create(&name).map_err(Error::io(&name, "create"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::BadFile {
-            path: path.to_owned(),
-            rule: "another process is running in this run directory".into(),
-            hint: "wait for it, or choose another folder with --out".into(),
-        }),
-        // Some network file systems have no locks; then the run goes on without one.
-        Err(TryLockError::Error(_)) => Ok(file),
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            // Some network file systems have no locks; then the run goes on without one.
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok((file, true)),
+            Err(TryLockError::WouldBlock) if !can_share => return Err(others(path, "")),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        if file.try_lock_shared().is_ok() {
+            if path.join("plan.json").is_file() {
+                return Ok((file, false));
+            }
+            // Whoever was there has gone before anything was set up.
+            let _ = file.unlock();
+        }
+        if start.elapsed() > SETTING_UP {
+            return Err(others(path, ""));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn others(path: &Path, how: &str) -> Error {
+    let rule = format!("another process is running in this run directory {how}");
+    Error::BadFile {
+        path: path.to_owned(),
+        rule: rule.trim_end().into(),
+        hint: "wait for it, or choose another folder with --out".into(),
     }
 }

@@ -29,8 +29,11 @@ pub struct ModelSummary {
     pub train_samples: u64,
     /// Seconds of training.
     pub train_s: f64,
-    /// Training ESS, smoothed over the last steps.
-    pub ess_smoothed: f64,
+    /// Configurations flowed in the trainings that this one went on from.
+    #[serde(default)]
+    pub train_samples_before: u64,
+    /// Training ESS, smoothed over the last steps; nothing without steps.
+    pub ess_smoothed: Option<f64>,
     /// ESS on fresh configurations.
     pub ess: f64,
     /// From the value to the farther end of its interval of 68.3%.

@@ -4,7 +4,7 @@ use super::row::{ChainRow, CostRow, EssRow, ObservableRow, TrainRow};
 use super::table::{Leading, Table};
 use crate::error::Result;
 use crate::files::Mark;
-use crate::spec::Cell;
+use crate::spec::Varied;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,12 @@ pub struct Tables {
     cost: Option<Table<CostRow>>,
     observables: Option<Table<ObservableRow>>,
     chains: Option<Table<ChainRow>>,
+}
+
+/// What the rows of a cell begin with: its number and its varied keys.
+pub fn leading(cell: u64, values: &Varied) -> Leading {
+    let number = std::iter::once(("cell".to_owned(), cell.to_string()));
+    number.chain(values.texts().map(|(key, value)| (key.to_owned(), value))).collect()
 }
 
 /// A row and the table it belongs to.
@@ -51,10 +57,8 @@ table_row!(ObservableRow, "observables.csv", observables);
 table_row!(ChainRow, "chains.csv", chains);
 
 impl Tables {
-    /// Tables whose rows begin with the cell and its varied keys; nothing of what they hold is kept.
-    pub fn new(folder: &Path, cell: &Cell) -> Self {
-        let mut leading = vec![("cell".to_owned(), cell.index.to_string())];
-        leading.extend(cell.values.texts().map(|(key, value)| (key.to_owned(), value)));
+    /// Tables whose rows begin with these columns; nothing of what they hold is kept.
+    pub fn new(folder: &Path, leading: Leading) -> Self {
         let (folder, kept) = (folder.to_owned(), BTreeMap::new());
         Self { folder, leading, kept, train: None, ess: None, cost: None, observables: None, chains: None }
     }

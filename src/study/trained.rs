@@ -2,6 +2,7 @@
 
 use super::experiment::Experiment;
 use super::progress::{Interrupt, Progress};
+use super::start::{checkpoint_file, spec_of};
 use crate::device::ComputeDevice;
 use crate::ensemble::{EnsembleWriter, MODEL, Provenance, file_shape};
 use crate::error::{Error, Result};
@@ -66,8 +67,7 @@ impl Trained {
     pub fn load(path: &Path) -> Result<Self> {
         let path = checkpoint_file(path)?;
         let header = checkpoint::read_header(&path)?;
-        let spec = Spec::parse(&header.spec, &[])
-            .map_err(|problems| Error::Spec { file: path.clone(), problems })?;
+        let spec = spec_of(&path, &header.spec)?;
         // The specification of a study is that of all cells; a checkpoint holds its own.
         let experiment = Experiment::without_data(&spec);
         let train = spec.train.as_ref().expect("what was trained says how");
@@ -137,32 +137,4 @@ impl Trained {
             bytes,
         })
     }
-}
-
-fn checkpoint_file(path: &Path) -> Result<PathBuf> {
-    let missing = |rule: String| Error::Usage {
-        message: format!("{}: {rule}", path.display()),
-        hint:
-            "name a checkpoint, e.g. runs/smoke/checkpoints/step-0000000400.safetensors, or a run directory"
-                .into(),
-    };
-    if path.is_file() {
-        return Ok(path.to_owned());
-    }
-    if !path.is_dir() {
-        return Err(missing("there is no such checkpoint".into()));
-    }
-    let cells = [
-        ("cells/0000", "it is a study, whose cells have folders of their own"),
-        ("checkpoints/cell-0000", "it is a study of an older version, whose cells have folders of their own"),
-    ];
-    if let Some((first, rule)) = cells.iter().find(|(first, _)| path.join(first).is_dir()) {
-        return Err(Error::Usage {
-            message: format!("{}: {rule}", path.display()),
-            hint: format!("name one of them, e.g. {}", path.join(first).display()),
-        });
-    }
-    let inner = path.join("checkpoints");
-    let folder = if inner.is_dir() { inner } else { path.to_owned() };
-    checkpoint::list(&folder)?.pop().ok_or_else(|| missing("holds no checkpoint".into()))
 }

@@ -21,8 +21,14 @@ pub struct Header {
     pub spec: String,
     /// Finished steps.
     pub step: u64,
-    /// What they cost; base samples continue at `cost.samples`.
+    /// What they cost; base samples continue at `before.samples + cost.samples`.
     pub cost: Cost,
+    /// What the trainings cost that this one goes on from.
+    #[serde(default)]
+    pub before: Cost,
+    /// Digest of the model that this training goes on from, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_digest: Option<String>,
     /// Updates the optimizer made.
     #[serde(alias = "adam_updates")]
     pub updates: u64,
@@ -136,6 +142,7 @@ pub fn load(
     let bytes = std::fs::read(path).map_err(Error::io(path, "read the checkpoint"))?;
     let (header, tensors) = verified(path, &bytes)?;
     let not_this = |rule| bad(path, format!("not this flow: {rule}"));
+    let parameters = read_by_slot(&tensors, "", layout).map_err(not_this)?;
     let mut moments = optimizer.start(layout.len());
     moments.updates = header.updates;
     for moment in &mut moments.moments {
@@ -147,8 +154,9 @@ pub fn load(
     let state = TrainState {
         step: header.step,
         cost: header.cost,
+        before: header.before,
         optimizer: moments,
-        parameters: read_by_slot(&tensors, "", layout).map_err(not_this)?,
+        parameters,
         ess: RollingMean::new(smoothing_window, window),
     };
     Ok((header, state))

@@ -12,7 +12,7 @@ use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::spec::TrainSpec;
+use crate::spec::{OptimizerStart, TrainSpec};
 use crate::stats::RollingMean;
 use crate::theory::Action;
 use std::cell::Cell;
@@ -99,10 +99,28 @@ impl<'a> Trainer<'a> {
         TrainState {
             step: 0,
             cost: Cost::default(),
+            before: Cost::default(),
             optimizer: self.optimizer.start(parameters.len()),
             parameters,
             ess: RollingMean::new(self.spec.smoothing_window, []),
         }
+    }
+
+    /// The state before the first step of a training that goes on from another one.
+    ///
+    /// # Panics
+    /// If the flow has another number of parameters, or the optimizer is another.
+    pub fn state_after(&self, other: TrainState, optimizer: OptimizerStart) -> TrainState {
+        assert_eq!(other.parameters.len(), self.flow.layout().len(), "parameters there and here");
+        let mut before = other.before;
+        before += other.cost;
+        let optimizer = match optimizer {
+            OptimizerStart::Carried => other.optimizer,
+            OptimizerStart::Reset => self.optimizer.start(other.parameters.len()),
+        };
+        assert_eq!(optimizer.name, self.optimizer.name(), "optimizers there and here");
+        let ess = RollingMean::new(self.spec.smoothing_window, []);
+        TrainState { step: 0, cost: Cost::default(), before, optimizer, parameters: other.parameters, ess }
     }
 
     /// Configurations that are meant to be on the device at once.
@@ -201,7 +219,7 @@ impl<'a> Trainer<'a> {
         let bound = self.flow.bind(&state.parameters, &self.device.autodiff());
         let mut sums = BatchSums::default();
         let compute = |part: Range<usize>| {
-            let [start, end] = [part.start, part.end].map(|place| state.cost.samples + place as u64);
+            let [start, end] = [part.start, part.end].map(|place| state.next_item() + place as u64);
             let next = (!self.device.is_cpu()).then(|| self.next_items(state, batch_size, &part));
             self.estimator.part(&bound, &Part { items: start..end, next, batch_size })
         };
@@ -220,7 +238,7 @@ impl<'a> Trainer<'a> {
             0 => schedule::batch_size(&self.spec.batch, state.step + 1).min(self.micro_batch.get()),
             left => left.min(part.len()),
         };
-        let start = state.cost.samples + part.end as u64;
+        let start = state.next_item() + part.end as u64;
         start..start + count as u64
     }
 }

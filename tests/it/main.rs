@@ -13,4 +13,5 @@ mod resume;
 mod run_directories;
 mod sampling;
 mod source_tree;
+mod studies;
 mod support;

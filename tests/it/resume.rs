@@ -3,21 +3,26 @@
 use super::support::{Finished, Sandbox, TINY, table, wait_until};
 use std::time::Duration;
 
+/// The tables of a run without times, and without where it ran.
+pub fn tables(sandbox: &Sandbox, out: &str) -> Vec<(String, String)> {
+    let files = ["train.csv", "ess.csv", "cost.csv", "observables.csv"];
+    let timed = |column: &str| {
+        let is_time = column.ends_with("_s") || column.contains("_s_") || column == "ess_s";
+        is_time || column == "threads" || column == "device"
+    };
+    let untimed = |file: &&str| {
+        let (header, rows) = table(&sandbox.read(&format!("{out}/{file}")));
+        let keep: Vec<usize> = (0..header.len()).filter(|&i| !timed(&header[i])).collect();
+        let line = |row: &Vec<String>| keep.iter().map(|&i| row[i].clone()).collect::<Vec<_>>().join(",");
+        let lines: Vec<String> = std::iter::once(&header).chain(&rows).map(line).collect();
+        (file.to_string(), lines.join("\n"))
+    };
+    files.iter().map(untimed).collect()
+}
+
 /// Everything a run leaves behind except times, and except where it ran.
 pub fn results(sandbox: &Sandbox, out: &str) -> Vec<(String, String)> {
-    let files = ["train.csv", "ess.csv", "cost.csv", "observables.csv"];
-    let timed = |column: &str| column.contains("_s") || column == "threads" || column == "device";
-    let mut all: Vec<(String, String)> = files
-        .iter()
-        .map(|file| {
-            let (header, rows) = table(&sandbox.read(&format!("{out}/{file}")));
-            let keep: Vec<usize> =
-                (0..header.len()).filter(|&i| header[i] == "ess_smoothed" || !timed(&header[i])).collect();
-            let line = |row: &Vec<String>| keep.iter().map(|&i| row[i].clone()).collect::<Vec<_>>().join(",");
-            let lines: Vec<String> = std::iter::once(&header).chain(&rows).map(line).collect();
-            (file.to_string(), lines.join("\n"))
-        })
-        .collect();
+    let mut all = tables(sandbox, out);
     all.push(("weights".into(), weights(sandbox, out)));
     all
 }

@@ -1,0 +1,142 @@
+//! How far the cells of a run have come, from its files alone.
+
+use super::cell_dir::{CellDir, CellState};
+use super::claim::{Owner, Watcher};
+use super::merge::Merge;
+use super::plan::Plan;
+use crate::error::{Error, Result};
+use crate::files::read_present;
+use crate::spec::{Spec, Varied};
+use crate::train::checkpoint;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// A run directory that is only looked at.
+pub struct Overview {
+    path: PathBuf,
+    plan: Plan,
+}
+
+/// How far a cell has come.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum Progression {
+    /// Nobody works on it.
+    Waiting {
+        /// The cell that it goes on from, if that is not finished.
+        for_cell: Option<u64>,
+        /// The newest checkpoint, if it was begun.
+        step: Option<u64>,
+    },
+    /// A process works on it.
+    Running {
+        /// Which.
+        #[serde(flatten)]
+        owner: Owner,
+        /// Steps at the newest checkpoint.
+        step: Option<u64>,
+    },
+    /// It is finished.
+    Done {
+        /// When (UTC).
+        finished: String,
+    },
+    /// It could not be finished; the next run tries again.
+    Failed {
+        /// When (UTC).
+        time: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A cell and how far it has come.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CellStatus {
+    /// Its number.
+    pub cell: u64,
+    /// The varied keys with their values.
+    pub values: Varied,
+    /// How far it has come.
+    #[serde(flatten)]
+    pub progression: Progression,
+}
+
+impl Overview {
+    /// The run in a folder.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it is no run directory, [`Error::Spec`] if its specification cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = path.join("spec.toml");
+        let Some(text) = read_present(&file)? else {
+            return Err(Error::Usage {
+                message: format!("{}: is no run directory, it has no spec.toml", path.display()),
+                hint: "name the folder that `flowqcd run` wrote, e.g. runs/smoke".into(),
+            });
+        };
+        let spec = Spec::parse(&text, &[]).map_err(|problems| Error::Spec { file, problems })?;
+        Ok(Self { path: path.to_owned(), plan: Plan::of_directory(path, &spec) })
+    }
+
+    /// Digest of all cells.
+    pub fn identity(&self) -> String {
+        self.plan.identity()
+    }
+
+    /// Every cell.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn cells(&self) -> Result<Vec<CellStatus>> {
+        let (dirs, mut watcher) = (self.plan.folders(&self.path), Watcher::default());
+        let mut all: Vec<CellStatus> = Vec::with_capacity(dirs.len());
+        for (cell, dir) in self.plan.cells.iter().zip(&dirs) {
+            let before = cell.start.map(|start| &all[start.position]);
+            let for_cell = before.filter(|before| !matches!(before.progression, Progression::Done { .. }));
+            let for_cell = for_cell.map(|before| before.cell);
+            let progression = match dir.state(&cell.spec) {
+                Ok(CellState::Finished(record)) => Progression::Done { finished: record.finished },
+                // A table that was changed since is for `run` to complain of.
+                Err(Error::BadFile { path, rule, .. }) => {
+                    let reason = format!("{}: {rule}", path.display());
+                    Progression::Failed { time: String::new(), reason }
+                }
+                Err(error) => return Err(error),
+                Ok(_) => unfinished(dir, &mut watcher, for_cell)?,
+            };
+            all.push(CellStatus { cell: cell.index, values: cell.values.clone(), progression });
+        }
+        Ok(all)
+    }
+
+    /// Puts the tables together from those of the cells; the names of those that were not like that before. A run of one cell has
+    /// nothing to put together.
+    ///
+    /// # Errors
+    /// As of [`Merge::all`].
+    pub fn merge(&self) -> Result<Option<Vec<&'static str>>> {
+        if self.plan.cells.len() == 1 {
+            return Ok(None);
+        }
+        let dirs = self.plan.folders(&self.path);
+        Merge::new(&self.path, &self.plan.cells, &dirs).all().map(Some)
+    }
+}
+
+fn unfinished(dir: &CellDir, watcher: &mut Watcher, for_cell: Option<u64>) -> Result<Progression> {
+    let step = newest_step(dir);
+    if let Some(owner) = watcher.owner(dir.path())? {
+        return Ok(Progression::Running { owner, step });
+    }
+    Ok(match dir.failure() {
+        Some(failure) => Progression::Failed { time: failure.time, reason: failure.reason },
+        None => Progression::Waiting { for_cell, step },
+    })
+}
+
+/// Steps at the newest checkpoint of a cell, by its name.
+fn newest_step(dir: &CellDir) -> Option<u64> {
+    let newest = checkpoint::list(&dir.checkpoints()).ok()?.pop()?;
+    newest.file_stem()?.to_str()?.strip_prefix("step-")?.parse().ok()
+}
