@@ -71,11 +71,9 @@ fn of_cell(text: &str, cell: &str, name: &str) -> Vec<String> {
 fn cells_go_on_from_others_and_models_go_to_other_volumes() {
     let sandbox = staged();
     let check = sandbox.flowqcd(&["check", "study.toml"]).succeeds();
-    says(
-        &check.stdout,
-        "0: study_stage = base, coupling = 1.0, extents = [4, 4]      from scratch; at most ",
-    );
-    says(&check.stdout, "2: study_stage = chain, coupling = 0.6, extents = [4, 4]     from cell 1; at most ");
+    let plan = |start: &str| check.stdout.lines().find(|line| line.starts_with(start)).unwrap_or_default();
+    says(plan("0: study_stage = base, coupling = 1.0"), "  from scratch; at most ");
+    says(plan("2: study_stage = chain, coupling = 0.6"), "  from cell 1; at most ");
     sandbox.flowqcd(&["run", "study.toml", "--out", "run"]).succeeds();
     let ess = sandbox.read("run/ess.csv");
     assert_eq!(table(&ess).0[..5], ["cell", "study_stage", "coupling", "extents", "stage"]);
