@@ -1,7 +1,9 @@
 //! The cells of a study, from its lists and stages.
 
-use super::cell::{Cell, CellStart, STAGE};
+use super::cell::{Cell, STAGE};
 use super::document::{lookup, put};
+use super::drafts::{Draft, count, drafts};
+use super::grid::Grid;
 use super::links::problems_of_links;
 use super::schema::json_schema;
 use super::specification::Spec;
@@ -15,17 +17,6 @@ use toml::Value;
 
 /// Cells of a study, at most.
 const MOST_CELLS: u64 = 10_000;
-
-/// A cell before its specification is put together.
-#[derive(Debug, Clone)]
-struct Draft {
-    stage: usize,
-    /// The varied keys with their values, those of the cells that it goes on from before its own.
-    assigned: Vec<(String, Json)>,
-    /// What the seed is moved by.
-    repeat: u64,
-    start: Option<CellStart>,
-}
 
 impl Spec {
     /// The cells of its study, each after the one that it goes on from; one without a study.
@@ -56,79 +47,17 @@ impl Spec {
     }
 }
 
-/// Number of cells, unless there are more than can be counted.
-fn count(study: &StudySpec, stages: &[Stage<'_>]) -> Option<u64> {
-    let roots = match common(study) {
-        Some((grid, repeats)) => grid.count()?.checked_mul(repeats)?,
-        None => 1,
-    };
-    let mut counts: Vec<u64> = Vec::with_capacity(stages.len());
-    for stage in stages {
-        let starts = stage.parent.map_or(roots, |parent| counts[parent]);
-        counts.push(starts.checked_mul(stage.grid.count()?)?.checked_mul(stage.repeats)?);
-    }
-    counts.into_iter().try_fold(0u64, u64::checked_add)
-}
-
 fn too_many(study: &StudySpec) -> Problem {
     let stages = if study.stage.is_empty() { "" } else { ", over all stages" };
     let rule = format!(
         "must be at most {MOST_CELLS} in all: every combination of the lists, as often as repeats say{stages}"
     );
-    let points = super::grid::Grid::new(&study.vary, &study.grid).count().map(u128::from);
+    let points = Grid::new(&study.vary, &study.grid).count().map(u128::from);
     let problem = Problem::new("study: number of cells", rule);
     match points.filter(|_| study.stage.is_empty()) {
         Some(points) => problem.value(u128::from(study.repeats) * points),
         None => problem,
     }
-}
-
-/// All cells, each after the one that it goes on from.
-fn drafts(study: &StudySpec, stages: &[Stage<'_>]) -> Vec<Draft> {
-    let owned = |values: Vec<(&str, &Json)>| -> Vec<(String, Json)> {
-        values.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect()
-    };
-    let root = |assigned: Vec<(String, Json)>, repeat| (None, assigned, repeat);
-    let roots: Vec<_> = match common(study) {
-        None => vec![root(Vec::new(), 0)],
-        Some((grid, repeats)) => {
-            let points = 0..grid.count().unwrap_or(0) as usize;
-            points
-                .flat_map(|point| (0..repeats).map(move |repeat| (point, repeat)))
-                .map(|(point, repeat)| root(owned(grid.values(point)), repeat))
-                .collect()
-        }
-    };
-    let mut all: Vec<Draft> = Vec::new();
-    for (number, stage) in stages.iter().enumerate() {
-        let going_on =
-            |(position, draft): (usize, &Draft)| (Some(position), draft.assigned.clone(), draft.repeat);
-        let starts: Vec<_> = match stage.parent {
-            None => roots.clone(),
-            Some(parent) => {
-                all.iter().enumerate().filter(|(_, draft)| draft.stage == parent).map(going_on).collect()
-            }
-        };
-        for (parent, inherited, moved) in starts {
-            for point in 0..stage.grid.count().unwrap_or(0) as usize {
-                for repeat in 0..stage.repeats {
-                    let (before, optimizer) = (previous(stage, point, all.len()), stage.start.optimizer());
-                    let start = before.or(parent);
-                    let start =
-                        start.map(|position| CellStart { position, optimizer, chain: before.is_some() });
-                    let assigned = [inherited.clone(), owned(stage.grid.values(point))].concat();
-                    all.push(Draft { stage: number, assigned, repeat: moved + repeat, start });
-                }
-            }
-        }
-    }
-    all
-}
-
-/// The cell before this one in its chain, if it is in one and not the first.
-fn previous(stage: &Stage<'_>, point: usize, position: usize) -> Option<usize> {
-    let (place, stride) = stage.grid.along(stage.chain?, point);
-    (place > 0).then(|| position - stride * stage.repeats as usize)
 }
 
 /// The columns of a study, and what its cells are made from.

@@ -12,6 +12,7 @@ mod cell;
 mod cells;
 mod check;
 mod document;
+mod drafts;
 mod evaluate;
 mod flow;
 mod grid;

@@ -9,7 +9,7 @@ impl Spec {
     pub fn remarks(&self) -> Vec<String> {
         let mut all = Vec::new();
         for cell in self.cells().unwrap_or_default() {
-            let of_model = cell.spec.model().map(|model| beyond_the_end(&model)).unwrap_or_default();
+            let of_model = cell.spec.model().map(|model| without_effect(&model)).unwrap_or_default();
             let found = cell.spec.theory.remark().into_iter().chain(of_model);
             for remark in found {
                 if !all.contains(&remark) {
@@ -19,6 +19,24 @@ impl Spec {
         }
         all
     }
+}
+
+/// Keys of a model that cannot act.
+fn without_effect(model: &ModelSpec<'_>) -> Vec<String> {
+    let ModelSpec { train, .. } = model;
+    let mut found = beyond_the_end(model);
+    let window = train.smoothing_window as u64;
+    if let (Some(ess), Some(steps)) = (train.stop.ess, train.stop.steps.filter(|&steps| steps < window)) {
+        found.push(format!(
+            "train.stop.ess = {ess} has no effect: it is asked for from step train.smoothing_window = {window} on, and \
+             training ends after train.stop.steps = {steps}"
+        ));
+    }
+    if let Some(double) = train.batch.double.as_ref().filter(|double| double.maximum == train.batch.size) {
+        let maximum = double.maximum;
+        found.push(format!("train.batch.double has no effect: train.batch.size = {maximum} is its maximum"));
+    }
+    found
 }
 
 /// Schedules that begin to act when training has ended for certain.
@@ -65,5 +83,19 @@ mod tests {
             found.len() == 2 && found.iter().zip(expected).all(|(found, start)| found.starts_with(start)),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn an_ess_that_is_never_asked_for_and_a_batch_that_cannot_grow_are_named() {
+        let text = "version = 1\nseed = 1\n\
+                    theory.phi4 = { extents = [4, 4], mass_squared = 1.0, coupling = 0.0 }\n\
+                    flow.affine = { layers = 2, kernel_size = 3, hidden = [2] }\ntrain.optimizer.adam.learning_rate = 1e-3\n";
+        let remarks = |train: &str| Spec::parse(&format!("{text}{train}"), &[]).unwrap().remarks().concat();
+        let stop = "train.batch.size = 8\ntrain.stop = { steps = 249, ess = 0.5 }\n";
+        assert!(remarks(stop).starts_with("train.stop.ess = 0.5 has no effect"), "{}", remarks(stop));
+        assert_eq!(remarks(&stop.replace("249", "250")), "");
+        let batch = "train.batch = { size = 8, double = { every = 5, maximum = 8 } }\ntrain.stop.steps = 9\n";
+        assert!(remarks(batch).starts_with("train.batch.double has no effect"), "{}", remarks(batch));
+        assert_eq!(remarks(&batch.replace("maximum = 8", "maximum = 9")), "");
     }
 }

@@ -5,8 +5,8 @@
 //! process sees that it has stopped to, or that the owner has died on the same machine, it makes the next one, and an owner
 //! that finds a larger number than its own (it was asleep, or cut off) leaves the cell alone.
 
+use super::owner::Owner;
 use crate::error::{Error, Result};
-use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -22,25 +22,6 @@ const BEAT: Duration = Duration::from_secs(4);
 const SILENCE: Duration = Duration::from_secs(60);
 
 const PREFIX: &str = ".claim-";
-
-/// A process that has claimed a cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Owner {
-    /// Name of its machine.
-    pub host: String,
-    /// Number of the process there.
-    pub pid: u32,
-    /// When it claimed the cell (UTC).
-    pub since: String,
-    /// The machine since it was started, and the process numbers that are told apart there; where that is known.
-    namespace: Option<String>,
-    /// When the process was started, in the machine's own units, where that is known.
-    born: Option<u64>,
-    /// Whether it has given the cell back.
-    released: bool,
-    /// Signs of life.
-    beat: u64,
-}
 
 /// A cell that is this process's to work on, until this is dropped.
 #[derive(Debug)]
@@ -129,34 +110,6 @@ impl Watcher {
                 Duration::ZERO
             }
         }
-    }
-}
-
-impl Owner {
-    /// This process, now.
-    fn here() -> Self {
-        Self {
-            host: host(),
-            pid: std::process::id(),
-            since: super::record::now(),
-            namespace: namespace(),
-            born: born(std::process::id()),
-            released: false,
-            beat: 0,
-        }
-    }
-
-    fn text(&self) -> Vec<u8> {
-        let mut text = serde_json::to_string(self).expect("plain data");
-        text.push('\n');
-        text.into_bytes()
-    }
-
-    /// Whether the process is gone, if that can be told from here.
-    fn is_dead(&self) -> Option<bool> {
-        let same_machine = self.namespace.is_some() && self.namespace == namespace();
-        let born_then = self.born.filter(|_| same_machine)?;
-        Some(born(self.pid) != Some(born_then))
     }
 }
 
@@ -259,31 +212,6 @@ fn remove_below(folder: &Path, number: u64) {
     }
 }
 
-fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = name.or_else(|| std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok());
-    name.map_or_else(|| "unknown".into(), |name| name.trim().to_owned())
-}
-
-/// What process numbers can be compared within: the machine since its start, and the namespace of a container.
-fn namespace() -> Option<String> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let numbers = std::fs::read_link("/proc/self/ns/pid").ok()?;
-    Some(format!("{} {}", boot.trim(), numbers.display()))
-}
-
-/// When a process was started, in ticks since the start of the machine; nothing if there is no such process, or it has ended.
-fn born(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything.
-    let mut fields = stat[stat.rfind(')')? + 1..].split_whitespace();
-    let state = fields.next()?;
-    if ["Z", "X"].contains(&state) {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,7 +262,11 @@ mod tests {
         child.wait().unwrap();
         std::fs::write(file(folder.path(), 1), dead.text()).unwrap();
         let claim = Watcher::default().claim(folder.path()).unwrap();
-        assert_eq!(claim.is_some(), namespace().is_some(), "where processes can be told");
+        assert_eq!(
+            claim.is_some(),
+            crate::study::owner::namespace().is_some(),
+            "where processes can be told"
+        );
     }
 
     #[test]

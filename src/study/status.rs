@@ -1,8 +1,9 @@
 //! How far the cells of a run have come, from its files alone.
 
 use super::cell_dir::{CellDir, CellState};
-use super::claim::{Owner, Watcher};
+use super::claim::Watcher;
 use super::merge::Merge;
+use super::owner::Owner;
 use super::plan::Plan;
 use crate::error::{Error, Result};
 use crate::files::read_present;
@@ -114,7 +115,7 @@ impl Overview {
     /// nothing to put together.
     ///
     /// # Errors
-    /// As of [`Merge::all`].
+    /// [`Error::BadFile`] if cells have different columns, [`Error::Io`].
     pub fn merge(&self) -> Result<Option<Vec<&'static str>>> {
         if self.plan.cells.len() == 1 {
             return Ok(None);
