@@ -71,7 +71,7 @@ mod tests {
                     theory.phi4 = { extents = [4, 4], mass_squared = 1.0, coupling = 0.0 }\n\
                     flow.affine = { layers = 2, kernel_size = 3, hidden = [2] }\n\
                     train.batch = { size = 2, double = { every = 10, maximum = 8 } }\ntrain.optimizer.adam.learning_rate = 1e-3\n\
-                    train.learning_rate.halve.every = 20\nevaluate.every = 30\n";
+                    train.learning_rate.halve.every = 20\nevaluate.every = 30\ntrain.smoothing_window = 5\n";
         let remarks =
             |stop: &str| Spec::parse(&format!("{text}train.stop = {stop}\n"), &[]).unwrap().remarks();
         assert_eq!(remarks("{ seconds = 1.0 }"), Vec::<String>::new());
