@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use std::time::Duration;
 
 /// Between two looks at what other processes have done.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Which cells of a run a process works on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,43 +85,52 @@ impl<'a> Work<'a> {
     }
 
     fn next(&mut self, places: &mut [Place<'_>]) -> Result<Next> {
-        let mut left = false;
         if self.who.part.fail_fast {
             (0..places.len()).try_for_each(|index| self.look(places, index))?;
             if places.iter().any(|place| place.failed.is_some()) {
                 return Ok(Next::Done);
             }
         }
+        let mut next = Next::Done;
         for index in 0..places.len() {
             if !self.wanted[index] || !places[index].is_open() {
                 continue;
             }
-            if let Some(before) = places[index].cell.start.map(|start| start.position) {
-                self.look(places, before)?;
-                if places[before].failed.is_some() {
-                    let number = places[before].cell.index;
-                    places[index].failed = Some(format!("cell {number}, which it goes on from, has failed"));
-                    continue;
-                }
-                if places[before].record.is_none() {
-                    left = true;
-                    continue;
-                }
+            if self.can_start(places, index)?
+                && let Some(claim) = self.claim(places, index)?
+            {
+                return Ok(Next::Cell(index, claim));
             }
-            let folder = places[index].dir.path().to_owned();
-            std::fs::create_dir_all(&folder).map_err(Error::io(&folder, "create the folder"))?;
-            let claim = self.watcher.claim(&folder)?;
-            // Somebody may have finished it, or failed to, since it was looked at.
-            self.look(places, index)?;
-            let is_open = places[index].is_open();
-            match claim.filter(|_| is_open) {
-                Some(claim) => return Ok(Next::Cell(index, claim)),
-                None => left |= is_open,
+            if places[index].is_open() {
+                next = Next::Wait;
             }
         }
-        Ok(if left { Next::Wait } else { Next::Done })
+        Ok(next)
     }
 
+    /// Whether what a cell goes on from is there; it fails where that has.
+    fn can_start(&self, places: &mut [Place<'_>], index: usize) -> Result<bool> {
+        let Some(start) = places[index].cell.start else { return Ok(true) };
+        self.look(places, start.position)?;
+        let before = &places[start.position];
+        let (number, is_there, has_failed) =
+            (before.cell.index, before.record.is_some(), before.failed.is_some());
+        if has_failed {
+            places[index].failed = Some(format!("cell {number}, which it goes on from, has failed"));
+        }
+        Ok(is_there)
+    }
+
+    /// The claim of a cell, unless somebody works on it, or has finished it or failed to since it was looked at.
+    fn claim(&mut self, places: &mut [Place<'_>], index: usize) -> Result<Option<Claim>> {
+        let folder = places[index].dir.path();
+        std::fs::create_dir_all(folder).map_err(Error::io(folder, "create the folder"))?;
+        let claim = self.watcher.claim(folder)?;
+        self.look(places, index)?;
+        Ok(claim.filter(|_| places[index].is_open()))
+    }
+
+    /// Notes what another process has made of a cell since.
     fn look(&self, places: &mut [Place<'_>], index: usize) -> Result<()> {
         places[index].look(self.earlier[index].as_ref())
     }
