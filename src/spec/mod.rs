@@ -14,6 +14,7 @@ mod document;
 mod evaluate;
 mod flow;
 mod needs;
+mod optimizer;
 mod parse;
 mod read;
 mod remarks;
@@ -33,6 +34,7 @@ pub use cells::Cell;
 pub use evaluate::EvaluateSpec;
 pub use flow::{AffineSpec, FlowSpec};
 pub use needs::Need;
+pub use optimizer::{AdadeltaSpec, AdamSpec, OptimizerSpec, SgdSpec};
 pub use sample::{
     DirectSpec, Fermions, HeatBathSpec, HmcSpec, IndependenceSpec, Integrator, InterludeSpec, SampleSpec,
 };
@@ -41,7 +43,6 @@ pub use specification::{ModelSpec, Spec};
 pub use study::StudySpec;
 pub use theory::{Boundary, Convention, Phi4Couplings, Phi4Spec, SchwingerSpec, TheorySpec};
 pub use train::{
-    AdamSpec, BatchSpec, DoubleSpec, ForwardKlSpec, HalveSpec, LearningRateSpec, LossSpec, OptimizerSpec,
-    StopSpec, TrainSpec,
+    BatchSpec, DoubleSpec, ForwardKlSpec, HalveSpec, LearningRateSpec, LossSpec, StopSpec, TrainSpec,
 };
 pub use varied::Varied;

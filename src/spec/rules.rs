@@ -9,6 +9,7 @@ pub fn check(document: &Value) -> Vec<Problem> {
     let rules = [
         kernel_fits_lattice,
         batch_can_grow,
+        nesterov_has_momentum,
         something_is_saved,
         chains_have_proposals,
         scalar_flow_for_scalar_fields,
@@ -61,6 +62,17 @@ fn batch_can_grow(view: &View) -> Option<Problem> {
     (maximum < size).then(|| {
         Problem::new("train.batch.double.maximum", format!("must be at least train.batch.size = {size}"))
             .value(maximum)
+    })
+}
+
+fn nesterov_has_momentum(view: &View) -> Option<Problem> {
+    let is_on = view.get("train.optimizer.sgd.nesterov")?.as_bool()?;
+    let momentum = match view.get("train.optimizer.sgd.momentum") {
+        None => 0.0,
+        Some(_) => view.number("train.optimizer.sgd.momentum")?,
+    };
+    (is_on && momentum == 0.0).then(|| {
+        Problem::new("train.optimizer.sgd.nesterov", "needs train.optimizer.sgd.momentum > 0").value(is_on)
     })
 }
 

@@ -35,7 +35,7 @@ fn problems(text: &str, overrides: &[&str]) -> Vec<String> {
 #[test]
 fn the_resolved_specification_reads_back_as_itself() {
     let spec = Spec::parse(GOOD, &[]).unwrap();
-    let OptimizerSpec::Adam(adam) = &spec.train.as_ref().unwrap().optimizer;
+    let OptimizerSpec::Adam(adam) = &spec.train.as_ref().unwrap().optimizer else { panic!("Adam") };
     assert_eq!(adam.beta_2, 0.999);
     let again = Spec::parse(&spec.to_toml(), &[]).unwrap();
     assert_eq!(spec, again);
@@ -57,6 +57,9 @@ fn overrides_change_any_key_and_make_tables() {
     let TheorySpec::Phi4(phi4) = &spec.theory else { panic!("a scalar field") };
     assert_eq!(phi4.couplings().coupling, 0.25);
 }
+
+/// The optimizer of [`GOOD`].
+const ADAM: &str = "[train.optimizer.adam]\nlearning_rate = 1e-3";
 
 /// Each case: what is changed, and what the one problem must say.
 #[test]
@@ -126,6 +129,24 @@ fn each_wrong_value_is_named_with_its_rule() {
             "size = 64",
             "size = 64\ndouble = { every = 5, maximum = 32 }",
             "must be at least train.batch.size = 64",
+        ),
+        (ADAM, "[train.optimizer.sgd]", "train.optimizer.sgd.learning_rate: missing"),
+        (ADAM, "[train.optimizer.adadelta]\nrho = 1", "adadelta.rho = 1: must be less than 1"),
+        (ADAM, "[train.optimizer.adadelta]\nepsilon = 0", "adadelta.epsilon = 0: must be greater than 0"),
+        (
+            ADAM,
+            "[train.optimizer.sgd]\nlearning_rate = 1\nmomentum = -0.5",
+            "train.optimizer.sgd.momentum = -0.5: must be at least 0",
+        ),
+        (
+            ADAM,
+            "[train.optimizer.sgd]\nlearning_rate = 1\nnesterov = true",
+            "train.optimizer.sgd.nesterov = true: needs train.optimizer.sgd.momentum > 0 (line 20)",
+        ),
+        (
+            ADAM,
+            "[train.optimizer.adadelta]\nbeta_1 = 0.9",
+            "train.optimizer.adadelta.beta_1: unknown key (line 19)",
         ),
     ] {
         assert!(GOOD.contains(from), "{from}");
