@@ -6,13 +6,15 @@
 //!
 //! A choice is an enum, written as a table that holds one table named by the choice: `[train.optimizer.adam]` is
 //! `OptimizerSpec::Adam(AdamSpec)`. A further choice is one variant and the struct of its keys. A choice that is
-//! made where a file makes none is the enum's default, has no keys and is not written.
+//! made where a file makes none is the enum's default, has no keys and is not written; but the initial weights, which had a key
+//! before there was a choice, are written with it.
 
 mod cells;
 mod check;
 mod document;
 mod evaluate;
 mod flow;
+mod initial;
 mod needs;
 mod optimizer;
 mod parse;
@@ -33,6 +35,7 @@ mod varied;
 pub use cells::Cell;
 pub use evaluate::EvaluateSpec;
 pub use flow::{AffineSpec, FlowSpec};
+pub use initial::{InitialSpec, KaimingSpec, XavierSpec};
 pub use needs::Need;
 pub use optimizer::{AdadeltaSpec, AdamSpec, OptimizerSpec, SgdSpec};
 pub use sample::{

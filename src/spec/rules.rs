@@ -10,6 +10,7 @@ pub fn check(document: &Value) -> Vec<Problem> {
         kernel_fits_lattice,
         batch_can_grow,
         nesterov_has_momentum,
+        initial_weights_are_chosen_once,
         something_is_saved,
         chains_have_proposals,
         scalar_flow_for_scalar_fields,
@@ -74,6 +75,15 @@ fn nesterov_has_momentum(view: &View) -> Option<Problem> {
     (is_on && momentum == 0.0).then(|| {
         Problem::new("train.optimizer.sgd.nesterov", "needs train.optimizer.sgd.momentum > 0").value(is_on)
     })
+}
+
+/// A width at its default says nothing, and it is what a resolved specification has that chooses nothing else: overrides and studies
+/// may choose beside it.
+fn initial_weights_are_chosen_once(view: &View) -> Option<Problem> {
+    let (chosen, _) = view.chosen("flow.affine.initial")?;
+    let width = view.number("flow.affine.initial_width").filter(|&width| width != 1.0)?;
+    let problem = Problem::new("flow.affine.initial_width", format!("cannot stand beside {chosen}"));
+    Some(problem.value(width).hint("it is short for flow.affine.initial.kaiming.width: keep one of the two"))
 }
 
 fn something_is_saved(view: &View) -> Option<Problem> {

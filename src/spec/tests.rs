@@ -148,6 +148,21 @@ fn each_wrong_value_is_named_with_its_rule() {
             "[train.optimizer.adadelta]\nbeta_1 = 0.9",
             "train.optimizer.adadelta.beta_1: unknown key (line 19)",
         ),
+        (
+            "hidden = [8]",
+            "hidden = [8]\ninitial.kaiming.width = -1",
+            "flow.affine.initial.kaiming.width = -1: must be at least 0",
+        ),
+        (
+            "hidden = [8]",
+            "hidden = [8]\ninitial.xavier.width = 1",
+            "flow.affine.initial.xavier.width: unknown key (line 14) | keys here: flow.affine.initial.xavier.gain",
+        ),
+        (
+            "hidden = [8]",
+            "hidden = [8]\ninitial_width = 0.5\ninitial.xavier.gain = 1",
+            "flow.affine.initial_width = 0.5: cannot stand beside flow.affine.initial.xavier (line 14)",
+        ),
     ] {
         assert!(GOOD.contains(from), "{from}");
         let found = problems(&GOOD.replacen(from, to, 1), &[]);
@@ -262,6 +277,36 @@ fn the_choice_that_is_made_without_one_may_be_written_but_is_not() {
     assert_eq!(chosen.as_ref(), Ok(&left_out));
     assert_eq!(chosen.unwrap().to_toml(), left_out.to_toml());
     assert!(!left_out.to_toml().contains("reverse_kl") && !left_out.to_toml().contains("constant"));
+}
+
+/// `initial_width` came before `initial`: what it says is written as it was, so that digests stay.
+#[test]
+fn the_width_of_initial_weights_has_two_names_and_one_meaning() {
+    let with = |changes: &[&str]| {
+        let changes: Vec<String> = changes.iter().map(|change| change.to_string()).collect();
+        Spec::parse(GOOD, &changes).unwrap()
+    };
+    let (left_out, short, long) = (
+        with(&[]),
+        with(&["flow.affine.initial_width=0.5"]),
+        with(&["flow.affine.initial.kaiming.width=0.5"]),
+    );
+    assert!(left_out.to_toml().contains("hidden = [8]\ninitial_width = 1.0\n\n"), "{}", left_out.to_toml());
+    assert!(short.to_toml().contains("hidden = [8]\ninitial_width = 0.5\n\n"), "{}", short.to_toml());
+    assert_eq!((&short, short.digest()), (&long, long.digest()));
+    assert_ne!(left_out.digest(), short.digest());
+
+    // A resolved specification names its width, and a choice may be made beside it as long as it is the default.
+    let chosen = ["flow.affine.initial.xavier.gain=0.5".to_owned()];
+    let xavier = with(&["flow.affine.initial.xavier.gain=0.5"]);
+    assert_eq!(Spec::parse(&left_out.to_toml(), &chosen).as_ref(), Ok(&xavier));
+    assert_eq!(Spec::parse(&xavier.to_toml(), &[]).as_ref(), Ok(&xavier));
+    assert!(!xavier.to_toml().contains("initial_width"), "{}", xavier.to_toml());
+    let problems = Spec::parse(&short.to_toml(), &chosen).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+
+    let architectures = [&left_out, &short, &xavier].map(|spec| spec.flow.as_ref().unwrap().architecture());
+    assert!(architectures.iter().all(|architecture| *architecture == architectures[0]));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod ensembles;
 mod gauge;
 #[cfg(feature = "wgpu")]
 mod gpu;
+mod initial_weights;
 mod layering;
 mod optimizers;
 mod physics;
