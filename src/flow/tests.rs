@@ -1,7 +1,7 @@
 //! Laws of every flow: it inverts, its log det is that of its Jacobian, its gradient is that of its loss.
 
 use super::*;
-use crate::spec::AffineSpec;
+use crate::spec::{AffineSpec, InitialSpec, KaimingSpec};
 use crate::theory::{Action, Phi4};
 
 const EXTENTS: [usize; 2] = [4, 6];
@@ -11,7 +11,12 @@ fn flows() -> Vec<(Flow, Vec<f64>)> {
     [(3, 3, vec![5, 4]), (2, 1, vec![]), (4, 3, vec![7])]
         .into_iter()
         .map(|(layers, kernel_size, hidden)| {
-            let affine = AffineSpec { layers, kernel_size, hidden, initial_width: 1.5 };
+            let affine = AffineSpec {
+                layers,
+                kernel_size,
+                hidden,
+                initial: InitialSpec::Kaiming(KaimingSpec { width: 1.5 }),
+            };
             let flow = Flow::new(&FlowSpec::Affine(affine), Lattice::new(EXTENTS));
             let parameters = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
             (flow, parameters)
@@ -112,7 +117,7 @@ fn the_gradient_of_the_loss_is_that_of_finite_differences() {
 
 #[test]
 fn one_layer_moves_the_sites_of_its_parity_and_no_others() {
-    let affine = AffineSpec { layers: 1, kernel_size: 3, hidden: vec![5], initial_width: 1.0 };
+    let affine = AffineSpec { layers: 1, kernel_size: 3, hidden: vec![5], initial: InitialSpec::default() };
     let lattice = Lattice::new(EXTENTS);
     let flow = Flow::new(&FlowSpec::Affine(affine), lattice);
     let parameters: Vec<f64> = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();

@@ -1,5 +1,6 @@
 //! `[flow.*]`: the architecture of the model.
 
+use super::initial::{InitialSpec, KaimingSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,30 +46,65 @@ impl FlowSpec {
     /// The same architecture, all numbers that do not change its size at their defaults.
     pub fn architecture(&self) -> Self {
         match self {
-            Self::Affine(affine) => Self::Affine(AffineSpec { initial_width: one(), ..affine.clone() }),
+            Self::Affine(affine) => {
+                Self::Affine(AffineSpec { initial: InitialSpec::default(), ..affine.clone() })
+            }
         }
     }
 }
 
 /// `[flow.affine]`: couplings `φ_a → e^s φ_a + t` with (s, t) from a periodic convolutional network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "AffineWire", into = "AffineWire")]
 pub struct AffineSpec {
     /// Number of coupling layers.
-    #[schemars(range(min = 1, max = 4096))]
     pub layers: usize,
-    /// Kernel size K of the convolutions, odd, at most the smallest extent.
-    #[schemars(range(min = 1), extend("not" = {"multipleOf": 2}))]
+    /// Kernel size K of the convolutions.
     pub kernel_size: usize,
-    /// Widths of the hidden layers of each network, e.g. `[12, 12]`.
-    #[schemars(inner(range(min = 1, max = 4096)))]
+    /// Widths of the hidden layers of each network.
     pub hidden: Vec<usize>,
-    /// Overall factor of the Kaiming-uniform initial weights.
-    #[serde(default = "one")]
-    #[schemars(range(min = 0))]
-    pub initial_width: f64,
+    /// What the initial weights are drawn from.
+    pub initial: InitialSpec,
 }
 
-fn one() -> f64 {
-    1.0
+/// `[flow.affine]` as it is read and written. Kaiming's width has a short form of its own, `initial_width`, and is written in it: so
+/// it was before there was a choice, and specifications that mean the same have the same digest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AffineWire {
+    /// Number of coupling layers.
+    #[schemars(range(min = 1, max = 4096))]
+    layers: usize,
+    /// Kernel size K of the convolutions, odd, at most the smallest extent.
+    #[schemars(range(min = 1), extend("not" = {"multipleOf": 2}))]
+    kernel_size: usize,
+    /// Widths of the hidden layers of each network, e.g. `[12, 12]`.
+    #[schemars(inner(range(min = 1, max = 4096)))]
+    hidden: Vec<usize>,
+    /// Overall factor of the Kaiming-uniform initial weights; short for `initial.kaiming.width`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0), extend("default" = 1.0))]
+    initial_width: Option<f64>,
+    /// What the initial weights are drawn from; Kaiming-uniform if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    initial: Option<InitialSpec>,
+}
+
+impl From<AffineWire> for AffineSpec {
+    fn from(wire: AffineWire) -> Self {
+        let AffineWire { layers, kernel_size, hidden, initial_width, initial } = wire;
+        let short = || initial_width.map(|width| InitialSpec::Kaiming(KaimingSpec { width }));
+        Self { layers, kernel_size, hidden, initial: initial.or_else(short).unwrap_or_default() }
+    }
+}
+
+impl From<AffineSpec> for AffineWire {
+    fn from(spec: AffineSpec) -> Self {
+        let AffineSpec { layers, kernel_size, hidden, initial } = spec;
+        let (initial_width, initial) = match initial {
+            InitialSpec::Kaiming(kaiming) => (Some(kaiming.width), None),
+            InitialSpec::Xavier(_) => (None, Some(initial)),
+        };
+        Self { layers, kernel_size, hidden, initial_width, initial }
+    }
 }

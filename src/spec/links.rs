@@ -30,11 +30,12 @@ fn problems(cell: &Cell, before: &Cell, start: CellStart) -> Vec<Problem> {
         );
         problems.push(at("extents", rule).value(format!("{:?}", cell.spec.theory.extents())));
     }
-    let [rule, of_start] = [&model, &of_before].map(|model| model.train.optimizer.name());
-    if start.optimizer == OptimizerStart::Carried && rule != of_start {
+    let [own, of_start] = [&model, &of_before].map(|model| &model.train.optimizer);
+    let (rule, of_start, fits) = (own.name(), of_start.name(), own.carries_on(of_start));
+    if start.optimizer == OptimizerStart::Carried && !fits {
         let problem = at(
             "train.optimizer",
-            format!("must be `{of_start}` as before for its moments to be carried over"),
+            format!("must have the moments of `{of_start}` there for them to be carried over"),
         );
         problems
             .push(problem.value(rule).hint("or start with new ones: optimizer = \"reset\" beside the start"));

@@ -6,7 +6,8 @@
 //!
 //! A choice is an enum, written as a table that holds one table named by the choice: `[train.optimizer.adam]` is
 //! `OptimizerSpec::Adam(AdamSpec)`. A further choice is one variant and the struct of its keys. A choice that is
-//! made where a file makes none is the enum's default, has no keys and is not written.
+//! made where a file makes none is the enum's default, has no keys and is not written; but the initial weights, which had a key
+//! before there was a choice, are written with it.
 
 mod cell;
 mod cells;
@@ -16,8 +17,10 @@ mod drafts;
 mod evaluate;
 mod flow;
 mod grid;
+mod initial;
 mod links;
 mod needs;
+mod optimizer;
 mod parse;
 mod read;
 mod remarks;
@@ -37,8 +40,10 @@ mod varied;
 pub use cell::{Cell, CellStart, STAGE};
 pub use evaluate::EvaluateSpec;
 pub use flow::{AffineSpec, FlowSpec};
+pub use initial::{InitialSpec, KaimingSpec, XavierSpec};
 pub use links::identities;
 pub use needs::Need;
+pub use optimizer::{AdadeltaSpec, AdamSpec, OptimizerSpec, SgdSpec};
 pub use sample::{
     DirectSpec, Fermions, HeatBathSpec, HmcSpec, IndependenceSpec, Integrator, InterludeSpec, SampleSpec,
 };
@@ -47,7 +52,7 @@ pub use specification::{ModelSpec, Spec};
 pub use study::{CellStartSpec, Lists, PreviousStartSpec, StageSpec, StageStartSpec, StudySpec};
 pub use theory::{Boundary, Convention, Phi4Couplings, Phi4Spec, SchwingerSpec, TheorySpec};
 pub use train::{
-    AdamSpec, BatchSpec, DoubleSpec, ForwardKlSpec, HalveSpec, LearningRateSpec, LossSpec, ModelStartSpec,
-    OptimizerSpec, OptimizerStart, StartSpec, StopSpec, TrainSpec,
+    BatchSpec, DoubleSpec, ForwardKlSpec, HalveSpec, LearningRateSpec, LossSpec, ModelStartSpec,
+    OptimizerStart, StartSpec, StopSpec, TrainSpec,
 };
 pub use varied::Varied;

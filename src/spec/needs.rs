@@ -20,8 +20,11 @@ pub struct Need {
 /// Bytes of a site in the masks of a layer.
 const MASKS: f64 = 2.0;
 
-/// Bytes of a parameter: itself, its gradient and the moments of the optimizer.
-const PARAMETER: f64 = 4.0 + 8.0 + 2.0 * 4.0;
+/// Bytes of a parameter and its gradient.
+const PARAMETER: f64 = 4.0 + 8.0;
+
+/// Bytes of what an optimizer remembers of a parameter, each.
+const MOMENT: f64 = 4.0;
 
 /// Bytes of a configuration of a batch beside its field: loss, log weight and relative weight.
 const IN_BATCH: f64 = 3.0 * 8.0;
@@ -39,7 +42,8 @@ impl Spec {
         let suited = suited.map(|suited| batch.micro_batch.unwrap_or_else(|| suited(kept)).min(batch.size));
         let together = suited.map_or(0, |suited| suited.max(LANES)) as f64;
         let bytes = 4.0 * kept * together + MASKS * flow.layers() as f64 * volume;
-        let parameters = PARAMETER * flow.parameters(self.theory.extents().len());
+        let of_parameter = PARAMETER + MOMENT * train.optimizer.moments() as f64;
+        let parameters = of_parameter * flow.parameters(self.theory.extents().len());
         vec![
             self.of_lattice("the configurations that are trained on at once", bytes),
             of_flow(flow, "the parameters with their moments", parameters),

@@ -10,6 +10,8 @@ pub fn check(document: &Value) -> Vec<Problem> {
     let rules = [
         kernel_fits_lattice,
         batch_can_grow,
+        nesterov_has_momentum,
+        initial_weights_are_chosen_once,
         something_is_saved,
         chains_have_proposals,
         scalar_flow_for_scalar_fields,
@@ -63,6 +65,26 @@ fn batch_can_grow(view: &View) -> Option<Problem> {
         Problem::new("train.batch.double.maximum", format!("must be at least train.batch.size = {size}"))
             .value(maximum)
     })
+}
+
+fn nesterov_has_momentum(view: &View) -> Option<Problem> {
+    let is_on = view.get("train.optimizer.sgd.nesterov")?.as_bool()?;
+    let momentum = match view.get("train.optimizer.sgd.momentum") {
+        None => 0.0,
+        Some(_) => view.number("train.optimizer.sgd.momentum")?,
+    };
+    (is_on && momentum == 0.0).then(|| {
+        Problem::new("train.optimizer.sgd.nesterov", "needs train.optimizer.sgd.momentum > 0").value(is_on)
+    })
+}
+
+/// A width at its default says nothing, and it is what a resolved specification has that chooses nothing else: overrides and studies
+/// may choose beside it.
+fn initial_weights_are_chosen_once(view: &View) -> Option<Problem> {
+    let (chosen, _) = view.chosen("flow.affine.initial")?;
+    let width = view.number("flow.affine.initial_width").filter(|&width| width != 1.0)?;
+    let problem = Problem::new("flow.affine.initial_width", format!("cannot stand beside {chosen}"));
+    Some(problem.value(width).hint("it is short for flow.affine.initial.kaiming.width: keep one of the two"))
 }
 
 fn something_is_saved(view: &View) -> Option<Problem> {

@@ -35,7 +35,7 @@ fn problems(text: &str, overrides: &[&str]) -> Vec<String> {
 #[test]
 fn the_resolved_specification_reads_back_as_itself() {
     let spec = Spec::parse(GOOD, &[]).unwrap();
-    let OptimizerSpec::Adam(adam) = &spec.train.as_ref().unwrap().optimizer;
+    let OptimizerSpec::Adam(adam) = &spec.train.as_ref().unwrap().optimizer else { panic!("Adam") };
     assert_eq!(adam.beta_2, 0.999);
     let again = Spec::parse(&spec.to_toml(), &[]).unwrap();
     assert_eq!(spec, again);
@@ -57,6 +57,9 @@ fn overrides_change_any_key_and_make_tables() {
     let TheorySpec::Phi4(phi4) = &spec.theory else { panic!("a scalar field") };
     assert_eq!(phi4.couplings().coupling, 0.25);
 }
+
+/// The optimizer of [`GOOD`].
+const ADAM: &str = "[train.optimizer.adam]\nlearning_rate = 1e-3";
 
 /// Each case: what is changed, and what the one problem must say.
 #[test]
@@ -126,6 +129,39 @@ fn each_wrong_value_is_named_with_its_rule() {
             "size = 64",
             "size = 64\ndouble = { every = 5, maximum = 32 }",
             "must be at least train.batch.size = 64",
+        ),
+        (ADAM, "[train.optimizer.sgd]", "train.optimizer.sgd.learning_rate: missing"),
+        (ADAM, "[train.optimizer.adadelta]\nrho = 1", "adadelta.rho = 1: must be less than 1"),
+        (ADAM, "[train.optimizer.adadelta]\nepsilon = 0", "adadelta.epsilon = 0: must be greater than 0"),
+        (
+            ADAM,
+            "[train.optimizer.sgd]\nlearning_rate = 1\nmomentum = -0.5",
+            "train.optimizer.sgd.momentum = -0.5: must be at least 0",
+        ),
+        (
+            ADAM,
+            "[train.optimizer.sgd]\nlearning_rate = 1\nnesterov = true",
+            "train.optimizer.sgd.nesterov = true: needs train.optimizer.sgd.momentum > 0 (line 20)",
+        ),
+        (
+            ADAM,
+            "[train.optimizer.adadelta]\nbeta_1 = 0.9",
+            "train.optimizer.adadelta.beta_1: unknown key (line 19)",
+        ),
+        (
+            "hidden = [8]",
+            "hidden = [8]\ninitial.kaiming.width = -1",
+            "flow.affine.initial.kaiming.width = -1: must be at least 0",
+        ),
+        (
+            "hidden = [8]",
+            "hidden = [8]\ninitial.xavier.width = 1",
+            "flow.affine.initial.xavier.width: unknown key (line 14) | keys here: flow.affine.initial.xavier.gain",
+        ),
+        (
+            "hidden = [8]",
+            "hidden = [8]\ninitial_width = 0.5\ninitial.xavier.gain = 1",
+            "flow.affine.initial_width = 0.5: cannot stand beside flow.affine.initial.xavier (line 14)",
         ),
     ] {
         assert!(GOOD.contains(from), "{from}");
@@ -242,6 +278,36 @@ fn the_choice_that_is_made_without_one_may_be_written_but_is_not() {
     assert_eq!(chosen.as_ref(), Ok(&left_out));
     assert_eq!(chosen.unwrap().to_toml(), left_out.to_toml());
     assert!(!left_out.to_toml().contains("reverse_kl") && !left_out.to_toml().contains("constant"));
+}
+
+/// `initial_width` came before `initial`: what it says is written as it was, so that digests stay.
+#[test]
+fn the_width_of_initial_weights_has_two_names_and_one_meaning() {
+    let with = |changes: &[&str]| {
+        let changes: Vec<String> = changes.iter().map(|change| change.to_string()).collect();
+        Spec::parse(GOOD, &changes).unwrap()
+    };
+    let (left_out, short, long) = (
+        with(&[]),
+        with(&["flow.affine.initial_width=0.5"]),
+        with(&["flow.affine.initial.kaiming.width=0.5"]),
+    );
+    assert!(left_out.to_toml().contains("hidden = [8]\ninitial_width = 1.0\n\n"), "{}", left_out.to_toml());
+    assert!(short.to_toml().contains("hidden = [8]\ninitial_width = 0.5\n\n"), "{}", short.to_toml());
+    assert_eq!((&short, short.digest()), (&long, long.digest()));
+    assert_ne!(left_out.digest(), short.digest());
+
+    // A resolved specification names its width, and a choice may be made beside it as long as it is the default.
+    let chosen = ["flow.affine.initial.xavier.gain=0.5".to_owned()];
+    let xavier = with(&["flow.affine.initial.xavier.gain=0.5"]);
+    assert_eq!(Spec::parse(&left_out.to_toml(), &chosen).as_ref(), Ok(&xavier));
+    assert_eq!(Spec::parse(&xavier.to_toml(), &[]).as_ref(), Ok(&xavier));
+    assert!(!xavier.to_toml().contains("initial_width"), "{}", xavier.to_toml());
+    let problems = Spec::parse(&short.to_toml(), &chosen).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+
+    let architectures = [&left_out, &short, &xavier].map(|spec| spec.flow.as_ref().unwrap().architecture());
+    assert!(architectures.iter().all(|architecture| *architecture == architectures[0]));
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! `[train.*]`: optimizer, schedules, batches, and when to stop.
+//! `[train.*]`: loss, schedules, batches, and when to stop.
 
+use super::optimizer::OptimizerSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -133,51 +134,6 @@ pub struct DoubleSpec {
     pub maximum: usize,
 }
 
-/// `[train.optimizer.*]`: one table, named by the choice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OptimizerSpec {
-    /// Adam.
-    Adam(AdamSpec),
-}
-
-impl OptimizerSpec {
-    /// The choice, as specifications write it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Adam(_) => "adam",
-        }
-    }
-
-    /// Step size of the first step.
-    pub fn learning_rate(&self) -> f64 {
-        match self {
-            Self::Adam(adam) => adam.learning_rate,
-        }
-    }
-}
-
-/// `[train.optimizer.adam]`: Kingma and Ba, arXiv:1412.6980, with bias correction.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AdamSpec {
-    /// Step size of the first step.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub learning_rate: f64,
-    /// Decay of the first moment.
-    #[serde(default = "beta_1")]
-    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
-    pub beta_1: f64,
-    /// Decay of the second moment.
-    #[serde(default = "beta_2")]
-    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
-    pub beta_2: f64,
-    /// Added to the root of the second moment.
-    #[serde(default = "epsilon")]
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub epsilon: f64,
-}
-
 /// `[train.learning_rate.*]`: one table, named by the choice.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -240,16 +196,4 @@ fn every_step() -> u64 {
 
 fn minute() -> f64 {
     60.0
-}
-
-fn beta_1() -> f64 {
-    0.9
-}
-
-fn beta_2() -> f64 {
-    0.999
-}
-
-fn epsilon() -> f64 {
-    1e-8
 }

@@ -43,7 +43,7 @@ impl Origin {
             Err(other) => return Err(other),
         };
         let own = train.optimizer.name();
-        if self.optimizer == OptimizerStart::Carried && of_start.name() != own {
+        if self.optimizer == OptimizerStart::Carried && !train.optimizer.carries_on(&of_start) {
             let rule = format!("has the moments of `{}`, which `{own}` cannot carry on", of_start.name());
             return refuse(rule, "start with new ones: optimizer = \"reset\" beside the file");
         }

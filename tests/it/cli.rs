@@ -44,6 +44,29 @@ fn run_refuses_wrong_specifications_and_writes_nothing() {
         ("coupling = 1.0", "coupling = -1.0", "theory.phi4.coupling = -1.0: must be at least 0"),
         ("coupling = 1.0", "coupling = []", "theory.phi4.coupling = []: must be a number, not a list"),
         ("layers = 4", "layers = = 4", "broken TOML"),
+        (
+            "layers = 4",
+            "layers = 4\ninitial.xavier.gain = -1",
+            "flow.affine.initial.xavier.gain = -1: must be at least 0",
+        ),
+        (
+            "layers = 4",
+            "layers = 4\ninitial_width = 2.0\ninitial.kaiming.width = 2.0",
+            "flow.affine.initial_width = 2: cannot stand beside flow.affine.initial.kaiming",
+        ),
+        ("optimizer.adam]", "optimizer.adagrad]", "train.optimizer.adagrad: unknown key"),
+        ("optimizer.adam]", "optimizer.sgd]\nbeta_1 = 0.9", "train.optimizer.sgd.beta_1: unknown key"),
+        ("optimizer.adam]", "optimizer.sgd]\nmomentum = 1", "train.optimizer.sgd.momentum = 1: must be less"),
+        (
+            "optimizer.adam]",
+            "optimizer.adadelta]\nrho = -0.1",
+            "train.optimizer.adadelta.rho = -0.1: must be",
+        ),
+        (
+            "optimizer.adam]",
+            "optimizer.sgd]\nnesterov = true",
+            "train.optimizer.sgd.nesterov = true: needs train.optimizer.sgd.momentum > 0",
+        ),
     ] {
         refused(&TINY.replace(from, to), &[], &[expected]);
     }

@@ -6,7 +6,9 @@ mod ensembles;
 mod gauge;
 #[cfg(feature = "wgpu")]
 mod gpu;
+mod initial_weights;
 mod layering;
+mod optimizers;
 mod physics;
 mod plotting;
 mod resume;

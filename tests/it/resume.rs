@@ -56,10 +56,10 @@ pub fn forget_the_end(sandbox: &Sandbox, out: &str) {
     }
 }
 
-#[test]
-fn a_run_killed_at_random_moments_ends_as_if_it_had_not_been() {
+/// Kills a run again and again until it gets through; it ends as one that was never killed.
+fn survives_being_killed(spec: &str) {
     let sandbox = Sandbox::new();
-    sandbox.write("tiny.toml", TINY);
+    sandbox.write("tiny.toml", spec);
     sandbox.flowqcd(&["run", "tiny.toml", "--out", "whole"]).succeeds();
     let expected = results(&sandbox, "whole");
     let mut killed = 0;
@@ -77,6 +77,24 @@ fn a_run_killed_at_random_moments_ends_as_if_it_had_not_been() {
     assert!(killed >= 3, "the run was killed only {killed} times");
     sandbox.flowqcd(&["run", "tiny.toml", "--out", "killed"]).succeeds();
     assert_same(&sandbox, "killed", &expected);
+}
+
+#[test]
+fn a_run_killed_at_random_moments_ends_as_if_it_had_not_been() {
+    survives_being_killed(TINY);
+}
+
+/// What they remember of gradients is carried on, too.
+#[test]
+fn runs_with_other_optimizers_survive_being_killed() {
+    let adam = "[train.optimizer.adam]\nlearning_rate = 2e-3\n";
+    assert!(TINY.contains(adam));
+    for optimizer in [
+        "[train.optimizer.adadelta]\n",
+        "[train.optimizer.sgd]\nlearning_rate = 2e-3\nmomentum = 0.9\nnesterov = true\n",
+    ] {
+        survives_being_killed(&TINY.replace(adam, optimizer));
+    }
 }
 
 #[test]

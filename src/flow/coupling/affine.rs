@@ -4,7 +4,7 @@ use crate::flow::{Bijection, init, mask, net};
 use crate::kernel::{Affine, CouplingStack, Direction, SiteCoupling, coupling_stack};
 use crate::lattice::Lattice;
 use crate::rng::Stream;
-use crate::spec::AffineSpec;
+use crate::spec::{AffineSpec, InitialSpec};
 use burn::tensor::Tensor;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct AffineCouplings {
     stack: CouplingStack<SiteCoupling<Affine>>,
-    initial_width: f64,
+    initial: InitialSpec,
 }
 
 impl AffineCouplings {
@@ -34,7 +34,7 @@ impl AffineCouplings {
         });
         let layer = |index: usize| (SiteCoupling { map: Affine }, Arc::clone(&networks[index % 2]));
         let stack = CouplingStack::new((0..spec.layers).map(layer).collect());
-        Self { stack, initial_width: spec.initial_width }
+        Self { stack, initial: spec.initial }
     }
 }
 
@@ -51,7 +51,7 @@ impl Bijection for AffineCouplings {
 
     fn initial_parameters(&self, stream: &Stream) -> Vec<f32> {
         let layers = (0u64..).zip(self.stack.networks().layers());
-        layers.flat_map(|(i, net)| init::kaiming_uniform(net, self.initial_width, stream, i << 32)).collect()
+        layers.flat_map(|(i, net)| init::uniform(net, self.initial, stream, i << 32)).collect()
     }
 
     fn multiply_adds(&self) -> u64 {

@@ -5,7 +5,7 @@ pub trait Optimizer {
     /// Its name in specifications, `train.optimizer.NAME`, and in checkpoints.
     fn name(&self) -> &'static str;
 
-    /// Names of its moments, one number per parameter each.
+    /// Names of its moments, one number per parameter each; a rule may have none.
     fn moments(&self) -> &'static [&'static str];
 
     /// One update of all parameters.
@@ -38,7 +38,7 @@ pub struct OptimizerState {
     pub moments: Vec<Moment>,
 }
 
-/// A running mean over gradients, a number per parameter.
+/// A running mean or sum over gradients or changes, a number per parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moment {
     /// Its name.
