@@ -46,12 +46,7 @@ pub fn work(
     let mut running = true;
     while running {
         while let Ok(line) = lines.recv_timeout(PAUSE) {
-            // What went wrong is told even to who wants quiet.
-            if line.starts_with("cell ") && !line.contains(" failed (") || line.starts_with("waiting") {
-                progress.line(&line);
-            } else {
-                progress.above(&line);
-            }
+            progress.above(&line);
         }
         if let Some(signal) = interrupt.signal() {
             jobs.iter_mut().for_each(|job| stop(job, signal.0));
@@ -74,7 +69,7 @@ fn command(args: &RunArgs, dir: &RunDir, threads: u64) -> Result<Command> {
     let mut command = Command::new(program);
     command.arg("run").arg(dir.file("spec.toml")).arg("--out").arg(dir.path()).arg("--worker");
     command.args(["--device", &args.spec.device.device, "--threads", &threads.to_string()]);
-    command.args(args.fail_fast.then_some("--fail-fast"));
+    command.args(args.fail_fast.then_some("--fail-fast")).args(args.quiet.then_some("--quiet"));
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     Ok(command)
 }

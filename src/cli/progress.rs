@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 /// Progress for a person.
 pub struct Terminal {
     quiet: bool,
+    /// Whether others speak at the same time, so that only what names its cell is said.
+    is_one_of_many: bool,
     bar: ProgressBar,
     /// Where the bar was when it first moved.
     start: Cell<Option<Start>>,
@@ -30,11 +32,11 @@ const LENGTH: u64 = 1000;
 
 impl Terminal {
     /// A bar that indicatif draws only on a terminal.
-    pub fn new(quiet: bool) -> Self {
+    pub fn new(quiet: bool, is_one_of_many: bool) -> Self {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(LENGTH) };
         let style = ProgressStyle::with_template("{bar:16} {wide_msg}").expect("the template is valid");
         bar.set_style(style);
-        Self { quiet, bar, start: Cell::new(None) }
+        Self { quiet, is_one_of_many, bar, start: Cell::new(None) }
     }
 
     /// Prints a line above the bar.
@@ -69,7 +71,9 @@ impl Terminal {
 impl Progress for Terminal {
     fn begin(&self, text: &str) {
         self.start.set(None);
-        self.line(text);
+        if !self.is_one_of_many {
+            self.line(text);
+        }
     }
 
     fn step(&self, stop: &StopSpec, state: &TrainState, info: &StepInfo) {

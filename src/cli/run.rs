@@ -19,7 +19,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     check_files(&args.spec.spec, &spec)?;
     let dir = RunDir::open(&run_directory(args), &spec, args.fresh)?;
     let interrupt = signals::watch()?;
-    let progress = Terminal::new(args.quiet);
+    let progress = Terminal::new(args.quiet, args.worker);
     let cells = dir.plan().cells.len();
     let run = Run {
         spec: &spec,

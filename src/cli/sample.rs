@@ -22,7 +22,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     let trained = Trained::load(&args.checkpoint)?;
     let device = args.device.select()?;
     let interrupt = signals::watch()?;
-    let progress = Terminal::new(args.quiet);
+    let progress = Terminal::new(args.quiet, false);
     let seed = args.seed.unwrap_or(trained.spec.seed);
     let last = args.first + args.number - 1;
     progress.line(&format!(
