@@ -13,6 +13,7 @@ mod check;
 mod document;
 mod evaluate;
 mod flow;
+mod loss;
 mod needs;
 mod parse;
 mod read;
@@ -32,6 +33,7 @@ mod varied;
 pub use cells::Cell;
 pub use evaluate::EvaluateSpec;
 pub use flow::{AffineSpec, FlowSpec};
+pub use loss::{ForwardKlSpec, Gradient, LossSpec, MixtureSpec, ReverseKlSpec};
 pub use needs::Need;
 pub use sample::{
     DirectSpec, Fermions, HeatBathSpec, HmcSpec, IndependenceSpec, Integrator, InterludeSpec, SampleSpec,
@@ -41,7 +43,6 @@ pub use specification::{ModelSpec, Spec};
 pub use study::StudySpec;
 pub use theory::{Boundary, Convention, Phi4Couplings, Phi4Spec, SchwingerSpec, TheorySpec};
 pub use train::{
-    AdamSpec, BatchSpec, DoubleSpec, ForwardKlSpec, HalveSpec, LearningRateSpec, LossSpec, OptimizerSpec,
-    StopSpec, TrainSpec,
+    AdamSpec, BatchSpec, DoubleSpec, HalveSpec, LearningRateSpec, OptimizerSpec, StopSpec, TrainSpec,
 };
 pub use varied::Varied;

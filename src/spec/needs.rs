@@ -35,7 +35,8 @@ impl Spec {
     pub fn training_needs(&self, suited: Option<&dyn Fn(f64) -> usize>) -> Vec<Need> {
         let Some(ModelSpec { flow, train, .. }) = self.model() else { return Vec::new() };
         let batch = &train.batch;
-        let (volume, kept) = (self.volume(), flow.kept_per_site() * self.volume());
+        let (volume, held) = (self.volume(), train.loss.passes_held() as f64);
+        let kept = held * flow.kept_per_site() * volume;
         let suited = suited.map(|suited| batch.micro_batch.unwrap_or_else(|| suited(kept)).min(batch.size));
         let together = suited.map_or(0, |suited| suited.max(LANES)) as f64;
         let bytes = 4.0 * kept * together + MASKS * flow.layers() as f64 * volume;

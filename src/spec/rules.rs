@@ -9,6 +9,7 @@ pub fn check(document: &Value) -> Vec<Problem> {
     let rules = [
         kernel_fits_lattice,
         batch_can_grow,
+        batch_has_a_baseline,
         something_is_saved,
         chains_have_proposals,
         scalar_flow_for_scalar_fields,
@@ -62,6 +63,16 @@ fn batch_can_grow(view: &View) -> Option<Problem> {
         Problem::new("train.batch.double.maximum", format!("must be at least train.batch.size = {size}"))
             .value(maximum)
     })
+}
+
+/// The baseline of a configuration is the mean over the others.
+fn batch_has_a_baseline(view: &View) -> Option<Problem> {
+    let keys = ["train.loss.reverse_kl.gradient", "train.loss.mixture.reverse_kl.gradient"];
+    let key = keys.into_iter().find(|key| view.get(key).and_then(Value::as_str) == Some("reinforce"))?;
+    let size = view.integer("train.batch.size").filter(|&size| size == 1)?;
+    let rule = format!("must be at least 2 where {key} = \"reinforce\"");
+    let problem = Problem::new("train.batch.size", rule).value(size);
+    Some(problem.hint("each configuration is held against the mean over the others"))
 }
 
 fn something_is_saved(view: &View) -> Option<Problem> {

@@ -243,6 +243,56 @@ fn the_choice_that_is_made_without_one_may_be_written_but_is_not() {
     assert!(!left_out.to_toml().contains("reverse_kl") && !left_out.to_toml().contains("constant"));
 }
 
+/// A key with its default does not change what a specification is.
+#[test]
+fn losses_have_the_digest_that_they_had_before_they_had_gradients() {
+    let left_out = Spec::parse(GOOD, &[]).unwrap();
+    let written = Spec::parse(GOOD, &["train.loss.reverse_kl.gradient=reparametrised".into()]).unwrap();
+    assert_eq!(written.digest(), left_out.digest());
+    let path = Spec::parse(GOOD, &["train.loss.reverse_kl.gradient=path".into()]).unwrap();
+    assert_ne!(path.training_digest(), left_out.training_digest());
+    assert_eq!(Spec::parse(&path.to_toml(), &[]).unwrap(), path);
+    let stored = Spec::parse(GOOD, &["train.loss.forward_kl.ensemble=a.npz".into()]).unwrap().to_toml();
+    assert!(stored.contains("\n[train.loss.forward_kl]\nensemble = \"a.npz\"\n\n"), "{stored}");
+}
+
+#[test]
+fn wrong_losses_are_named_with_their_rule() {
+    for (changes, expected) in [
+        (
+            &["train.loss.reverse_kl.gradient=sideways"][..],
+            "gradient = \"sideways\": must be one of: reparametrised, path, reinforce",
+        ),
+        (&["train.loss.reverse_kl.gradients=path"], "did you mean `train.loss.reverse_kl.gradient`?"),
+        (
+            &["train.loss.reverse_kl.gradient=reinforce", "train.batch.size=1"],
+            "train.batch.size = 1: must be at least 2 where train.loss.reverse_kl.gradient = \"reinforce\"",
+        ),
+        (
+            &[
+                "train.loss.mixture.reverse_weight=1",
+                "train.loss.mixture.reverse_kl.gradient=reinforce",
+                "train.batch.size=1",
+            ],
+            "must be at least 2 where train.loss.mixture.reverse_kl.gradient = \"reinforce\"",
+        ),
+        (&["train.loss.mixture.reverse_weight=1"], "train.loss.mixture.forward_kl: missing"),
+        (
+            &["train.loss.mixture.reverse_weight=0"],
+            "train.loss.mixture.reverse_weight = 0: must be greater than 0",
+        ),
+        (
+            &["train.loss.reverse_kl.gradient=path", "train.loss.forward_kl.ensemble=a.npz"],
+            "train.loss: takes only one of",
+        ),
+    ] {
+        let found = problems(GOOD, changes);
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{found:#?} lacks {expected}");
+    }
+    let two = ["train.loss.reverse_kl.gradient=reinforce".to_owned(), "train.batch.size=2".to_owned()];
+    assert!(Spec::parse(GOOD, &two).is_ok());
+}
+
 #[test]
 fn a_choice_can_be_made_by_an_override_and_its_wrong_keys_name_the_nearest() {
     let spec = Spec::parse(GOOD, &["train.loss.forward_kl.ensemble=a.npz".into()]).unwrap();

@@ -5,7 +5,7 @@ use crate::ensemble::TargetSamples;
 use crate::error::Result;
 use crate::flow::Flow;
 use crate::sample::Model;
-use crate::spec::{Cell, LossSpec, Spec};
+use crate::spec::{Cell, Spec};
 use crate::stats::TargetEss;
 use crate::theory::{self, Observables, Theory};
 use std::path::Path;
@@ -120,8 +120,5 @@ impl Experiment {
 }
 
 fn data_file(spec: &Spec) -> Option<&str> {
-    match &spec.train.as_ref()?.loss {
-        LossSpec::ReverseKl => None,
-        LossSpec::ForwardKl(loss) => Some(&loss.ensemble),
-    }
+    Some(&spec.train.as_ref()?.loss.forward()?.ensemble)
 }

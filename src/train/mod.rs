@@ -9,7 +9,10 @@ mod step;
 mod stop;
 mod trainer;
 
-pub use estimator::{BatchGradient, BatchSums, Estimator, ForwardKl, Part, ReverseKl};
+pub use estimator::{
+    Batch, BatchGradient, BatchSums, Draws, DrawsFirst, Estimator, ForwardKl, Mixture, Part, PathGradient,
+    Reinforce, ReverseKl,
+};
 pub use optimizer::{Adam, Moment, Optimizer, OptimizerState, build as build_optimizer};
 pub use schedule::samples_until;
 pub use state::TrainState;

@@ -1,6 +1,6 @@
 //! The training loop.
 
-use super::estimator::{self, BatchSums, Estimator, Part};
+use super::estimator::{self, Batch, BatchSums, Draws, Estimator, Part};
 use super::optimizer::{self, Optimizer};
 use super::schedule;
 use super::state::TrainState;
@@ -10,7 +10,7 @@ use crate::cost::Cost;
 use crate::device::ComputeDevice;
 use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
-use crate::flow::Flow;
+use crate::flow::{BoundFlow, Flow};
 use crate::rng::Seed;
 use crate::spec::TrainSpec;
 use crate::stats::RollingMean;
@@ -86,7 +86,8 @@ impl<'a> Trainer<'a> {
         device: &'a ComputeDevice,
         seed: Seed,
     ) -> Result<Self> {
-        let suited = device.micro_batch(flow.activations_per_sample(), flow.working_per_sample());
+        let held = spec.loss.passes_held() as f64 * flow.activations_per_sample();
+        let suited = device.micro_batch(held, flow.working_per_sample());
         let micro_batch = Cell::new(spec.batch.micro_batch.unwrap_or(suited));
         let estimator = estimator::build(&spec.loss, flow, action, data, seed)?;
         let optimizer = optimizer::build(&spec.optimizer);
@@ -199,18 +200,49 @@ impl<'a> Trainer<'a> {
         go_on: &dyn Fn() -> Result<()>,
     ) -> Result<BatchSums> {
         let bound = self.flow.bind(&state.parameters, &self.device.autodiff());
+        let draws = self.draws(&bound, state, batch_size, go_on)?;
         let mut sums = BatchSums::default();
-        let compute = |part: Range<usize>| {
-            let [start, end] = [part.start, part.end].map(|place| state.cost.samples + place as u64);
-            let next = (!self.device.is_cpu()).then(|| self.next_items(state, batch_size, &part));
-            self.estimator.part(&bound, &Part { items: start..end, next, batch_size })
-        };
+        let compute =
+            |places| self.estimator.part(&bound, &self.part(state, batch_size, places, draws.as_ref()));
         let add = |part| {
             sums.add(part);
             if sums.losses.len() < batch_size { go_on() } else { Ok(()) }
         };
         self.micro_batch.set(self.device.in_parts(batch_size, self.micro_batch.get(), compute, add)?);
         Ok(sums)
+    }
+
+    /// The configurations of the batch, where an estimator has to have all of them first.
+    fn draws(
+        &self,
+        bound: &BoundFlow<'_>,
+        state: &TrainState,
+        batch_size: usize,
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<Option<Draws>> {
+        let Some(estimator) = self.estimator.draws_first() else { return Ok(None) };
+        let mut draws = Draws::default();
+        let compute = |places| estimator.draw(bound, &self.part(state, batch_size, places, None));
+        let add = |part| {
+            draws.add(part);
+            go_on()
+        };
+        self.micro_batch.set(self.device.in_parts(batch_size, self.micro_batch.get(), compute, add)?);
+        Ok(Some(draws))
+    }
+
+    /// A part of this step's batch, by its places there.
+    fn part<'b>(
+        &self,
+        state: &TrainState,
+        batch_size: usize,
+        places: Range<usize>,
+        draws: Option<&'b Draws>,
+    ) -> Part<'b> {
+        let item = |place: usize| state.cost.samples + place as u64;
+        let next = (!self.device.is_cpu()).then(|| self.next_items(state, batch_size, &places));
+        let batch = Batch { items: item(0)..item(batch_size), draws };
+        Part { items: item(places.start)..item(places.end), next, batch }
     }
 
     /// The items after a part of this step's batch: of its next part or of the next step's first, if neither has to be made

@@ -7,6 +7,7 @@ mod gauge;
 #[cfg(feature = "wgpu")]
 mod gpu;
 mod layering;
+mod losses;
 mod physics;
 mod plotting;
 mod resume;

@@ -1,6 +1,6 @@
 //! D_KL(p‖q) on stored configurations of the target.
 
-use super::gradient::{BatchGradient, BatchSums, Estimator, Part, differentiated_once, only};
+use super::gradient::{BatchGradient, BatchSums, Estimator, Part, only, passes};
 use crate::device::{Failure, to_host};
 use crate::ensemble::TargetSamples;
 use crate::flow::{BoundFlow, Flow};
@@ -35,10 +35,10 @@ impl<'a> ForwardKl<'a> {
 }
 
 impl Estimator for ForwardKl<'_> {
-    fn part(&self, flow: &BoundFlow<'_>, part: &Part) -> Result<BatchSums, Failure> {
+    fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure> {
         let (fields, actions) = self.pick(part.items.clone());
         let log_q = flow.log_prob(flow.field(fields));
-        let gradients = (-log_q.clone() / part.batch_size as f64).backward();
+        let gradients = (-log_q.clone() / part.batch.size() as f64).backward();
         let losses: Vec<f64> = to_host(log_q)?.into_iter().map(|log_q: f64| -log_q).collect();
         let log_weights =
             actions.iter().zip(&losses).map(|(action, minus_log_q)| minus_log_q - action).collect();
@@ -51,6 +51,6 @@ impl Estimator for ForwardKl<'_> {
     }
 
     fn flops_per_sample(&self, flow: &Flow) -> f64 {
-        differentiated_once(flow)
+        passes(3, flow)
     }
 }

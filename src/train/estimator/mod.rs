@@ -2,19 +2,25 @@
 
 mod forward_kl;
 mod gradient;
+mod mixture;
+mod path;
+mod reinforce;
 mod reverse_kl;
 #[cfg(test)]
 mod tests;
 
 pub use forward_kl::ForwardKl;
-pub use gradient::{BatchGradient, BatchSums, Estimator, Part};
+pub use gradient::{Batch, BatchGradient, BatchSums, Draws, DrawsFirst, Estimator, Part};
+pub use mixture::Mixture;
+pub use path::PathGradient;
+pub use reinforce::Reinforce;
 pub use reverse_kl::ReverseKl;
 
 use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::spec::LossSpec;
+use crate::spec::{ForwardKlSpec, Gradient, LossSpec, ReverseKlSpec};
 use crate::theory::Action;
 
 /// The estimator of the loss that a specification names.
@@ -28,12 +34,37 @@ pub fn build<'a>(
     data: Option<&'a TargetSamples>,
     seed: Seed,
 ) -> Result<Box<dyn Estimator + 'a>> {
-    match (spec, data) {
-        (LossSpec::ReverseKl, _) => Ok(Box::new(ReverseKl::new(flow, action, seed))),
-        (LossSpec::ForwardKl(_), Some(samples)) => Ok(Box::new(ForwardKl::new(samples, seed))),
-        (LossSpec::ForwardKl(loss), None) => Err(Error::Usage {
-            message: format!("train.loss.forward_kl.ensemble = {}: was not read", loss.ensemble),
-            hint: "give its configurations to the trainer: this loss is a mean over them".into(),
+    Ok(match spec {
+        LossSpec::ReverseKl(spec) => reverse(spec, flow, action, seed),
+        LossSpec::ForwardKl(spec) => forward(spec, data, seed)?,
+        LossSpec::Mixture(spec) => Box::new(Mixture {
+            reverse: (spec.reverse_weight, reverse(&spec.reverse_kl, flow, action, seed)),
+            forward: (spec.forward_weight, forward(&spec.forward_kl, data, seed)?),
         }),
+    })
+}
+
+fn reverse<'a>(
+    spec: &ReverseKlSpec,
+    flow: &Flow,
+    action: &'a dyn Action,
+    seed: Seed,
+) -> Box<dyn Estimator + 'a> {
+    match spec.gradient {
+        Gradient::Reparametrised => Box::new(ReverseKl::new(flow, action, seed)),
+        Gradient::Path => Box::new(PathGradient::new(flow, action, seed)),
+        Gradient::Reinforce => Box::new(Reinforce::new(flow, action, seed)),
     }
+}
+
+fn forward<'a>(
+    spec: &ForwardKlSpec,
+    data: Option<&'a TargetSamples>,
+    seed: Seed,
+) -> Result<Box<dyn Estimator + 'a>> {
+    let samples = data.ok_or_else(|| Error::Usage {
+        message: format!("train.loss.forward_kl.ensemble = {}: was not read", spec.ensemble),
+        hint: "give its configurations to the trainer: this loss is a mean over them".into(),
+    })?;
+    Ok(Box::new(ForwardKl::new(samples, seed)))
 }
