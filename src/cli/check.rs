@@ -126,7 +126,8 @@ fn report(spec: Spec, device: &ComputeDevice) -> Result<Report> {
 fn cost_key(spec: &Spec) -> String {
     let model = spec.model().map(|ModelSpec { flow, train, .. }| {
         let (kind, gradient) = (std::mem::discriminant(&train.loss), train.loss.reverse());
-        format!("{:?} {:?} {kind:?} {gradient:?}", flow.architecture(), train.batch)
+        let chains = train.loss.forward().and_then(|forward| forward.hmc());
+        format!("{:?} {:?} {kind:?} {gradient:?} {chains:?}", flow.architecture(), train.batch)
     });
     // Fermions or none is what else decides.
     let fermions = spec.theory.elimination_bytes() > 0.0;
@@ -211,13 +212,15 @@ fn measure(
     device: &ComputeDevice,
     for_s: f64,
 ) -> Result<(f64, f64)> {
-    let Experiment { theory, flow, data, .. } = experiment;
+    let Experiment { theory, flow, .. } = experiment;
     let mut train = model.train.clone();
     let largest = train.batch.double.as_ref().map_or(train.batch.size, |d| d.maximum);
     // A configuration alone has no baseline.
     train.batch.size = micro_batch(&train, flow, device).max(2).min(largest);
     train.batch.double = None;
-    let trainer = Trainer::new(flow, &*theory.action, &train, data.as_ref(), device, seed)?;
+    let beside = experiment.beside(&train, seed);
+    let target = experiment.learned_from(beside.as_ref());
+    let trainer = Trainer::new(flow, &*theory.action, &train, target, device, seed)?;
     let mut state = trainer.initial_state(seed);
     let mut seconds = || {
         let step = Instant::now();

@@ -1,5 +1,6 @@
 //! `[train.loss.*]`: what training minimises, and how its gradient is estimated.
 
+use super::sample::{HmcSpec, Integrator};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -79,12 +80,93 @@ pub enum Gradient {
     Reinforce,
 }
 
-/// `[train.loss.forward_kl]`: -⟨log q⟩ over a stored ensemble, drawn with replacement.
+/// `[train.loss.forward_kl]`: -⟨log q⟩ over configurations of the target, from one of these.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ForwardKlSpec {
+    /// A stored ensemble (.npz), as a path from where the program is started; drawn with replacement.
+    Ensemble(String),
+    /// Chains of Hybrid Monte Carlo that run beside training.
+    Hmc(TargetHmcSpec),
+}
+
+impl ForwardKlSpec {
+    /// The file, if it is one.
+    pub fn ensemble(&self) -> Option<&str> {
+        match self {
+            Self::Ensemble(file) => Some(file),
+            Self::Hmc(_) => None,
+        }
+    }
+
+    /// The chains, if these are what gives configurations.
+    pub fn hmc(&self) -> Option<&TargetHmcSpec> {
+        match self {
+            Self::Ensemble(_) => None,
+            Self::Hmc(hmc) => Some(hmc),
+        }
+    }
+}
+
+/// `[train.loss.forward_kl.hmc]`: chains side by side, which give one configuration each in turn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ForwardKlSpec {
-    /// The ensemble (.npz), as a path from where the program is started.
-    pub ensemble: String,
+pub struct TargetHmcSpec {
+    /// Chains; multiples of 8 use the vector units fully.
+    #[serde(default = "super::sample::chains")]
+    #[schemars(range(min = 1, max = 65536))]
+    pub chains: usize,
+    /// Trajectories of a chain between two of its configurations.
+    #[serde(default = "ten")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub every: u64,
+    /// Trajectories of each chain before the first.
+    #[serde(default = "super::sample::thermalization")]
+    #[schemars(range(min = 0, max = 1_000_000_000_000u64))]
+    pub thermalization: u64,
+    /// Length of a trajectory.
+    #[serde(default = "super::sample::one")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub trajectory_length: f64,
+    /// Lengths are drawn from trajectory_length · (1 ± spread), so that no mode comes back in phase.
+    #[serde(default = "super::sample::half")]
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub length_spread: f64,
+    /// Steps of a trajectory, before tuning.
+    #[serde(default = "super::sample::steps")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub steps: usize,
+    /// How the equations of motion are integrated.
+    #[serde(default)]
+    pub integrator: Integrator,
+    /// Whether the number of steps is tuned, during thermalisation only.
+    #[serde(default = "super::sample::yes")]
+    pub tune: bool,
+    /// Acceptance that tuning aims at.
+    #[serde(default = "super::sample::target_acceptance")]
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
+    pub target_acceptance: f64,
+}
+
+impl TargetHmcSpec {
+    /// The same chains on their own, of so many measured trajectories.
+    pub fn alone(&self, trajectories: u64) -> HmcSpec {
+        HmcSpec {
+            trajectories,
+            thermalization: self.thermalization,
+            chains: self.chains,
+            trajectory_length: self.trajectory_length,
+            length_spread: self.length_spread,
+            steps: self.steps,
+            integrator: self.integrator,
+            tune: self.tune,
+            target_acceptance: self.target_acceptance,
+            instanton_every: None,
+            fermions: None,
+            gauge_steps: None,
+            save_every: None,
+        }
+    }
 }
 
 /// `[train.loss.mixture]`: reverse_weight · D_KL(q‖p) + forward_weight · D_KL(p‖q), each on a whole batch of its own.
@@ -102,4 +184,8 @@ pub struct MixtureSpec {
     pub reverse_kl: ReverseKlSpec,
     /// The part on configurations of the target.
     pub forward_kl: ForwardKlSpec,
+}
+
+fn ten() -> u64 {
+    10
 }

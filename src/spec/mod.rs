@@ -33,7 +33,7 @@ mod varied;
 pub use cells::Cell;
 pub use evaluate::EvaluateSpec;
 pub use flow::{AffineSpec, FlowSpec};
-pub use loss::{ForwardKlSpec, Gradient, LossSpec, MixtureSpec, ReverseKlSpec};
+pub use loss::{ForwardKlSpec, Gradient, LossSpec, MixtureSpec, ReverseKlSpec, TargetHmcSpec};
 pub use needs::Need;
 pub use sample::{
     DirectSpec, Fermions, HeatBathSpec, HmcSpec, IndependenceSpec, Integrator, InterludeSpec, SampleSpec,

@@ -204,7 +204,9 @@ fn choices() -> Vec<(String, Vec<String>)> {
 fn every_choice_is_a_table_that_takes_exactly_one_of_its_names() {
     let found = choices();
     let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
-    for path in ["theory", "flow", "train.loss", "train.learning_rate", "train.optimizer"] {
+    for path in
+        ["theory", "flow", "train.loss", "train.loss.forward_kl", "train.learning_rate", "train.optimizer"]
+    {
         assert!(paths.contains(&path), "{path} is not among {paths:?}");
     }
     for (path, names) in &found {
@@ -214,7 +216,8 @@ fn every_choice_is_a_table_that_takes_exactly_one_of_its_names() {
             let (last, parents) =
                 path.rsplit('.').collect::<Vec<&str>>().split_first().map(|(l, p)| (*l, p.to_vec())).unwrap();
             let place = parents.iter().rev().fold(&mut table, |table, key| {
-                table.get_mut(*key).and_then(toml::Value::as_table_mut).unwrap()
+                let made = table.entry(*key).or_insert_with(|| toml::Table::new().into());
+                made.as_table_mut().unwrap()
             });
             let parsed: toml::Table = format!("v = {value}").parse().unwrap();
             place.insert(last.into(), parsed["v"].clone());
@@ -298,7 +301,7 @@ fn a_choice_can_be_made_by_an_override_and_its_wrong_keys_name_the_nearest() {
     let spec = Spec::parse(GOOD, &["train.loss.forward_kl.ensemble=a.npz".into()]).unwrap();
     assert_eq!(
         spec.train.as_ref().unwrap().loss,
-        LossSpec::ForwardKl(ForwardKlSpec { ensemble: "a.npz".into() })
+        LossSpec::ForwardKl(ForwardKlSpec::Ensemble("a.npz".into()))
     );
     for (change, hint) in [
         ("train.loss.forward_lk.ensemble=a.npz", "did you mean `train.loss.forward_kl`?"),

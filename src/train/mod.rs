@@ -7,6 +7,7 @@ mod schedule;
 mod state;
 mod step;
 mod stop;
+mod target;
 mod trainer;
 
 pub use estimator::{
@@ -18,4 +19,5 @@ pub use schedule::samples_until;
 pub use state::TrainState;
 pub use step::StepInfo;
 pub use stop::StopReason;
+pub use target::{Target, TargetBatch, TargetChains, TargetState};
 pub use trainer::{Nobody, Observer, StepFailure, Trainer};

@@ -50,6 +50,33 @@ fn a_run_with_another_estimator_that_is_killed_ends_as_if_it_had_not_been() {
     assert_ends_the_same(&sandbox, "tiny.toml", &expected);
 }
 
+/// Chains of the target that run beside a short training.
+const BESIDE: &str = "\n[train.loss.forward_kl.hmc]\nchains = 11\nevery = 3\nthermalization = 100\n";
+
+#[test]
+fn chains_that_run_beside_training_teach_the_model() {
+    let sandbox = Sandbox::new();
+    let learner = TINY.replace("learning_rate = 2e-3", "learning_rate = 5e-3");
+    sandbox.write("beside.toml", &format!("{learner}{BESIDE}"));
+    sandbox.flowqcd(&["run", "beside.toml", "--out", "beside"]).succeeds();
+    let fresh = column(&sandbox.read("beside/ess.csv"), "ess");
+    let (first, last) = (fresh[0], fresh[fresh.len() - 1]);
+    assert!(last > first + 0.1, "ESS from {first} to {last}");
+}
+
+#[test]
+fn chains_beside_a_training_that_is_killed_go_on_with_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("beside.toml", &format!("{TINY}{BESIDE}"));
+    sandbox.flowqcd(&["run", "beside.toml", "--out", "whole"]).succeeds();
+    let expected = results(&sandbox, "whole");
+    assert!(
+        expected.iter().any(|(_, text)| text.contains("train.target.fields")),
+        "a checkpoint holds the chains"
+    );
+    assert_ends_the_same(&sandbox, "beside.toml", &expected);
+}
+
 /// Kills a run at moments spread over its length, until it ends.
 fn assert_ends_the_same(sandbox: &Sandbox, file: &str, expected: &[(String, String)]) {
     let mut killed = 0;
@@ -80,6 +107,12 @@ fn wrong_losses_are_refused_and_nothing_is_written() {
             "train.batch.size = 1: must be at least 2",
         ),
         (&["train.loss.mixture.reverse_weight=1"], "train.loss.mixture.forward_weight: missing"),
+        (
+            &["train.loss.forward_kl.ensemble=a.npz", "train.loss.forward_kl.hmc.chains=8"],
+            "train.loss.forward_kl: takes only one of",
+        ),
+        (&["train.loss.forward_kl.hmc.chain=8"], "did you mean `train.loss.forward_kl.hmc.chains`?"),
+        (&["train.loss.forward_kl.hmc.every=0"], "train.loss.forward_kl.hmc.every = 0: must be at least 1"),
     ] {
         let sandbox = Sandbox::new();
         sandbox.write("tiny.toml", TINY);

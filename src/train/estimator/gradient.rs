@@ -2,6 +2,7 @@
 
 use crate::device::Failure;
 use crate::flow::{BoundFlow, Flow};
+use crate::train::target::TargetBatch;
 use std::ops::Range;
 
 /// A batch, by its place in the streams that configurations come from.
@@ -11,6 +12,8 @@ pub struct Batch<'a> {
     pub items: Range<u64>,
     /// The configurations, where all of them are drawn before the gradient of any is taken.
     pub draws: Option<&'a Draws>,
+    /// As many of the target, where chains of it run beside training.
+    pub target: Option<&'a TargetBatch>,
 }
 
 impl Batch<'_> {

@@ -16,12 +16,12 @@ pub use path::PathGradient;
 pub use reinforce::Reinforce;
 pub use reverse_kl::ReverseKl;
 
-use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
 use crate::flow::Flow;
 use crate::rng::Seed;
 use crate::spec::{ForwardKlSpec, Gradient, LossSpec, ReverseKlSpec};
 use crate::theory::Action;
+use crate::train::target::Target;
 
 /// The estimator of the loss that a specification names.
 ///
@@ -31,15 +31,15 @@ pub fn build<'a>(
     spec: &LossSpec,
     flow: &Flow,
     action: &'a dyn Action,
-    data: Option<&'a TargetSamples>,
+    target: Option<Target<'a>>,
     seed: Seed,
 ) -> Result<Box<dyn Estimator + 'a>> {
     Ok(match spec {
         LossSpec::ReverseKl(spec) => reverse(spec, flow, action, seed),
-        LossSpec::ForwardKl(spec) => forward(spec, data, seed)?,
+        LossSpec::ForwardKl(spec) => forward(spec, target, seed)?,
         LossSpec::Mixture(spec) => Box::new(Mixture {
             reverse: (spec.reverse_weight, reverse(&spec.reverse_kl, flow, action, seed)),
-            forward: (spec.forward_weight, forward(&spec.forward_kl, data, seed)?),
+            forward: (spec.forward_weight, forward(&spec.forward_kl, target, seed)?),
         }),
     })
 }
@@ -59,12 +59,21 @@ fn reverse<'a>(
 
 fn forward<'a>(
     spec: &ForwardKlSpec,
-    data: Option<&'a TargetSamples>,
+    target: Option<Target<'a>>,
     seed: Seed,
 ) -> Result<Box<dyn Estimator + 'a>> {
-    let samples = data.ok_or_else(|| Error::Usage {
-        message: format!("train.loss.forward_kl.ensemble = {}: was not read", spec.ensemble),
+    let missing = |message: String| Error::Usage {
+        message,
         hint: "give its configurations to the trainer: this loss is a mean over them".into(),
-    })?;
-    Ok(Box::new(ForwardKl::new(samples, seed)))
+    };
+    match (spec, target) {
+        (ForwardKlSpec::Ensemble(_), Some(Target::Stored(samples))) => {
+            Ok(Box::new(ForwardKl::on_stored(samples, seed)))
+        }
+        (ForwardKlSpec::Hmc(_), Some(Target::Running(_))) => Ok(Box::new(ForwardKl::on_the_fly())),
+        (ForwardKlSpec::Ensemble(file), _) => {
+            Err(missing(format!("train.loss.forward_kl.ensemble = {file}: was not read")))
+        }
+        (ForwardKlSpec::Hmc(_), _) => Err(missing("train.loss.forward_kl.hmc: does not run".into())),
+    }
 }
