@@ -29,6 +29,8 @@
 //! - A19: Albergo, Kanwar, Shanahan, arXiv:1904.12072
 //! - A21: Albergo et al., arXiv:2101.08176
 //! - H21: Hackett et al., arXiv:2107.00734
+//! - B23: Białas, Korcyl, Stebel, arXiv:2308.13294
+//! - V22: Vaitl, Nicoli, Nakajima, Kessel, arXiv:2207.08219
 //! - W04: Wolff, hep-lat/0306017
 
 pub mod cli;

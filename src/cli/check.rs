@@ -8,7 +8,7 @@ use crate::device::{self, ComputeDevice};
 use crate::error::Result;
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::spec::{BatchSpec, Cell, Fermions, HmcSpec, ModelSpec, Spec, StartSpec};
+use crate::spec::{Cell, Fermions, HmcSpec, ModelSpec, Spec, StartSpec, TrainSpec};
 use crate::study::{Experiment, check_files};
 use crate::theory::{self, Dynamics};
 use crate::train::{StepFailure, Trainer, samples_until};
@@ -80,7 +80,9 @@ fn report(spec: Spec, device: &ComputeDevice) -> Result<Report> {
 /// What the cost of a training sample depends on; cells that differ only in seeds, couplings or rates have it in common.
 fn cost_key(spec: &Spec) -> String {
     let model = spec.model().map(|ModelSpec { flow, train, .. }| {
-        format!("{:?} {:?} {:?}", flow.architecture(), train.batch, std::mem::discriminant(&train.loss))
+        let (kind, gradient) = (std::mem::discriminant(&train.loss), train.loss.reverse());
+        let chains = train.loss.forward().and_then(|forward| forward.hmc());
+        format!("{:?} {:?} {kind:?} {gradient:?} {chains:?}", flow.architecture(), train.batch)
     });
     // Fermions or none is what else decides.
     let fermions = spec.theory.elimination_bytes() > 0.0;
@@ -96,7 +98,7 @@ fn size(spec: &Spec, device: &ComputeDevice, seconds: f64) -> Result<Size> {
     let model = ModelSize {
         parameters: experiment.flow.layout().len(),
         flops_per_sample: experiment.flow.flops_per_sample(),
-        memory_bytes: memory_bytes(&model.train.batch, &experiment.flow, device),
+        memory_bytes: memory_bytes(model.train, &experiment.flow, device),
         width: experiment.theory.observables.width(),
         samples_per_s,
         flops_per_training_sample,
@@ -177,12 +179,15 @@ fn measure(
     device: &ComputeDevice,
     for_s: f64,
 ) -> Result<(f64, f64)> {
-    let Experiment { theory, flow, data, .. } = experiment;
+    let Experiment { theory, flow, .. } = experiment;
     let mut train = model.train.clone();
     let largest = train.batch.double.as_ref().map_or(train.batch.size, |d| d.maximum);
-    train.batch.size = micro_batch(&train.batch, flow, device).min(largest);
+    // A configuration alone has no baseline.
+    train.batch.size = micro_batch(&train, flow, device).max(2).min(largest);
     train.batch.double = None;
-    let trainer = Trainer::new(flow, &*theory.action, &train, data.as_ref(), device, seed)?;
+    let beside = experiment.beside(&train, seed);
+    let target = experiment.learned_from(beside.as_ref());
+    let trainer = Trainer::new(flow, &*theory.action, &train, target, device, seed)?;
     let mut state = trainer.initial_state(seed);
     let mut seconds = || {
         let step = Instant::now();
@@ -201,15 +206,21 @@ fn measure(
     Ok((train.batch.size as f64 / best, trainer.flops_per_sample()))
 }
 
-fn micro_batch(batch: &BatchSpec, flow: &Flow, device: &ComputeDevice) -> usize {
-    let suited = device.micro_batch(flow.activations_per_sample(), flow.working_per_sample());
-    batch.micro_batch.unwrap_or(suited)
+fn micro_batch(train: &TrainSpec, flow: &Flow, device: &ComputeDevice) -> usize {
+    let suited = device.micro_batch(held_per_sample(train, flow), flow.working_per_sample());
+    train.batch.micro_batch.unwrap_or(suited)
+}
+
+/// Numbers held for the backward pass of a configuration.
+fn held_per_sample(train: &TrainSpec, flow: &Flow) -> f64 {
+    train.loss.passes_held() as f64 * flow.activations_per_sample()
 }
 
 /// Bytes of one micro-batch in training and of the parameters with gradient and moments.
-fn memory_bytes(batch: &BatchSpec, flow: &Flow, device: &ComputeDevice) -> f64 {
+fn memory_bytes(train: &TrainSpec, flow: &Flow, device: &ComputeDevice) -> f64 {
+    let batch = &train.batch;
     let most = batch.double.as_ref().map_or(batch.size, |d| d.maximum);
-    let activations = flow.activations_per_sample() * micro_batch(batch, flow, device).min(most) as f64;
+    let activations = held_per_sample(train, flow) * micro_batch(train, flow, device).min(most) as f64;
     4.0 * (activations + 6.0 * flow.layout().len() as f64)
 }
 

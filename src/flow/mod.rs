@@ -125,6 +125,21 @@ impl BoundFlow<'_> {
         Tensor::from_data(data.convert_dtype(self.dtype), (&self.device, self.dtype))
     }
 
+    /// Puts a number for each configuration on the flow's device.
+    pub fn numbers(&self, values: Vec<f64>) -> Tensor<1> {
+        let count = values.len();
+        let data = TensorData::new(values, [count]);
+        Tensor::from_data(data.convert_dtype(self.dtype), (&self.device, self.dtype))
+    }
+
+    /// The same flow, whose parameters have no gradients.
+    pub fn at_fixed_parameters(&self) -> Self {
+        // `detach` would leave them leaves that want a gradient.
+        let fixed = |parameters: &Tensor<1>| parameters.clone().set_require_grad(false);
+        let parameters = self.parameters.iter().map(fixed).collect();
+        Self { parameters, device: self.device.clone(), ..*self }
+    }
+
     /// `φ = f(z)` and `log|det ∂f/∂z|`.
     ///
     /// # Shapes

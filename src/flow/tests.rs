@@ -115,6 +115,20 @@ fn the_gradient_of_the_loss_is_that_of_finite_differences() {
     }
 }
 
+/// Else every pass at fixed parameters would pay for gradients that nobody reads.
+#[test]
+fn fixed_parameters_take_no_part_in_gradients() {
+    let (flow, parameters) = flows().remove(0);
+    for device in [Device::flex(), Device::flex().autodiff()] {
+        let bound = flow.bind(&parameters, &device);
+        let fixed = bound.at_fixed_parameters();
+        let phi = || bound.field(field(2));
+        let (moving, still) = (bound.log_prob(phi()), fixed.log_prob(phi()));
+        assert_eq!((moving.is_tracked(), still.is_tracked()), (device.is_autodiff(), false));
+        assert_eq!(list(moving), list(still));
+    }
+}
+
 #[test]
 fn one_layer_moves_the_sites_of_its_parity_and_no_others() {
     let affine = AffineSpec { layers: 1, kernel_size: 3, hidden: vec![5], initial: InitialSpec::default() };

@@ -16,7 +16,7 @@ mod watch;
 pub use chain::{Alternate, Transition, run_chain};
 pub use direct::{draw, draws_identity};
 pub use draws::{Batch, Model};
-pub use hmc::{Chains, Motion, Trajectories};
+pub use hmc::{Beside, Chains, Motion, Trajectories};
 pub use independence::Independence;
 pub use method::{ChainInfo, Method, MethodCost, MethodRun};
 pub use records::Records;

@@ -19,6 +19,7 @@ mod flow;
 mod grid;
 mod initial;
 mod links;
+mod loss;
 mod needs;
 mod optimizer;
 mod parse;
@@ -42,6 +43,7 @@ pub use evaluate::EvaluateSpec;
 pub use flow::{AffineSpec, FlowSpec};
 pub use initial::{InitialSpec, KaimingSpec, XavierSpec};
 pub use links::identities;
+pub use loss::{ForwardKlSpec, Gradient, LossSpec, MixtureSpec, ReverseKlSpec, TargetHmcSpec};
 pub use needs::Need;
 pub use optimizer::{AdadeltaSpec, AdamSpec, OptimizerSpec, SgdSpec};
 pub use sample::{
@@ -52,7 +54,7 @@ pub use specification::{ModelSpec, Spec};
 pub use study::{CellStartSpec, Lists, PreviousStartSpec, StageSpec, StageStartSpec, StudySpec};
 pub use theory::{Boundary, Convention, Phi4Couplings, Phi4Spec, SchwingerSpec, TheorySpec};
 pub use train::{
-    BatchSpec, DoubleSpec, ForwardKlSpec, HalveSpec, LearningRateSpec, LossSpec, ModelStartSpec,
-    OptimizerStart, StartSpec, StopSpec, TrainSpec,
+    BatchSpec, DoubleSpec, HalveSpec, LearningRateSpec, ModelStartSpec, OptimizerStart, StartSpec, StopSpec,
+    TrainSpec,
 };
 pub use varied::Varied;

@@ -1,6 +1,7 @@
 //! What a specification needs of a machine's memory, at least: estimates that no size overflows, made before anything is built.
 
 use super::flow::FlowSpec;
+use super::loss::LossSpec;
 use super::specification::{ModelSpec, Spec};
 use serde::Serialize;
 
@@ -38,16 +39,26 @@ impl Spec {
     pub fn training_needs(&self, suited: Option<&dyn Fn(f64) -> usize>) -> Vec<Need> {
         let Some(ModelSpec { flow, train, .. }) = self.model() else { return Vec::new() };
         let batch = &train.batch;
-        let (volume, kept) = (self.volume(), flow.kept_per_site() * self.volume());
+        let (volume, held) = (self.volume(), train.loss.passes_held() as f64);
+        let kept = held * flow.kept_per_site() * volume;
         let suited = suited.map(|suited| batch.micro_batch.unwrap_or_else(|| suited(kept)).min(batch.size));
         let together = suited.map_or(0, |suited| suited.max(LANES)) as f64;
         let bytes = 4.0 * kept * together + MASKS * flow.layers() as f64 * volume;
         let of_parameter = PARAMETER + MOMENT * train.optimizer.moments() as f64;
         let parameters = of_parameter * flow.parameters(self.theory.extents().len());
+        let chains = train.loss.forward().and_then(|forward| forward.hmc()).map_or(0, |hmc| hmc.chains);
+        let mixed = if matches!(train.loss, LossSpec::Mixture(_)) { "mixture." } else { "" };
         vec![
             self.of_lattice("the configurations that are trained on at once", bytes),
             of_flow(flow, "the parameters with their moments", parameters),
             need("train.batch.size", batch.size as f64, "the weights of a batch", IN_BATCH),
+            // As below, and the state that they began the step from.
+            need(
+                &format!("train.loss.{mixed}forward_kl.hmc.chains"),
+                chains as f64,
+                "the fields of all chains",
+                4.0 * 8.0 * volume * self.theory.components() as f64,
+            ),
         ]
     }
 

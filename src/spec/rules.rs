@@ -10,6 +10,7 @@ pub fn check(document: &Value) -> Vec<Problem> {
     let rules = [
         kernel_fits_lattice,
         batch_can_grow,
+        batch_has_a_baseline,
         nesterov_has_momentum,
         initial_weights_are_chosen_once,
         something_is_saved,
@@ -85,6 +86,16 @@ fn initial_weights_are_chosen_once(view: &View) -> Option<Problem> {
     let width = view.number("flow.affine.initial_width").filter(|&width| width != 1.0)?;
     let problem = Problem::new("flow.affine.initial_width", format!("cannot stand beside {chosen}"));
     Some(problem.value(width).hint("it is short for flow.affine.initial.kaiming.width: keep one of the two"))
+}
+
+/// The baseline of a configuration is the mean over the others.
+fn batch_has_a_baseline(view: &View) -> Option<Problem> {
+    let keys = ["train.loss.reverse_kl.gradient", "train.loss.mixture.reverse_kl.gradient"];
+    let key = keys.into_iter().find(|key| view.get(key).and_then(Value::as_str) == Some("reinforce"))?;
+    let size = view.integer("train.batch.size").filter(|&size| size == 1)?;
+    let rule = format!("must be at least 2 where {key} = \"reinforce\"");
+    let problem = Problem::new("train.batch.size", rule).value(size);
+    Some(problem.hint("each configuration is held against the mean over the others"))
 }
 
 fn something_is_saved(view: &View) -> Option<Problem> {

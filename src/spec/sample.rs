@@ -184,33 +184,33 @@ fn overrelaxation() -> usize {
     3
 }
 
-fn thermalization() -> u64 {
+pub(super) fn thermalization() -> u64 {
     1000
 }
 
 /// Chains where their number is left out.
 pub const CHAINS: usize = 64;
 
-fn chains() -> usize {
+pub(super) fn chains() -> usize {
     CHAINS
 }
 
-fn one() -> f64 {
+pub(super) fn one() -> f64 {
     1.0
 }
 
-fn half() -> f64 {
+pub(super) fn half() -> f64 {
     0.5
 }
 
-fn steps() -> usize {
+pub(super) fn steps() -> usize {
     8
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
 }
 
-fn target_acceptance() -> f64 {
+pub(super) fn target_acceptance() -> f64 {
     0.8
 }

@@ -240,7 +240,9 @@ fn choices() -> Vec<(String, Vec<String>)> {
 fn every_choice_is_a_table_that_takes_exactly_one_of_its_names() {
     let found = choices();
     let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
-    for path in ["theory", "flow", "train.loss", "train.learning_rate", "train.optimizer"] {
+    for path in
+        ["theory", "flow", "train.loss", "train.loss.forward_kl", "train.learning_rate", "train.optimizer"]
+    {
         assert!(paths.contains(&path), "{path} is not among {paths:?}");
     }
     for (path, names) in &found {
@@ -310,12 +312,62 @@ fn the_width_of_initial_weights_has_two_names_and_one_meaning() {
     assert!(architectures.iter().all(|architecture| *architecture == architectures[0]));
 }
 
+/// A key with its default does not change what a specification is.
+#[test]
+fn losses_have_the_digest_that_they_had_before_they_had_gradients() {
+    let left_out = Spec::parse(GOOD, &[]).unwrap();
+    let written = Spec::parse(GOOD, &["train.loss.reverse_kl.gradient=reparametrised".into()]).unwrap();
+    assert_eq!(written.digest(), left_out.digest());
+    let path = Spec::parse(GOOD, &["train.loss.reverse_kl.gradient=path".into()]).unwrap();
+    assert_ne!(path.training_digest(), left_out.training_digest());
+    assert_eq!(Spec::parse(&path.to_toml(), &[]).unwrap(), path);
+    let stored = Spec::parse(GOOD, &["train.loss.forward_kl.ensemble=a.npz".into()]).unwrap().to_toml();
+    assert!(stored.contains("\n[train.loss.forward_kl]\nensemble = \"a.npz\"\n\n"), "{stored}");
+}
+
+#[test]
+fn wrong_losses_are_named_with_their_rule() {
+    for (changes, expected) in [
+        (
+            &["train.loss.reverse_kl.gradient=sideways"][..],
+            "gradient = \"sideways\": must be one of: reparametrised, path, reinforce",
+        ),
+        (&["train.loss.reverse_kl.gradients=path"], "did you mean `train.loss.reverse_kl.gradient`?"),
+        (
+            &["train.loss.reverse_kl.gradient=reinforce", "train.batch.size=1"],
+            "train.batch.size = 1: must be at least 2 where train.loss.reverse_kl.gradient = \"reinforce\"",
+        ),
+        (
+            &[
+                "train.loss.mixture.reverse_weight=1",
+                "train.loss.mixture.reverse_kl.gradient=reinforce",
+                "train.batch.size=1",
+            ],
+            "must be at least 2 where train.loss.mixture.reverse_kl.gradient = \"reinforce\"",
+        ),
+        (&["train.loss.mixture.reverse_weight=1"], "train.loss.mixture.forward_kl: missing"),
+        (
+            &["train.loss.mixture.reverse_weight=0"],
+            "train.loss.mixture.reverse_weight = 0: must be greater than 0",
+        ),
+        (
+            &["train.loss.reverse_kl.gradient=path", "train.loss.forward_kl.ensemble=a.npz"],
+            "train.loss: takes only one of",
+        ),
+    ] {
+        let found = problems(GOOD, changes);
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{found:#?} lacks {expected}");
+    }
+    let two = ["train.loss.reverse_kl.gradient=reinforce".to_owned(), "train.batch.size=2".to_owned()];
+    assert!(Spec::parse(GOOD, &two).is_ok());
+}
+
 #[test]
 fn a_choice_can_be_made_by_an_override_and_its_wrong_keys_name_the_nearest() {
     let spec = Spec::parse(GOOD, &["train.loss.forward_kl.ensemble=a.npz".into()]).unwrap();
     assert_eq!(
         spec.train.as_ref().unwrap().loss,
-        LossSpec::ForwardKl(ForwardKlSpec { ensemble: "a.npz".into() })
+        LossSpec::ForwardKl(ForwardKlSpec::Ensemble("a.npz".into()))
     );
     for (change, hint) in [
         ("train.loss.forward_lk.ensemble=a.npz", "did you mean `train.loss.forward_kl`?"),

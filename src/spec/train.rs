@@ -1,5 +1,6 @@
 //! `[train.*]`: loss, schedules, batches, and when to stop.
 
+use super::loss::LossSpec;
 use super::optimizer::OptimizerSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,31 +79,6 @@ pub enum OptimizerStart {
     Carried,
     /// They begin anew.
     Reset,
-}
-
-/// `[train.loss.*]`: one table, named by the choice.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LossSpec {
-    /// D_KL(q‖p) on configurations of the model, with reparametrised gradients.
-    #[default]
-    ReverseKl,
-    /// D_KL(p‖q) on configurations of the target.
-    ForwardKl(ForwardKlSpec),
-}
-
-impl LossSpec {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// `[train.loss.forward_kl]`: -⟨log q⟩ over a stored ensemble, drawn with replacement.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ForwardKlSpec {
-    /// The ensemble (.npz), as a path from where the program is started.
-    pub ensemble: String,
 }
 
 /// `[train.batch]`.

@@ -43,9 +43,10 @@ impl Context<'_> {
         experiment: &Experiment,
         tables: &mut Tables,
     ) -> Result<(TrainState, String)> {
-        let Experiment { theory, flow, data, .. } = experiment;
-        let (action, device) = (&*theory.action, self.device);
-        let trainer = Trainer::new(flow, action, train, data.as_ref(), device, self.seed())?;
+        let Experiment { theory, flow, .. } = experiment;
+        let beside = experiment.beside(train, self.seed());
+        let (target, device) = (experiment.learned_from(beside.as_ref()), self.device);
+        let trainer = Trainer::new(flow, &*theory.action, train, target, device, self.seed())?;
         let first = || first_state(&trainer, flow, train, self.seed(), self.origin.as_ref());
         let (found, mut state, start) = match self.newest(train, experiment)? {
             Some(Loaded { path, header, state }) => {

@@ -4,10 +4,12 @@ use crate::device::ComputeDevice;
 use crate::ensemble::TargetSamples;
 use crate::error::Result;
 use crate::flow::Flow;
-use crate::sample::Model;
-use crate::spec::{Cell, LossSpec, Spec};
+use crate::rng::Seed;
+use crate::sample::{Beside, Model};
+use crate::spec::{Cell, Spec, TrainSpec};
 use crate::stats::TargetEss;
 use crate::theory::{self, Observables, Theory};
+use crate::train::Target;
 use std::path::Path;
 
 /// The parts of one cell.
@@ -73,6 +75,18 @@ impl Experiment {
         Ok(Self { data, target, ..this })
     }
 
+    /// The chains of the target that run beside training, if some are asked for.
+    pub fn beside(&self, train: &TrainSpec, seed: Seed) -> Option<Beside<'_>> {
+        let hmc = train.loss.forward()?.hmc()?;
+        Some(Beside::new(&self.theory, hmc, seed))
+    }
+
+    /// Where training takes configurations of the target from, if from anywhere.
+    pub fn learned_from<'a>(&'a self, beside: Option<&'a Beside<'a>>) -> Option<Target<'a>> {
+        let stored = self.data.as_ref().map(Target::Stored);
+        stored.or_else(|| Some(Target::Running(beside?)))
+    }
+
     /// Checks the ensembles that all cells read, each once.
     ///
     /// # Errors
@@ -120,8 +134,5 @@ impl Experiment {
 }
 
 fn data_file(spec: &Spec) -> Option<&str> {
-    match &spec.train.as_ref()?.loss {
-        LossSpec::ReverseKl => None,
-        LossSpec::ForwardKl(loss) => Some(&loss.ensemble),
-    }
+    spec.train.as_ref()?.loss.forward()?.ensemble()
 }

@@ -2,6 +2,7 @@
 
 use super::optimizer::Optimizer;
 use super::state::TrainState;
+use super::target::TargetState;
 use crate::cost::Cost;
 use crate::error::{Error, Result};
 use crate::files::{Mark, write_atomically};
@@ -47,6 +48,9 @@ pub struct Header {
 
 const ESS_WINDOW: &str = "train.ess_window";
 
+/// Trajectories, integration steps and given configurations of chains of the target; their fields; their actions.
+const TARGET: [&str; 3] = ["train.target.counts", "train.target.fields", "train.target.actions"];
+
 /// File name of the checkpoint after a step.
 pub fn file_name(step: u64) -> String {
     format!("step-{step:010}.safetensors")
@@ -63,6 +67,18 @@ pub fn save(path: &Path, header: &Header, state: &TrainState, layout: &Layout) -
         tensors.extend(by_slot(&moment_prefix(state.optimizer.name, moment.name), &moment.values, layout));
     }
     tensors.push((ESS_WINDOW.into(), Dtype::F64, vec![window.len()], bytemuck::cast_slice(&window)));
+    let counts = state.target.as_ref().map_or([0; 3], |target| [target.made, target.steps, target.given]);
+    if let Some(target) = &state.target {
+        let all = [(Dtype::U64, 3, bytemuck::cast_slice(&counts))].into_iter();
+        let fields = [&target.fields, &target.actions];
+        let all = all.chain(fields.map(|f| (Dtype::F64, f.len(), bytemuck::cast_slice(f))));
+        tensors.extend(
+            TARGET
+                .iter()
+                .zip(all)
+                .map(|(&name, (dtype, count, data))| (name.into(), dtype, vec![count], data)),
+        );
+    }
 
     let json = serde_json::to_string(header).expect("a header is plain data");
     let digest = digest(&json, tensors.iter().map(|(name, _, _, data)| (name.as_str(), *data)));
@@ -158,8 +174,24 @@ pub fn load(
         optimizer: moments,
         parameters,
         ess: RollingMean::new(smoothing_window, window),
+        target: read_target(&tensors).map_err(not_this)?,
     };
     Ok((header, state))
+}
+
+/// Where chains of the target stand, if some run; else why that cannot be read.
+fn read_target(tensors: &SafeTensors<'_>) -> Result<Option<TargetState>, String> {
+    if !tensors.names().contains(&TARGET[0]) {
+        return Ok(None);
+    }
+    let read = |name: &str| tensors.tensor(name).map_err(|error| error.to_string());
+    let counts: Vec<u64> = bytemuck::pod_collect_to_vec(read(TARGET[0])?.data());
+    let &[made, steps, given] = &counts[..] else {
+        return Err(format!("{} counts of {}", counts.len(), TARGET[0]));
+    };
+    let [fields, actions] =
+        [read(TARGET[1])?, read(TARGET[2])?].map(|view| bytemuck::pod_collect_to_vec(view.data()));
+    Ok(Some(TargetState { made, steps, given, fields, actions }))
 }
 
 /// A number per parameter from the tensors of all slots, or from one vector, as older versions kept moments; else why not.

@@ -7,12 +7,17 @@ mod schedule;
 mod state;
 mod step;
 mod stop;
+mod target;
 mod trainer;
 
-pub use estimator::{BatchGradient, BatchSums, Estimator, ForwardKl, Part, ReverseKl};
+pub use estimator::{
+    Batch, BatchGradient, BatchSums, Draws, DrawsFirst, Estimator, ForwardKl, Mixture, Part, PathGradient,
+    Reinforce, ReverseKl,
+};
 pub use optimizer::{Adam, Moment, Optimizer, OptimizerState, build as build_optimizer};
 pub use schedule::samples_until;
 pub use state::TrainState;
 pub use step::StepInfo;
 pub use stop::StopReason;
+pub use target::{Target, TargetBatch, TargetChains, TargetState};
 pub use trainer::{Nobody, Observer, StepFailure, Trainer};

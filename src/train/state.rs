@@ -1,6 +1,7 @@
 //! What training carries from step to step.
 
 use super::optimizer::OptimizerState;
+use super::target::TargetState;
 use crate::cost::Cost;
 use crate::stats::RollingMean;
 
@@ -19,6 +20,8 @@ pub struct TrainState {
     pub optimizer: OptimizerState,
     /// Training ESS of the last steps.
     pub ess: RollingMean,
+    /// Where chains of the target stand, once some run beside training.
+    pub target: Option<TargetState>,
 }
 
 impl TrainState {

@@ -9,9 +9,9 @@ pub struct StepInfo {
     pub batch_size: usize,
     /// Learning rate of the update.
     pub learning_rate: f64,
-    /// Mean over the batch: `⟨log q + S⟩`, or `-⟨log q⟩` over configurations of the target.
+    /// Mean over the batch: `⟨log q + S⟩`, or `-⟨log q⟩` over configurations of the target, or their weighted sum.
     pub loss: f64,
-    /// Effective sample size of the batch: eq. (A7) of A22, or (A8) on configurations of the target.
+    /// Effective sample size of the batch: eq. (A7) of A22, or (A8) on configurations of the target alone.
     pub ess: f64,
     /// The smoothed one.
     pub ess_smoothed: f64,

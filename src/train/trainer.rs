@@ -1,16 +1,16 @@
 //! The training loop.
 
-use super::estimator::{self, BatchSums, Estimator, Part};
+use super::estimator::{self, Batch, BatchSums, Draws, Estimator, Part};
 use super::optimizer::{self, Optimizer};
 use super::schedule;
 use super::state::TrainState;
 use super::step::StepInfo;
 use super::stop::{self, StopReason};
+use super::target::{Target, TargetBatch, TargetChains, TargetState};
 use crate::cost::Cost;
 use crate::device::ComputeDevice;
-use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
-use crate::flow::Flow;
+use crate::flow::{BoundFlow, Flow};
 use crate::rng::Seed;
 use crate::spec::{OptimizerStart, TrainSpec};
 use crate::stats::RollingMean;
@@ -68,13 +68,14 @@ pub struct Trainer<'a> {
     spec: &'a TrainSpec,
     device: &'a ComputeDevice,
     estimator: Box<dyn Estimator + 'a>,
+    chains: Option<&'a dyn TargetChains>,
     optimizer: Box<dyn Optimizer>,
     micro_batch: Cell<usize>,
 }
 
 impl<'a> Trainer<'a> {
-    /// A trainer with the loss and the update rule of a specification; `data` are the configurations of the target that it
-    /// names, if it names some.
+    /// A trainer with the loss and the update rule of a specification; `target` is where the configurations of the target come from
+    /// that it names, if it names some.
     ///
     /// # Errors
     /// [`Error::Usage`] for a loss on configurations of the target without any.
@@ -82,15 +83,20 @@ impl<'a> Trainer<'a> {
         flow: &'a Flow,
         action: &'a dyn Action,
         spec: &'a TrainSpec,
-        data: Option<&'a TargetSamples>,
+        target: Option<Target<'a>>,
         device: &'a ComputeDevice,
         seed: Seed,
     ) -> Result<Self> {
-        let suited = device.micro_batch(flow.activations_per_sample(), flow.working_per_sample());
+        let held = spec.loss.passes_held() as f64 * flow.activations_per_sample();
+        let suited = device.micro_batch(held, flow.working_per_sample());
         let micro_batch = Cell::new(spec.batch.micro_batch.unwrap_or(suited));
-        let estimator = estimator::build(&spec.loss, flow, action, data, seed)?;
+        let estimator = estimator::build(&spec.loss, flow, action, target, seed)?;
         let optimizer = optimizer::build(&spec.optimizer);
-        Ok(Self { flow, spec, device, estimator, optimizer, micro_batch })
+        let chains = match target {
+            Some(Target::Running(chains)) => Some(chains),
+            Some(Target::Stored(_)) | None => None,
+        };
+        Ok(Self { flow, spec, device, estimator, chains, optimizer, micro_batch })
     }
 
     /// The state before the first step.
@@ -103,6 +109,7 @@ impl<'a> Trainer<'a> {
             optimizer: self.optimizer.start(parameters.len()),
             parameters,
             ess: RollingMean::new(self.spec.smoothing_window, []),
+            target: None,
         }
     }
 
@@ -120,7 +127,15 @@ impl<'a> Trainer<'a> {
         };
         assert_eq!(optimizer.name, self.optimizer.name(), "optimizers there and here");
         let ess = RollingMean::new(self.spec.smoothing_window, []);
-        TrainState { step: 0, cost: Cost::default(), before, optimizer, parameters: other.parameters, ess }
+        TrainState {
+            step: 0,
+            cost: Cost::default(),
+            before,
+            optimizer,
+            parameters: other.parameters,
+            ess,
+            target: None,
+        }
     }
 
     /// Configurations that are meant to be on the device at once.
@@ -128,7 +143,7 @@ impl<'a> Trainer<'a> {
         self.micro_batch.get()
     }
 
-    /// Counted floating-point operations of a training step per configuration.
+    /// Counted floating-point operations of a training step per configuration, without those of chains that run beside it.
     pub fn flops_per_sample(&self) -> f64 {
         self.estimator.flops_per_sample(self.flow)
     }
@@ -179,7 +194,9 @@ impl<'a> Trainer<'a> {
         let batch_size = schedule::batch_size(&self.spec.batch, state.step);
         let rate = self.spec.optimizer.learning_rate();
         let learning_rate = schedule::learning_rate(&self.spec.learning_rate, rate, state.step);
-        let sums = self.batch(state, batch_size, go_on).map_err(StepFailure::Ended)?;
+        let drawn = self.draw_target(state, batch_size, go_on).map_err(StepFailure::Ended)?;
+        let (target, of_target) = drawn.unzip();
+        let sums = self.batch(state, batch_size, of_target.as_ref(), go_on).map_err(StepFailure::Ended)?;
         let mut batch = self.estimator.finish(sums);
         let gradient_norm = batch.gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
         finite("loss", batch.loss)?;
@@ -191,10 +208,11 @@ impl<'a> Trainer<'a> {
         parameters.iter().try_for_each(|value| finite("updated parameter", f64::from(*value)))?;
 
         state.ess.push(batch.ess);
+        state.target = target;
         state.step += 1;
         state.cost += Cost {
             samples: batch_size as u64,
-            flops: self.flops_per_sample() * batch_size as f64,
+            flops: self.flops_per_sample() * batch_size as f64 + of_target.map_or(0.0, |batch| batch.flops),
             wall_s: start.elapsed().as_secs_f64(),
         };
         Ok(StepInfo {
@@ -209,26 +227,63 @@ impl<'a> Trainer<'a> {
         })
     }
 
+    /// Configurations of the target for a batch, and where chains of it stand then; nothing where none run.
+    fn draw_target(
+        &self,
+        state: &TrainState,
+        batch_size: usize,
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<Option<(TargetState, TargetBatch)>> {
+        self.chains.map(|chains| chains.draw(state.target.as_ref(), batch_size, go_on)).transpose()
+    }
+
     /// The whole batch, a micro-batch at a time, so that memory does not grow with the batch.
     fn batch(
         &self,
         state: &TrainState,
         batch_size: usize,
+        target: Option<&TargetBatch>,
         go_on: &dyn Fn() -> Result<()>,
     ) -> Result<BatchSums> {
         let bound = self.flow.bind(&state.parameters, &self.device.autodiff());
+        let first = state.next_item();
+        let batch = Batch { items: first..first + batch_size as u64, draws: None, target };
+        let draws = self.draws(&bound, state, &batch, go_on)?;
+        let batch = Batch { draws: draws.as_ref(), ..batch };
         let mut sums = BatchSums::default();
-        let compute = |part: Range<usize>| {
-            let [start, end] = [part.start, part.end].map(|place| state.next_item() + place as u64);
-            let next = (!self.device.is_cpu()).then(|| self.next_items(state, batch_size, &part));
-            self.estimator.part(&bound, &Part { items: start..end, next, batch_size })
-        };
+        let compute = |places| self.estimator.part(&bound, &self.part(state, &batch, places));
         let add = |part| {
             sums.add(part);
             if sums.losses.len() < batch_size { go_on() } else { Ok(()) }
         };
         self.micro_batch.set(self.device.in_parts(batch_size, self.micro_batch.get(), compute, add)?);
         Ok(sums)
+    }
+
+    /// The configurations of the batch, where an estimator has to have all of them first.
+    fn draws(
+        &self,
+        bound: &BoundFlow<'_>,
+        state: &TrainState,
+        batch: &Batch<'_>,
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<Option<Draws>> {
+        let Some(estimator) = self.estimator.draws_first() else { return Ok(None) };
+        let mut draws = Draws::default();
+        let compute = |places| estimator.draw(bound, &self.part(state, batch, places));
+        let add = |part| {
+            draws.add(part);
+            go_on()
+        };
+        self.micro_batch.set(self.device.in_parts(batch.size(), self.micro_batch.get(), compute, add)?);
+        Ok(Some(draws))
+    }
+
+    /// A part of this step's batch, by its places there.
+    fn part<'b>(&self, state: &TrainState, batch: &Batch<'b>, places: Range<usize>) -> Part<'b> {
+        let item = |place: usize| batch.items.start + place as u64;
+        let next = (!self.device.is_cpu()).then(|| self.next_items(state, batch.size(), &places));
+        Part { items: item(places.start)..item(places.end), next, batch: batch.clone() }
     }
 
     /// The items after a part of this step's batch: of its next part or of the next step's first, if neither has to be made

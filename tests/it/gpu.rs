@@ -23,6 +23,33 @@ fn a_few_training_steps_agree_with_the_cpu() {
     compare(&sandbox, "gpu");
 }
 
+/// Two passes at once, a batch drawn before its gradients, and chains of the target on the host.
+#[test]
+fn every_loss_agrees_with_the_cpu() {
+    let sandbox = Sandbox::new();
+    let spec = TINY.replace("steps = 1000", "steps = 3").replace("layers = 4", "layers = 2");
+    let spec = spec.replace("2000", "16").replace("1500", "16");
+    let losses = [
+        "reverse_kl]\ngradient = \"path\"",
+        "reverse_kl]\ngradient = \"reinforce\"",
+        "forward_kl]\nhmc = { chains = 8, thermalization = 50 }",
+        "mixture]\nreverse_weight = 1.0\nforward_weight = 0.5\nforward_kl.hmc = { chains = 8 }",
+    ];
+    for loss in losses {
+        sandbox.write("tiny.toml", &format!("{spec}\n[train.loss.{loss}\n"));
+        let run = |out: &str, device: &str| {
+            sandbox.flowqcd(&["run", "tiny.toml", "--fresh", "--out", out, "--device", device])
+        };
+        let gpu = run("gpu", "wgpu:0");
+        if left_out(&gpu) {
+            return;
+        }
+        gpu.succeeds();
+        run("cpu", "cpu").succeeds();
+        compare(&sandbox, "gpu");
+    }
+}
+
 /// A run that was killed on a GPU goes on from its checkpoint on the CPU, to the numbers that the CPU alone gives.
 #[test]
 fn a_checkpoint_moves_from_a_gpu_to_the_cpu() {

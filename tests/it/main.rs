@@ -8,6 +8,7 @@ mod gauge;
 mod gpu;
 mod initial_weights;
 mod layering;
+mod losses;
 mod optimizers;
 mod physics;
 mod plotting;

@@ -96,21 +96,24 @@ impl<'a, T: Scalar> Network<'a, T> {
         T::dispatch(self.isa, Conv { from, to, shape, packed, bias, groups, epilogue });
     }
 
-    /// Backward pass of a tile from the gradient `g` before the output activation.
+    /// Backward pass of a tile from the gradient `g` before the output activation; gradients by inputs and parameters where they
+    /// are wanted.
     pub fn backward_tile(
         &self,
         input: &[T],
         hidden: &[T],
         mut g: Vec<T>,
         input_gradient: Option<&mut [T]>,
-        gradient: &mut [T],
+        mut gradient: Option<&mut [T]>,
     ) {
         let tile = self.stack.volume() * self.lanes;
         let mut end = hidden.len();
         for (index, convolution) in self.convolutions.iter().enumerate().rev() {
             let start = end - if index == 0 { 0 } else { tile * convolution.inputs };
             let x = if index == 0 { input } else { &hidden[start..end] };
-            T::dispatch(self.isa, WeightGradient { convolution, x, g: &g, gradient });
+            if let Some(gradient) = gradient.as_deref_mut() {
+                T::dispatch(self.isa, WeightGradient { convolution, x, g: &g, gradient });
+            }
             if index > 0 {
                 let mut next = take(T::pool(), x.len());
                 self.conv_back(index, &g, &mut next, Epilogue::LeakyGradient(self.slope(), x));

@@ -74,7 +74,7 @@ impl Back<Cube> for Kept {
         }
         let partials = packed.partials(*batch);
         let by_x = wanted[0].then(|| zeros(&client, x.words()));
-        net.backward(x, hidden, gradient, &partials, by_x.as_ref());
+        net.backward(x, hidden, gradient, Some(&partials), by_x.as_ref());
         let by_parameters = partials.sum(&client, &packed.plan);
         let by_parameters =
             by_parameters.into_tensor(&client, &device, Shape::from([stack.parameter_count()]));

@@ -26,7 +26,7 @@ pub fn forward<C: Coupling, T: Scalar>(
     (y, kept)
 }
 
-/// Gradients by `x` (empty unless wanted) and by the packed parameters, from the gradient `[batch, number + 1]`.
+/// Gradients by `x` and by the packed parameters, each empty unless it is wanted, from the gradient `[batch, number + 1]`.
 pub fn backward<C: Coupling, T: Scalar>(
     isa: Isa,
     stack: (&Networks, &[C]),
@@ -34,7 +34,7 @@ pub fn backward<C: Coupling, T: Scalar>(
     theta: &[T],
     kept: &mut [Vec<T>],
     y_gradient: &[T],
-    want_x: bool,
+    [want_x, want_parameters]: [bool; 2],
 ) -> (Vec<T>, Vec<T>) {
     let (lanes, _) = vector_shape::<T>(isa);
     let layers = Layers::new(stack, theta, isa, direction, Sweep::Backward);
@@ -45,8 +45,9 @@ pub fn backward<C: Coupling, T: Scalar>(
     let tiles = kept.par_iter_mut().zip(wanted.par_iter_mut()).enumerate();
     let tile = |(tile, (kept, x_gradient)): (usize, (&mut Vec<T>, &mut &mut [T]))| {
         let y_gradient = part(y_gradient, tile, lanes * (numbers + 1));
-        T::dispatch(isa, BackwardTile { layers: &layers, kept, y_gradient, x_gradient })
+        T::dispatch(isa, BackwardTile { layers: &layers, kept, y_gradient, x_gradient, want_parameters })
     };
     let gradients: Vec<Vec<T>> = tiles.map(tile).collect();
-    (x_gradient, sum_in_order(&gradients, theta.len()))
+    let parameters = if want_parameters { theta.len() } else { 0 };
+    (x_gradient, sum_in_order(&gradients, parameters))
 }

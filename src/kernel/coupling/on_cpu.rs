@@ -72,9 +72,10 @@ impl<C: Coupling, T: Scalar> Back<Flex> for Kept<C, T> {
             self.parameters.storage(),
             &mut tiles,
             by_output.storage(),
-            wanted[0],
+            [wanted[0], wanted[1]],
         );
         let by_x = wanted[0].then(|| tensor(by_x, self.shape.clone()));
-        vec![by_x, Some(tensor(by_parameters, self.parameters.shape()))]
+        let by_parameters = wanted[1].then(|| tensor(by_parameters, self.parameters.shape()));
+        vec![by_x, by_parameters]
     }
 }

@@ -141,7 +141,7 @@ fn run<T: Scalar>(
     g: &[T],
 ) -> [Vec<T>; 4] {
     let (y, mut saved) = cpu::forward(isa, parts(flow), direction, x, theta, true);
-    let (by_x, by_theta) = cpu::backward(isa, parts(flow), direction, theta, &mut saved, g, true);
+    let (by_x, by_theta) = cpu::backward(isa, parts(flow), direction, theta, &mut saved, g, [true, true]);
     let (unkept, _) = cpu::forward(isa, parts(flow), direction, x, theta, false);
     [y, unkept, by_x, by_theta]
 }
@@ -218,4 +218,38 @@ fn plain_operations_on_a_gpu_agree_with_double_precision() {
     let found = by_autodiff(plain, &flow, batch, (device, DType::F32));
     let expected = by_autodiff(plain, &flow, batch, (Device::flex(), DType::F64));
     assert_close(&found, &expected, F32_TOLERANCE, "plain operations");
+}
+
+/// The gradient by the field of a sum over both results, with the parameters tracked or not.
+fn by_field(flow: &AffineStack, direction: Direction, device: &Device, tracked: bool) -> Vec<f64> {
+    let (device, volume) = (device.clone().autodiff(), flow.networks().volume());
+    let draw = |name: &str, count: usize| Seed(8).stream(name).normals(0, 1, count);
+    let x = TensorData::new(draw("x", 19 * volume), [19, 1, volume]);
+    let x = Tensor::<3>::from_data(x, &device).require_grad();
+    let theta = TensorData::new(
+        draw("theta", flow.networks().parameter_count()),
+        [flow.networks().parameter_count()],
+    );
+    let theta = Tensor::<1>::from_data(theta, &device).mul_scalar(0.2).detach().set_require_grad(tracked);
+    let (y, log_det) = coupling_stack(x.clone(), theta.clone(), flow, direction);
+    let grads = ((y.clone() * y).sum() + (log_det.clone() * log_det).sum()).backward();
+    assert_eq!(theta.grad(&grads).is_some(), tracked);
+    x.grad(&grads).expect("tracked").into_data().iter::<f64>().collect()
+}
+
+#[test]
+fn the_gradient_by_the_field_does_not_need_that_by_the_parameters() {
+    let flow = flow(&[6, 4], &[1, 12, 12, 2], 3, 4, 2);
+    let mut places = vec![(Device::flex(), flow.clone())];
+    #[cfg(feature = "wgpu")]
+    if let Some(device) = crate::kernel::gpu::test_device() {
+        let spread = crate::kernel::gpu::Spread { sites: 1, parts: 1 };
+        places.extend([(device.clone(), flow.clone()), (device, tiled(&flow, spread))]);
+    }
+    for (device, flow) in places {
+        for direction in [Direction::Forward, Direction::Inverse] {
+            let [with, without] = [true, false].map(|tracked| by_field(&flow, direction, &device, tracked));
+            assert_eq!(with, without, "{direction:?} on {device:?}");
+        }
+    }
 }

@@ -324,22 +324,23 @@ impl Back<Cube> for Kept {
             to_lanes(&client, &y_gradient, extent(networks, batch, volume + 1), Beyond::Zero);
         // A second backward pass would start from the same field.
         let field = copy(&client, &self.field);
-        let partials = packed.partials(batch);
+        let partials = wanted[1].then(|| packed.partials(batch));
         for (index, layer) in networks.order(*direction).into_iter().enumerate().rev() {
             let net = packed.network(layer, &networks.layers()[layer], batch);
             let Layer { hidden, saved } = &layers[index];
             let gradient = back(&net, saved, &y_gradient, [&field, &field_gradient], *map, *direction);
             let by_field = (index > 0 || wanted[0]).then_some(&field_gradient);
-            net.backward(&field, hidden, gradient, &partials, by_field);
+            net.backward(&field, hidden, gradient, partials.as_ref(), by_field);
         }
-        let by_parameters = partials.sum(&client, &packed.plan);
-        let by_parameters =
-            by_parameters.into_tensor(&client, &device, Shape::from([networks.parameter_count()]));
+        let by_parameters = partials.map(|partials| {
+            let sum = partials.sum(&client, &packed.plan);
+            sum.into_tensor(&client, &device, Shape::from([networks.parameter_count()]))
+        });
         let by_x = wanted[0].then(|| {
             let by_x = Buffer::empty(&client, batch * volume);
             from_lanes(&client, &field_gradient, None, &by_x, extent(networks, batch, volume));
             by_x.into_tensor(&client, &device, Shape::from([batch, 1, volume]))
         });
-        vec![by_x, Some(by_parameters)]
+        vec![by_x, by_parameters]
     }
 }

@@ -145,11 +145,13 @@ pub struct BackwardTile<'a, C, T> {
     pub y_gradient: &'a [T],
     /// `[sample, number]`, empty where it is not wanted.
     pub x_gradient: &'a mut [T],
+    /// Whether the gradient by the parameters is wanted.
+    pub want_parameters: bool,
 }
 
 impl<C: Coupling, T: Scalar> Kernel for BackwardTile<'_, C, T> {
     type Elem = T;
-    /// Gradient by the packed parameters.
+    /// Gradient by the packed parameters, empty where it is not wanted.
     type Output = Vec<T>;
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = T>>(self) -> Vec<T> {
@@ -157,7 +159,8 @@ impl<C: Coupling, T: Scalar> Kernel for BackwardTile<'_, C, T> {
         let both = gathered(self.y_gradient, 1, numbers + 1, V::LANES);
         let (g, by_log_det) = both.split_at(numbers * V::LANES);
         let mut g = g.to_vec();
-        let mut gradient = vec![T::default(); self.layers.parameter_count];
+        let parameters = if self.want_parameters { self.layers.parameter_count } else { 0 };
+        let mut gradient = vec![T::default(); parameters];
         let mut end = self.kept.len();
         for (index, layer) in self.layers.layers.iter().enumerate().rev() {
             let (coupling, network) = (layer.coupling, &layer.network);
@@ -189,7 +192,7 @@ impl<C: Coupling, T: Scalar> Kernel for BackwardTile<'_, C, T> {
             let mut by_features = take(T::pool(), channels * volume * V::LANES);
             let to = wanted.then_some(&mut by_features[..]);
             let features: &[T] = if kept.features.is_empty() { kept.field } else { kept.features };
-            let by_parameters = &mut gradient[layer.parameters.clone()];
+            let by_parameters = self.want_parameters.then(|| &mut gradient[layer.parameters.clone()]);
             network.backward_tile(features, kept.hidden, by_output, to, by_parameters);
             if wanted {
                 coupling.features_gradient::<V>(network.in_sites(), kept.field, &by_features, &mut g);

@@ -127,22 +127,24 @@ impl Net<'_> {
         convolve(client, &c.forward, x, weights, &plan.table, y, self.size(), slope, epilogue);
     }
 
-    /// Gradients by the parameters into `partials`, and by the field added to `x_gradient`, from the gradient before
-    /// the output activation.
+    /// Gradients by the parameters into `partials`, and by the field added to `x_gradient`, each where it is wanted, from the
+    /// gradient before the output activation.
     pub fn backward(
         &self,
         x: &Buffer,
         hidden: &[Buffer],
         gradient: Buffer,
-        partials: &Partials,
+        partials: Option<&Partials>,
         x_gradient: Option<&Buffer>,
     ) {
         let Packed { client, plan, weights } = self.packed;
         let mut g = gradient;
         for (index, c) in self.convolutions.iter().enumerate().rev() {
             let input = if index == 0 { x } else { &hidden[index - 1] };
-            let (input_whole, g_whole) = (Operand::whole(input), Operand::whole(&g));
-            partials.add(client, plan, [self.index, index, 1], &input_whole, &g_whole, self.size());
+            if let Some(partials) = partials {
+                let (input_whole, g_whole) = (Operand::whole(input), Operand::whole(&g));
+                partials.add(client, plan, [self.index, index, 1], &input_whole, &g_whole, self.size());
+            }
             let (activation, y) = match (index, x_gradient) {
                 (0, None) => return,
                 (0, Some(x_gradient)) => (None, x_gradient.clone()),

@@ -91,6 +91,17 @@ impl<'a> Chains<'a> {
     /// Chains of Hybrid Monte Carlo that draw from the streams `sample/hmc/0`, `sample/hmc/1`, … and keep their configuration after
     /// every so many measured trajectories, if they are to.
     pub fn hmc(theory: &'a Theory, spec: &HmcSpec, seed: Seed, every: Option<u64>) -> Self {
+        Self::named("sample/hmc", theory, spec, seed, every)
+    }
+
+    /// The same with streams of another name.
+    pub(super) fn named(
+        name: &'static str,
+        theory: &'a Theory,
+        spec: &HmcSpec,
+        seed: Seed,
+        every: Option<u64>,
+    ) -> Self {
         let motion = Motion {
             length: spec.trajectory_length,
             spread: spec.length_spread,
@@ -107,7 +118,7 @@ impl<'a> Chains<'a> {
             target: spec.tune.then_some(spec.target_acceptance),
             jump_every: spec.instanton_every.unwrap_or(1),
         };
-        let moves = Box::new(Trajectories::new(&*theory.dynamics, motion, seed, "sample/hmc"));
+        let moves = Box::new(Trajectories::new(&*theory.dynamics, motion, seed, name));
         Self { theory, plan, identity: identity_of(theory, spec, seed, every), every, moves }
     }
 
@@ -155,15 +166,64 @@ impl<'a> Chains<'a> {
         Ok(self.finish(state))
     }
 
+    /// Where all tiles start; the last one may hold more chains than were asked for.
+    pub(super) fn start_tiles(&self) -> Vec<Tile> {
+        let tiles = self.plan.chains.div_ceil(self.theory.dynamics.chains());
+        (0..tiles).map(|tile| self.moves.start(tile)).collect()
+    }
+
+    /// Chains that were asked for.
+    pub(super) fn count(&self) -> usize {
+        self.plan.chains
+    }
+
+    /// Steps of every chain before the first that counts.
+    pub(super) fn thermalization(&self) -> u64 {
+        self.plan.thermalization
+    }
+
+    /// The chains after their thermalisation, the steps of integration that they were tuned to, and what was counted.
+    ///
+    /// # Errors
+    /// What `go_on` returns, which is asked now and then.
+    pub(super) fn thermalised(
+        &self,
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<(Vec<Tile>, usize, TrajectorySums)> {
+        let mut state = self.start();
+        while state.progress.made < self.plan.thermalization {
+            let until = self.plan.thermalization.min(state.progress.made + Self::PART);
+            self.advance(&mut state, until, Watch::NOBODY)?;
+            go_on()?;
+        }
+        let tiles = state.tiles.into_iter().map(|running| running.tile).collect();
+        Ok((tiles, state.progress.steps, state.thermalization))
+    }
+
+    /// One step of every chain of a tile, with the jump that is due after it; nothing, and the tile as it was, if it was stopped.
+    pub(super) fn step(
+        &self,
+        tile: &mut Tile,
+        steps: usize,
+        index: u64,
+        stop: Stop<'_>,
+    ) -> Option<TrajectorySums> {
+        let sums = self.moves.advance(tile, steps, index, stop)?;
+        let is_due = self.plan.jump_every > 0 && (index + 1).is_multiple_of(self.plan.jump_every);
+        Some(if is_due { sums.add(self.moves.jump(tile, index)) } else { sums })
+    }
+
+    /// Counted floating-point operations of the chains that were asked for, from the sums over whole tiles.
+    pub(super) fn flops(&self, sums: &TrajectorySums) -> f64 {
+        let side_by_side = self.theory.dynamics.chains();
+        let held = self.plan.chains.div_ceil(side_by_side) * side_by_side;
+        self.moves.flops(sums) * (self.plan.chains as f64 / held as f64)
+    }
+
     fn start(&self) -> ChainsState {
         let (chains, side_by_side) = (self.plan.chains, self.theory.dynamics.chains());
-        let tiles = (0..chains.div_ceil(side_by_side)).map(|tile| RunningTile {
-            tile: self.moves.start(tile),
-            made: 0,
-            sums: TrajectorySums::default(),
-            kept: Vec::new(),
-        });
-        let tiles: Vec<RunningTile> = tiles.collect();
+        let running = |tile| RunningTile { tile, made: 0, sums: TrajectorySums::default(), kept: Vec::new() };
+        let tiles: Vec<RunningTile> = self.start_tiles().into_iter().map(running).collect();
         let series = TimeSeries::of_chains(self.theory.observables.width(), chains);
         ChainsState {
             progress: Progress {
@@ -202,14 +262,9 @@ impl<'a> Chains<'a> {
         // Tiles may be ahead of each other, so that one can always stop here: to be saved where steps take long.
         while running.made < last && start.elapsed() < AT_ONCE {
             let index = running.made;
-            let sums = self.moves.advance(&mut running.tile, steps, index, stop);
-            let Some(sums) = sums else { return };
+            let Some(sums) = self.step(&mut running.tile, steps, index, stop) else { return };
             running.sums = running.sums.add(sums);
             running.made += 1;
-            if self.plan.jump_every > 0 && running.made.is_multiple_of(self.plan.jump_every) {
-                let jumps = self.moves.jump(&mut running.tile, index);
-                running.sums = running.sums.add(jumps);
-            }
             for (chain, series) in series.iter_mut().enumerate() {
                 let field = running.tile.chain(chain);
                 self.theory.observables.measure(&field, running.tile.actions[chain], &mut row);
@@ -262,15 +317,13 @@ impl<'a> Chains<'a> {
     }
 
     fn finish(&self, state: ChainsState) -> MethodRun {
-        let ChainsState { mut series, sums, thermalization, progress, tiles, .. } = state;
+        let ChainsState { mut series, sums, thermalization, progress, .. } = state;
         let (plan, dynamics) = (self.plan, &self.theory.dynamics);
         series.truncate(plan.chains);
-        // What was counted is that of whole tiles.
-        let part_asked_for = plan.chains as f64 / (tiles.len() * dynamics.chains()) as f64;
         let cost = MethodCost {
             setup: Some(Cost {
                 samples: plan.thermalization * plan.chains as u64,
-                flops: self.moves.flops(&thermalization) * part_asked_for,
+                flops: self.flops(&thermalization),
                 wall_s: progress.thermalization_s,
             }),
             flops_per_configuration: self.moves.flops(&sums) / sums.trajectories as f64,

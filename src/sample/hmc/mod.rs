@@ -1,5 +1,6 @@
 //! Hybrid Monte Carlo and local updates: many independent chains, side by side in vectors and over threads.
 
+mod beside;
 mod chains;
 mod moves;
 mod sums;
@@ -9,5 +10,6 @@ mod tests;
 mod trajectory;
 mod tuning;
 
+pub use beside::Beside;
 pub use chains::Chains;
 pub use trajectory::{Motion, Trajectories};

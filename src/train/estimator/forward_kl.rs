@@ -1,6 +1,6 @@
-//! D_KL(p‖q) on stored configurations of the target.
+//! D_KL(p‖q) on configurations of the target.
 
-use super::gradient::{BatchGradient, BatchSums, Estimator, Part, differentiated_once, only};
+use super::gradient::{BatchGradient, BatchSums, Estimator, Part, only, passes};
 use crate::device::{Failure, to_host};
 use crate::ensemble::TargetSamples;
 use crate::flow::{BoundFlow, Flow};
@@ -9,36 +9,62 @@ use crate::stats::target_sample_ess;
 use rand::RngExt;
 use std::ops::Range;
 
-/// The gradient of `-⟨log q(φ)⟩` over configurations φ of the target, picked by the stream `train/data` with replacement; ESS
-/// of eq. (A8).
+/// The gradient of `-⟨log q(φ)⟩` over configurations φ of the target; ESS of eq. (A8).
 ///
 /// Source: H21.
 pub struct ForwardKl<'a> {
-    samples: &'a TargetSamples,
-    picks: Stream,
+    source: Source<'a>,
+}
+
+/// Which configurations a batch has.
+enum Source<'a> {
+    /// Stored ones, picked by the stream `train/data` with replacement.
+    Stored(&'a TargetSamples, Stream),
+    /// Those that come with it.
+    OfBatch,
 }
 
 impl<'a> ForwardKl<'a> {
     /// Learns from these configurations.
-    pub fn new(samples: &'a TargetSamples, seed: Seed) -> Self {
-        Self { samples, picks: seed.stream("train/data") }
+    pub fn on_stored(samples: &'a TargetSamples, seed: Seed) -> Self {
+        Self { source: Source::Stored(samples, seed.stream("train/data")) }
     }
 
-    /// Fields and actions of the items of the stream.
-    fn pick(&self, items: Range<u64>) -> (Vec<f32>, Vec<f64>) {
-        let samples = self.samples;
-        let pick = |item| self.picks.item(item).random_range(0..samples.count());
-        let indices: Vec<usize> = items.map(pick).collect();
-        let fields = indices.iter().flat_map(|&index| samples.field(index)).copied().collect();
-        (fields, indices.iter().map(|&index| samples.actions()[index]).collect())
+    /// Learns from what chains of the target give for each batch.
+    pub fn on_the_fly() -> Self {
+        Self { source: Source::OfBatch }
+    }
+
+    /// Fields and actions of a part.
+    ///
+    /// # Panics
+    /// If the batch has none of the target, and should.
+    fn configurations(&self, part: &Part<'_>) -> (Vec<f32>, Vec<f64>) {
+        match &self.source {
+            Source::Stored(samples, picks) => pick(samples, picks, part.items.clone()),
+            Source::OfBatch => {
+                let (places, target) = (part.places(), part.batch.target.expect("a batch of the target"));
+                let numbers = target.fields.len() / target.actions.len();
+                let fields = &target.fields[places.start * numbers..places.end * numbers];
+                (fields.to_vec(), target.actions[places].to_vec())
+            }
+        }
     }
 }
 
+/// Fields and actions that the items of a stream pick.
+fn pick(samples: &TargetSamples, picks: &Stream, items: Range<u64>) -> (Vec<f32>, Vec<f64>) {
+    let pick = |item| picks.item(item).random_range(0..samples.count());
+    let indices: Vec<usize> = items.map(pick).collect();
+    let fields = indices.iter().flat_map(|&index| samples.field(index)).copied().collect();
+    (fields, indices.iter().map(|&index| samples.actions()[index]).collect())
+}
+
 impl Estimator for ForwardKl<'_> {
-    fn part(&self, flow: &BoundFlow<'_>, part: &Part) -> Result<BatchSums, Failure> {
-        let (fields, actions) = self.pick(part.items.clone());
+    fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure> {
+        let (fields, actions) = self.configurations(part);
         let log_q = flow.log_prob(flow.field(fields));
-        let gradients = (-log_q.clone() / part.batch_size as f64).backward();
+        let gradients = (-log_q.clone() / part.batch.size() as f64).backward();
         let losses: Vec<f64> = to_host(log_q)?.into_iter().map(|log_q: f64| -log_q).collect();
         let log_weights =
             actions.iter().zip(&losses).map(|(action, minus_log_q)| minus_log_q - action).collect();
@@ -51,6 +77,6 @@ impl Estimator for ForwardKl<'_> {
     }
 
     fn flops_per_sample(&self, flow: &Flow) -> f64 {
-        differentiated_once(flow)
+        passes(3, flow)
     }
 }

@@ -2,17 +2,61 @@
 
 use crate::device::Failure;
 use crate::flow::{BoundFlow, Flow};
+use crate::train::target::TargetBatch;
 use std::ops::Range;
 
-/// A part of a batch, by its place in the streams that configurations come from.
+/// A batch, by its place in the streams that configurations come from.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Part {
+pub struct Batch<'a> {
+    /// Items of the streams.
+    pub items: Range<u64>,
+    /// The configurations, where all of them are drawn before the gradient of any is taken.
+    pub draws: Option<&'a Draws>,
+    /// As many of the target, where chains of it run beside training.
+    pub target: Option<&'a TargetBatch>,
+}
+
+impl Batch<'_> {
+    /// Configurations.
+    pub fn size(&self) -> usize {
+        (self.items.end - self.items.start) as usize
+    }
+}
+
+/// A part of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part<'a> {
     /// Items of the streams.
     pub items: Range<u64>,
     /// Items that will probably be asked for next, where it pays to draw them ahead.
     pub next: Option<Range<u64>>,
-    /// Configurations of the whole batch.
-    pub batch_size: usize,
+    /// The whole batch.
+    pub batch: Batch<'a>,
+}
+
+impl Part<'_> {
+    /// Places in the batch.
+    pub fn places(&self) -> Range<usize> {
+        let place = |item: u64| (item - self.batch.items.start) as usize;
+        place(self.items.start)..place(self.items.end)
+    }
+}
+
+/// Configurations of the model with what the loss is the mean of.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Draws {
+    /// `[configuration][component, site]`
+    pub fields: Vec<f32>,
+    /// `log q + S` of every configuration.
+    pub losses: Vec<f64>,
+}
+
+impl Draws {
+    /// Adds the part that follows.
+    pub fn add(&mut self, part: Self) {
+        self.fields.extend(part.fields);
+        self.losses.extend(part.losses);
+    }
 }
 
 /// What parts of a batch add up to.
@@ -56,13 +100,27 @@ pub struct BatchGradient {
     pub gradient: Vec<f64>,
 }
 
+/// Draws the configurations of a batch before the gradient of any is taken.
+pub trait DrawsFirst {
+    /// Those of a part.
+    ///
+    /// # Errors
+    /// What the device gives as the reason that it did not compute.
+    fn draw(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<Draws, Failure>;
+}
+
 /// How the gradient of a loss is estimated from a batch of configurations.
 pub trait Estimator {
+    /// How the configurations are drawn, where a part has to know the whole batch.
+    fn draws_first(&self) -> Option<&dyn DrawsFirst> {
+        None
+    }
+
     /// Sums over a part of a batch; their gradients are already divided by the size of the batch.
     ///
     /// # Errors
     /// What the device gives as the reason that it did not compute.
-    fn part(&self, flow: &BoundFlow<'_>, part: &Part) -> Result<BatchSums, Failure>;
+    fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure>;
 
     /// The gradient from the sums over all parts.
     fn finish(&self, sums: BatchSums) -> BatchGradient;
@@ -71,9 +129,9 @@ pub trait Estimator {
     fn flops_per_sample(&self, flow: &Flow) -> f64;
 }
 
-/// Forward, gradient by the activations and gradient by the weights cost the same each.
-pub fn differentiated_once(flow: &Flow) -> f64 {
-    3.0 * flow.flops_per_sample()
+/// Passes through the flow and back: forward, gradient by the activations and gradient by the weights cost the same each.
+pub fn passes(count: u32, flow: &Flow) -> f64 {
+    f64::from(count) * flow.flops_per_sample()
 }
 
 /// The only gradient of the sums.

@@ -2,20 +2,26 @@
 
 mod forward_kl;
 mod gradient;
+mod mixture;
+mod path;
+mod reinforce;
 mod reverse_kl;
 #[cfg(test)]
 mod tests;
 
 pub use forward_kl::ForwardKl;
-pub use gradient::{BatchGradient, BatchSums, Estimator, Part};
+pub use gradient::{Batch, BatchGradient, BatchSums, Draws, DrawsFirst, Estimator, Part};
+pub use mixture::Mixture;
+pub use path::PathGradient;
+pub use reinforce::Reinforce;
 pub use reverse_kl::ReverseKl;
 
-use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::spec::LossSpec;
+use crate::spec::{ForwardKlSpec, Gradient, LossSpec, ReverseKlSpec};
 use crate::theory::Action;
+use crate::train::target::Target;
 
 /// The estimator of the loss that a specification names.
 ///
@@ -25,15 +31,49 @@ pub fn build<'a>(
     spec: &LossSpec,
     flow: &Flow,
     action: &'a dyn Action,
-    data: Option<&'a TargetSamples>,
+    target: Option<Target<'a>>,
     seed: Seed,
 ) -> Result<Box<dyn Estimator + 'a>> {
-    match (spec, data) {
-        (LossSpec::ReverseKl, _) => Ok(Box::new(ReverseKl::new(flow, action, seed))),
-        (LossSpec::ForwardKl(_), Some(samples)) => Ok(Box::new(ForwardKl::new(samples, seed))),
-        (LossSpec::ForwardKl(loss), None) => Err(Error::Usage {
-            message: format!("train.loss.forward_kl.ensemble = {}: was not read", loss.ensemble),
-            hint: "give its configurations to the trainer: this loss is a mean over them".into(),
+    Ok(match spec {
+        LossSpec::ReverseKl(spec) => reverse(spec, flow, action, seed),
+        LossSpec::ForwardKl(spec) => forward(spec, target, seed)?,
+        LossSpec::Mixture(spec) => Box::new(Mixture {
+            reverse: (spec.reverse_weight, reverse(&spec.reverse_kl, flow, action, seed)),
+            forward: (spec.forward_weight, forward(&spec.forward_kl, target, seed)?),
         }),
+    })
+}
+
+fn reverse<'a>(
+    spec: &ReverseKlSpec,
+    flow: &Flow,
+    action: &'a dyn Action,
+    seed: Seed,
+) -> Box<dyn Estimator + 'a> {
+    match spec.gradient {
+        Gradient::Reparametrised => Box::new(ReverseKl::new(flow, action, seed)),
+        Gradient::Path => Box::new(PathGradient::new(flow, action, seed)),
+        Gradient::Reinforce => Box::new(Reinforce::new(flow, action, seed)),
+    }
+}
+
+fn forward<'a>(
+    spec: &ForwardKlSpec,
+    target: Option<Target<'a>>,
+    seed: Seed,
+) -> Result<Box<dyn Estimator + 'a>> {
+    let missing = |message: String| Error::Usage {
+        message,
+        hint: "give its configurations to the trainer: this loss is a mean over them".into(),
+    };
+    match (spec, target) {
+        (ForwardKlSpec::Ensemble(_), Some(Target::Stored(samples))) => {
+            Ok(Box::new(ForwardKl::on_stored(samples, seed)))
+        }
+        (ForwardKlSpec::Hmc(_), Some(Target::Running(_))) => Ok(Box::new(ForwardKl::on_the_fly())),
+        (ForwardKlSpec::Ensemble(file), _) => {
+            Err(missing(format!("train.loss.forward_kl.ensemble = {file}: was not read")))
+        }
+        (ForwardKlSpec::Hmc(_), _) => Err(missing("train.loss.forward_kl.hmc: does not run".into())),
     }
 }

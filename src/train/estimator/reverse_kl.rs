@@ -1,6 +1,6 @@
 //! D_KL(q‖p) on configurations of the model, with reparametrised gradients.
 
-use super::gradient::{BatchGradient, BatchSums, Estimator, Part, differentiated_once, only};
+use super::gradient::{BatchGradient, BatchSums, Estimator, Part, only, passes};
 use crate::device::{Failure, to_host};
 use crate::flow::{Ahead, BoundFlow, Flow};
 use crate::rng::Seed;
@@ -24,11 +24,11 @@ impl<'a> ReverseKl<'a> {
 }
 
 impl Estimator for ReverseKl<'_> {
-    fn part(&self, flow: &BoundFlow<'_>, part: &Part) -> Result<BatchSums, Failure> {
+    fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure> {
         let z = self.base.draw(part.items.clone(), part.next.clone());
         let (phi, log_q) = flow.sample_and_log_prob(flow.field(z));
         let loss = log_q + self.action.action(phi);
-        let gradients = (loss.clone() / part.batch_size as f64).backward();
+        let gradients = (loss.clone() / part.batch.size() as f64).backward();
         let losses: Vec<f64> = to_host(loss)?;
         let log_weights = losses.iter().map(|loss| -loss).collect();
         Ok(BatchSums { losses, log_weights, gradients: vec![flow.gradient(&gradients)?] })
@@ -40,6 +40,6 @@ impl Estimator for ReverseKl<'_> {
     }
 
     fn flops_per_sample(&self, flow: &Flow) -> f64 {
-        differentiated_once(flow)
+        passes(3, flow)
     }
 }

@@ -75,7 +75,7 @@ pub fn pass(
 impl Back<Cube> for Kept {
     fn gradients(&self, y_gradient: CubeTensor, wanted: &[bool]) -> Vec<Option<CubeTensor>> {
         let Self { networks, direction, shape, packed, kept, batch } = self;
-        let want_x = wanted[0];
+        let (want_x, want_parameters) = (wanted[0], wanted[1]);
         let (client, device) = (y_gradient.client.clone(), y_gradient.device.clone());
         let (batch, layers, plan) = (*batch, networks.layers().len(), &packed.plan);
         let span = tiles(batch) * LANES * shape.volume;
@@ -106,17 +106,18 @@ impl Back<Cube> for Kept {
                 want_x,
             );
         }
-        let partials = packed.partials(batch);
-        for c in 0..shape.convolutions {
-            let x = Operand { buffer: kept, start: span * shape.kept(c), stride: per_layer };
-            let gradient =
-                Operand { buffer: &gradients, start: span * shape.gradient(c), stride: per_layer_back };
-            partials.add(&client, plan, [0, c, layers], &x, &gradient, [shape.volume, batch]);
-        }
-        let by_parameters = partials.sum(&client, plan);
-        let by_parameters =
-            by_parameters.into_tensor(&client, &device, Shape::from([networks.parameter_count()]));
+        let by_parameters = want_parameters.then(|| {
+            let partials = packed.partials(batch);
+            for c in 0..shape.convolutions {
+                let x = Operand { buffer: kept, start: span * shape.kept(c), stride: per_layer };
+                let gradient =
+                    Operand { buffer: &gradients, start: span * shape.gradient(c), stride: per_layer_back };
+                partials.add(&client, plan, [0, c, layers], &x, &gradient, [shape.volume, batch]);
+            }
+            let sum = partials.sum(&client, plan);
+            sum.into_tensor(&client, &device, Shape::from([networks.parameter_count()]))
+        });
         let by_x = want_x.then(|| by_x.into_tensor(&client, &device, Shape::from([batch, 1, shape.volume])));
-        vec![by_x, Some(by_parameters)]
+        vec![by_x, by_parameters]
     }
 }

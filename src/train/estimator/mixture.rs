@@ -1,0 +1,44 @@
+//! A weighted sum of a divergence on configurations of the model and one on those of the target.
+
+use super::gradient::{BatchGradient, BatchSums, DrawsFirst, Estimator, Part, only};
+use crate::device::Failure;
+use crate::flow::{BoundFlow, Flow};
+use crate::stats::effective_sample_size;
+
+/// The gradient of `w_r D_KL(q‖p) + w_f D_KL(p‖q)`, up to constants of both, each on a whole batch of its own; ESS of eq. (A7), of the
+/// configurations of the model.
+///
+/// Source: H21.
+pub struct Mixture<'a> {
+    /// On configurations of the model, with its weight.
+    pub reverse: (f64, Box<dyn Estimator + 'a>),
+    /// On configurations of the target, with its weight.
+    pub forward: (f64, Box<dyn Estimator + 'a>),
+}
+
+impl Estimator for Mixture<'_> {
+    fn draws_first(&self) -> Option<&dyn DrawsFirst> {
+        self.reverse.1.draws_first()
+    }
+
+    fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure> {
+        let ((reverse_weight, reverse), (forward_weight, forward)) = (&self.reverse, &self.forward);
+        let [reverse, forward] = [reverse.part(flow, part)?, forward.part(flow, part)?];
+        let sum = |reverse: &[f64], forward: &[f64]| -> Vec<f64> {
+            let pairs = reverse.iter().zip(forward);
+            pairs.map(|(reverse, forward)| reverse_weight * reverse + forward_weight * forward).collect()
+        };
+        let losses = sum(&reverse.losses, &forward.losses);
+        let gradient = sum(&only(reverse.gradients), &only(forward.gradients));
+        Ok(BatchSums { losses, log_weights: reverse.log_weights, gradients: vec![gradient] })
+    }
+
+    fn finish(&self, sums: BatchSums) -> BatchGradient {
+        let (loss, ess) = (sums.mean_loss(), effective_sample_size(&sums.log_weights));
+        BatchGradient { loss, ess, gradient: only(sums.gradients) }
+    }
+
+    fn flops_per_sample(&self, flow: &Flow) -> f64 {
+        [&self.reverse, &self.forward].map(|(_, part)| part.flops_per_sample(flow)).iter().sum()
+    }
+}

@@ -1,0 +1,75 @@
+//! D_KL(q‖p) on configurations of the model, without derivatives of the action.
+
+use super::gradient::{BatchGradient, BatchSums, Draws, DrawsFirst, Estimator, Part, only, passes};
+use crate::device::{Failure, to_host};
+use crate::flow::{Ahead, BoundFlow, Flow};
+use crate::rng::Seed;
+use crate::stats::effective_sample_size;
+use crate::theory::Action;
+use std::sync::Arc;
+
+/// The gradient of `⟨ℓ⟩`, `ℓ = log q(φ) + S(φ)`, from that of the density alone; φ = f(z), z from the stream `train/base`; ESS of eq.
+/// (A7).
+///
+/// `1/N Σ_i (ℓ_i - b_i) ∂ log q(φ_i)/∂θ` at fixed φ, with the mean over the other configurations as the baseline
+/// `b_i = 1/(N-1) Σ_{j≠i} ℓ_j`: it leaves the mean of the gradient as it is, because it does not depend on φ_i, and takes the large
+/// constant of ℓ out. The weight of a configuration is `(ℓ_i - ⟨ℓ⟩)/(N-1)`.
+///
+/// All configurations are drawn before the gradient of any is taken: a difference of two sums would lose that constant's digits.
+///
+/// Source: B23.
+pub struct Reinforce<'a> {
+    action: &'a dyn Action,
+    base: Ahead,
+}
+
+impl<'a> Reinforce<'a> {
+    /// For a flow that learns an action.
+    pub fn new(flow: &Flow, action: &'a dyn Action, seed: Seed) -> Self {
+        Self { action, base: Ahead::new(Arc::clone(flow.base()), seed.stream("train/base")) }
+    }
+}
+
+impl DrawsFirst for Reinforce<'_> {
+    fn draw(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<Draws, Failure> {
+        let z = self.base.draw(part.items.clone(), part.next.clone());
+        let flow = flow.at_fixed_parameters();
+        let (phi, log_q) = flow.sample_and_log_prob(flow.field(z));
+        let losses = to_host(log_q + self.action.action(phi.clone()))?;
+        let fields = to_host(phi)?.into_iter().map(|number| number as f32).collect();
+        Ok(Draws { fields, losses })
+    }
+}
+
+impl Estimator for Reinforce<'_> {
+    fn draws_first(&self) -> Option<&dyn DrawsFirst> {
+        Some(self)
+    }
+
+    /// # Panics
+    /// If the batch was not drawn, or holds one configuration alone.
+    fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure> {
+        let (places, draws) = (part.places(), part.batch.draws.expect("a batch that was drawn"));
+        let count = draws.losses.len();
+        assert!(count > 1, "configurations of a batch: {count}, and a baseline needs two");
+        let mean = draws.losses.iter().sum::<f64>() / count as f64;
+        let losses = draws.losses[places.clone()].to_vec();
+        let weights = losses.iter().map(|loss| (loss - mean) / (count - 1) as f64).collect();
+        let numbers = draws.fields.len() / count;
+        let fields = draws.fields[places.start * numbers..places.end * numbers].to_vec();
+        let log_q = flow.log_prob(flow.field(fields));
+        let gradients = (log_q * flow.numbers(weights)).backward();
+        let log_weights = losses.iter().map(|loss| -loss).collect();
+        Ok(BatchSums { losses, log_weights, gradients: vec![flow.gradient(&gradients)?] })
+    }
+
+    fn finish(&self, sums: BatchSums) -> BatchGradient {
+        let (loss, ess) = (sums.mean_loss(), effective_sample_size(&sums.log_weights));
+        BatchGradient { loss, ess, gradient: only(sums.gradients) }
+    }
+
+    /// Forward, and inverse with its gradients by activations and weights.
+    fn flops_per_sample(&self, flow: &Flow) -> f64 {
+        passes(4, flow)
+    }
+}
