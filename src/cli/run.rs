@@ -12,13 +12,14 @@ use std::path::PathBuf;
 
 /// Runs or continues a specification and prints the final table.
 pub fn run(args: &RunArgs) -> Result<()> {
+    // First of all: a signal that comes while the run is set up is answered, too.
+    let interrupt = signals::watch()?;
     let spec = Spec::load(&args.spec.spec, &args.spec.overrides())?;
     let device = args.spec.device.select()?;
     // What is wrong with a size or a file is to be known before anything is written.
     memory::check(&args.spec.spec, &spec, &device)?;
     check_files(&args.spec.spec, &spec)?;
     let dir = RunDir::open(&run_directory(args), &spec, args.fresh)?;
-    let interrupt = signals::watch()?;
     let progress = Terminal::new(args.quiet, args.worker);
     let cells = dir.plan().cells.len();
     let run = Run {

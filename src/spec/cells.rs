@@ -62,6 +62,7 @@ fn too_many(study: &StudySpec) -> Problem {
 
 /// The columns of a study, and what its cells are made from.
 struct Columns<'a> {
+    common: Option<Grid<'a>>,
     stages: &'a [Stage<'a>],
     /// The varied keys of all stages, with what they are called.
     keys: Vec<(&'a str, &'a str)>,
@@ -70,7 +71,8 @@ struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     fn new(study: &'a StudySpec, stages: &'a [Stage<'a>]) -> Self {
-        let of_study = common(study).into_iter().flat_map(|(grid, _)| grid.keys());
+        let common = common(study).map(|(grid, _)| grid);
+        let of_study = common.iter().flat_map(Grid::keys);
         let mut keys: Vec<&String> = Vec::new();
         for key in of_study.chain(stages.iter().flat_map(|stage| stage.grid.keys())) {
             if !keys.contains(&key) {
@@ -79,7 +81,7 @@ impl<'a> Columns<'a> {
         }
         let named = keys.iter().map(|key| (key.as_str(), short_name(key, keys.iter().copied()))).collect();
         let repeats = study.repeats > 1 || stages.iter().any(|stage| stage.repeats > 1);
-        Self { stages, keys: named, repeats }
+        Self { common, stages, keys: named, repeats }
     }
 
     fn cell(&self, base: &Value, schema: &Json, index: usize, draft: &Draft) -> Result<Cell, Vec<Problem>> {
@@ -109,12 +111,37 @@ impl<'a> Columns<'a> {
         if let Some(name) = stage.name {
             values.push(STAGE, Some(Value::String(name.into())));
         }
-        self.keys.iter().for_each(|(key, name)| values.push(name, lookup(&document, key).cloned()));
+        for (key, name) in &self.keys {
+            values.push(name, lookup(&document, key).map(|value| self.told_apart(key, value)));
+        }
         if self.repeats {
             values.push("seed", Some(Value::Integer(spec.seed as i64)));
         }
         Ok(Cell { index: index as u64, values, spec, start: draft.start })
     }
+}
+
+impl Columns<'_> {
+    /// A value without what no list of the study says anything of: where a table is varied, the resolved one has every default.
+    fn told_apart(&self, key: &str, value: &Value) -> Value {
+        let lists = self.common.iter().chain(self.stages.iter().map(|stage| &stage.grid));
+        let listed: Vec<&Json> = lists.filter_map(|grid| grid.list(key)).flatten().collect();
+        if listed.iter().all(|value| value.is_object()) {
+            without_unlisted(value, &listed)
+        } else {
+            value.clone()
+        }
+    }
+}
+
+/// A table with those of its entries that a listed one has, too.
+fn without_unlisted(value: &Value, listed: &[&Json]) -> Value {
+    let Value::Table(table) = value else { return value.clone() };
+    let entry = |(key, value): (&String, &Value)| {
+        let below: Vec<&Json> = listed.iter().filter_map(|listed| listed.get(key)).collect();
+        (!below.is_empty()).then(|| (key.clone(), without_unlisted(value, &below)))
+    };
+    Value::Table(table.iter().filter_map(entry).collect())
 }
 
 /// The last parts of a key, as few as tell it from the others.

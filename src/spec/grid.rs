@@ -36,6 +36,11 @@ impl<'a> Grid<'a> {
         self.factors.iter().position(|lists| lists.contains_key(key))
     }
 
+    /// The values of a key, if it is in a list.
+    pub fn list(&self, key: &str) -> Option<&'a [Json]> {
+        self.factors.iter().find_map(|lists| lists.get(key)).map(Vec::as_slice)
+    }
+
     /// The place of a point along a factor, and how many points further the next along it is.
     pub fn along(&self, factor: usize, point: usize) -> (usize, usize) {
         let stride = self.factors[factor + 1..].iter().map(|lists| length(lists)).product();

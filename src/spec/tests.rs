@@ -522,3 +522,25 @@ fn wrong_studies_are_refused_with_all_that_is_wrong() {
             .contains("must be greater than 0")
     );
 }
+
+#[test]
+fn a_varied_choice_is_shown_by_what_the_lists_say_of_it() {
+    let study = r#"
+[study.stage.rule]
+vary."train.optimizer" = [{ adam = { learning_rate = 1e-3 } }, { sgd = { learning_rate = 0.1, momentum = 0.9 } }]
+
+[study.stage.rate]
+vary."flow.affine.layers" = [2, 4]
+"#;
+    let cells = Spec::parse(&format!("{GOOD}{study}"), &[]).unwrap().cells().unwrap();
+    let shown: Vec<String> = cells.iter().map(|cell| cell.values.to_string()).collect();
+    assert_eq!(
+        shown,
+        [
+            "study_stage = rate, layers = 2, optimizer = adam learning_rate=0.001",
+            "study_stage = rate, layers = 4, optimizer = adam learning_rate=0.001",
+            "study_stage = rule, layers = 4, optimizer = adam learning_rate=0.001",
+            "study_stage = rule, layers = 4, optimizer = sgd learning_rate=0.1 momentum=0.9",
+        ]
+    );
+}
