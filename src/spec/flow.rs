@@ -1,5 +1,6 @@
 //! `[flow.*]`: the architecture of the model.
 
+use super::base::BaseSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,19 +8,26 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FlowSpec {
-    /// Affine checkerboard couplings from a unit normal on each site.
+    /// Affine checkerboard couplings.
     Affine(AffineSpec),
 }
 
 impl FlowSpec {
-    /// Parameters on a lattice of so many dimensions, about; not whole, because it may be more than can be counted.
-    pub fn parameters(&self, dimensions: usize) -> f64 {
+    /// What it starts from.
+    pub fn base(&self) -> &BaseSpec {
+        match self {
+            Self::Affine(affine) => &affine.base,
+        }
+    }
+
+    /// Parameters on a lattice, about; not whole, because it may be more than can be counted.
+    pub fn parameters(&self, extents: &[usize]) -> f64 {
         match self {
             Self::Affine(affine) => {
-                let taps = (affine.kernel_size as f64).powi(dimensions as i32);
+                let taps = (affine.kernel_size as f64).powi(extents.len() as i32);
                 let channels = [&[1], &affine.hidden[..], &[2]].concat();
                 let weights = channels.windows(2).map(|pair| pair[0] as f64 * pair[1] as f64 * taps);
-                affine.layers as f64 * weights.sum::<f64>()
+                affine.layers as f64 * weights.sum::<f64>() + affine.base.parameters(extents)
             }
         }
     }
@@ -37,7 +45,7 @@ impl FlowSpec {
             // The hidden layers, the field, and (s, t).
             Self::Affine(affine) => {
                 let hidden = affine.hidden.iter().map(|&width| width as f64).sum::<f64>();
-                affine.layers as f64 * (hidden + 3.0)
+                affine.layers as f64 * (hidden + 3.0) + affine.base.kept_per_site()
             }
         }
     }
@@ -45,7 +53,10 @@ impl FlowSpec {
     /// The same architecture, all numbers that do not change its size at their defaults.
     pub fn architecture(&self) -> Self {
         match self {
-            Self::Affine(affine) => Self::Affine(AffineSpec { initial_width: one(), ..affine.clone() }),
+            Self::Affine(affine) => {
+                let base = affine.base.kind();
+                Self::Affine(AffineSpec { initial_width: one(), base, ..affine.clone() })
+            }
         }
     }
 }
@@ -67,6 +78,9 @@ pub struct AffineSpec {
     #[serde(default = "one")]
     #[schemars(range(min = 0))]
     pub initial_width: f64,
+    /// What the couplings start from; unit normals if left out.
+    #[serde(default, skip_serializing_if = "BaseSpec::is_default")]
+    pub base: BaseSpec,
 }
 
 fn one() -> f64 {

@@ -8,6 +8,7 @@
 //! `OptimizerSpec::Adam(AdamSpec)`. A further choice is one variant and the struct of its keys. A choice that is
 //! made where a file makes none is the enum's default, has no keys and is not written.
 
+mod base;
 mod cells;
 mod check;
 mod document;
@@ -29,6 +30,7 @@ mod train;
 mod validate;
 mod varied;
 
+pub use base::{BaseSpec, FreeFieldSpec};
 pub use cells::Cell;
 pub use evaluate::EvaluateSpec;
 pub use flow::{AffineSpec, FlowSpec};

@@ -39,7 +39,7 @@ impl Spec {
         let suited = suited.map(|suited| batch.micro_batch.unwrap_or_else(|| suited(kept)).min(batch.size));
         let together = suited.map_or(0, |suited| suited.max(LANES)) as f64;
         let bytes = 4.0 * kept * together + MASKS * flow.layers() as f64 * volume;
-        let parameters = PARAMETER * flow.parameters(self.theory.extents().len());
+        let parameters = PARAMETER * flow.parameters(self.theory.extents());
         vec![
             self.of_lattice("the configurations that are trained on at once", bytes),
             of_flow(flow, "the parameters with their moments", parameters),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ensemble::{EnsembleWriter, Provenance, file_shape};
 use crate::lattice::Lattice;
-use crate::spec::{AffineSpec, FlowSpec, ForwardKlSpec};
+use crate::spec::{AffineSpec, BaseSpec, FlowSpec, ForwardKlSpec, FreeFieldSpec};
 use crate::theory::Phi4;
 use burn::tensor::Device;
 
@@ -41,7 +41,8 @@ fn the_gradient_is_that_of_finite_differences_of_the_loss() {
     let lattice = Lattice::new([4, 4]);
     let action = Phi4::new(lattice, -1.0, 0.7);
     let samples = samples(&action);
-    let affine = AffineSpec { layers: 2, kernel_size: 3, hidden: vec![4], initial_width: 1.5 };
+    let base = BaseSpec::FreeField(FreeFieldSpec::default());
+    let affine = AffineSpec { layers: 2, kernel_size: 3, hidden: vec![4], initial_width: 1.5, base };
     let flow = Flow::new(&FlowSpec::Affine(affine), lattice);
     let parameters: Vec<f64> = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
     let forward_kl = LossSpec::ForwardKl(ForwardKlSpec { ensemble: "phi.npz".into() });
