@@ -26,10 +26,14 @@ const EXTENTS: [usize; 4] = [8, 10, 16, 32];
 const BATCHES: [usize; 4] = [128, 1024, 16384, 65536];
 const LONGEST_STEP_S: f64 = 20.0;
 
-/// Layers, kernel size and hidden widths. The paper's text does not give the sizes in the legend of its Fig. 6;
-/// these two bracket Fig. 1's network from below and above.
-const NETS: [(&str, usize, usize, [usize; 2]); 3] =
-    [("fig1", 24, 5, [12, 12]), ("small", 8, 3, [12, 12]), ("large", 32, 7, [12, 12])];
+/// Layers, kernel size, hidden widths and base. The paper's text does not give the sizes in the legend of its Fig. 6;
+/// these two bracket Fig. 1's network from below and above. Fig. 8 compares Fig. 1's with the same from a free field.
+const NETS: [(&str, usize, usize, [usize; 2], &str); 4] = [
+    ("fig1", 24, 5, [12, 12], "unit_normal"),
+    ("fig8", 24, 5, [12, 12], "free_field"),
+    ("small", 8, 3, [12, 12], "unit_normal"),
+    ("large", 32, 7, [12, 12], "unit_normal"),
+];
 
 struct Options {
     words: Vec<String>,
@@ -72,10 +76,10 @@ fn main() {
     println!("{:8} {:>3} {:>6}  {:^33}  {:^33}", "net", "L", "batch", "training step", "sampling");
     let unit = format!("{:>11} {:>10} {:>10}", "samples/s", "GFLOP/s", "of peak");
     println!("{:8} {:>3} {:>6}  {unit}  {unit}  {:>7}", "", "", "", "held MB");
-    for (net, layers, kernel, hidden) in NETS {
+    for (net, layers, kernel, hidden, base) in NETS {
         for extent in EXTENTS {
             for batch in BATCHES.into_iter().filter(|&batch| options.wants(net, extent, batch)) {
-                let flow = Cell::flow(layers, kernel, &hidden, extent, batch);
+                let flow = Cell::flow(layers, kernel, &hidden, base, [extent, batch]);
                 flow.report(net, &options, peak);
             }
         }
@@ -97,10 +101,10 @@ struct Cell {
 }
 
 impl Cell {
-    fn flow(layers: usize, kernel: usize, hidden: &[usize], extent: usize, batch: usize) -> Self {
+    fn flow(layers: usize, kernel: usize, hidden: &[usize], base: &str, [extent, batch]: [usize; 2]) -> Self {
         let text = format!(
             "version = 1\nseed = 1\ntheory.phi4 = {{ extents = [{extent}, {extent}], mass_squared = -1.0, coupling = 1.0 }}\n\
-             flow.affine = {{ layers = {layers}, kernel_size = {kernel}, hidden = {hidden:?} }}\n\
+             flow.affine = {{ layers = {layers}, kernel_size = {kernel}, hidden = {hidden:?}, base.{base} = {{}} }}\n\
              train.batch.size = {batch}\ntrain.optimizer.adam.learning_rate = 1e-3\ntrain.stop.steps = 1\n"
         );
         let spec = Spec::parse(&text, &[]).expect("the specification is valid");

@@ -1,5 +1,6 @@
 //! The periodic lattice of one to four dimensions: extents, sites, neighbours and parity; no tensors.
 
+use std::f64::consts::PI;
 use std::fmt;
 
 /// A periodic lattice; the first extent is time.
@@ -95,6 +96,13 @@ impl Lattice {
             ahead.chain((0..d).map(move |mu| self.backward(site, mu))).map(|site| site as u32)
         };
         Neighbours { dimensions: d, table: (0..self.volume()).flat_map(of).collect() }
+    }
+
+    /// `k̂² = Σ_μ 4 sin²(k_μ/2)` with `k_μ = 2π n_μ/L_μ`, the momenta n numbered as sites are.
+    pub fn momentum_squared(&self, momentum: usize) -> f64 {
+        let n = self.coordinates(momentum);
+        let sin = |mu: usize| (PI * n[mu] as f64 / self.extents[mu] as f64).sin();
+        (0..self.dimensions).map(|mu| 4.0 * sin(mu).powi(2)).sum()
     }
 
     /// Checkerboard parity `(t + x + …) mod 2`.

@@ -6,8 +6,10 @@ mod bijection;
 mod coupling;
 mod init;
 mod mask;
+mod momentum;
 mod net;
 mod parameters;
+mod spectrum;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +17,9 @@ pub use ahead::Ahead;
 pub use base::{Base, UnitNormal};
 pub use bijection::Bijection;
 pub use coupling::AffineCouplings;
+pub use momentum::MomentumScaling;
 pub use parameters::{Layout, Slot};
+pub use spectrum::Spectrum;
 
 use crate::device::{Failure, to_host};
 use crate::lattice::Lattice;
@@ -38,8 +42,10 @@ pub struct Flow {
 impl Flow {
     /// The flow that a specification names, for fields with one component per site.
     pub fn new(spec: &FlowSpec, lattice: Lattice) -> Self {
-        let couplings = coupling::build(spec, lattice);
-        Self::from_parts(lattice, Arc::new(UnitNormal::new(lattice, 1)), vec![couplings])
+        let gaussian = Spectrum::new(spec.base(), &lattice)
+            .map(|spectrum| Box::new(MomentumScaling::new(lattice, spectrum)) as Box<dyn Bijection>);
+        let bijections = gaussian.into_iter().chain([coupling::build(spec, lattice)]).collect();
+        Self::from_parts(lattice, Arc::new(UnitNormal::new(lattice, 1)), bijections)
     }
 
     /// A flow from its parts.
@@ -68,10 +74,12 @@ impl Flow {
         self.lattice
     }
 
-    /// Initial parameters, drawn from the streams `init/0`, `init/1`, … of the bijections.
+    /// Initial parameters, drawn from the streams `init/0`, `init/1`, … by the number in the names of each bijection, so that
+    /// couplings start from the same weights whatever is before them.
     pub fn initial_parameters(&self, seed: Seed) -> Vec<f32> {
         let bijections = self.bijections.iter().enumerate();
-        bijections.flat_map(|(i, b)| b.initial_parameters(&seed.stream(&format!("init/{i}")))).collect()
+        let stream = |index| seed.stream(&format!("init/{}", self.layout.number(index)));
+        bijections.flat_map(|(index, b)| b.initial_parameters(&stream(index))).collect()
     }
 
     /// Floating-point operations to flow one configuration (convolutions only; a multiply-add is two).

@@ -19,23 +19,34 @@ pub struct Slot {
 pub struct Layout {
     slots: Vec<Slot>,
     bijections: Vec<Range<usize>>,
+    numbers: Vec<usize>,
 }
 
 impl Layout {
-    /// The layout of a list of bijections; the names of the first have no number, so that a flow of one stays plain.
+    /// The layout of a list of bijections. Names have a number where they would else be those of another bijection, so that
+    /// the first of each kind stays plain.
     pub fn new(bijections: &[Box<dyn Bijection>]) -> Self {
-        let mut layout = Self { slots: Vec::new(), bijections: Vec::new() };
-        for (index, bijection) in bijections.iter().enumerate() {
-            let prefix = if index == 0 { "flow".to_owned() } else { format!("flow.{index}") };
-            let start = layout.len();
-            for (name, shape) in bijection.parameter_shapes() {
-                let first = layout.len();
-                let range = first..first + shape.iter().product::<usize>();
-                layout.slots.push(Slot { name: format!("{prefix}.{name}"), shape, range });
-            }
-            layout.bijections.push(start..layout.len());
-        }
+        let mut layout = Self { slots: Vec::new(), bijections: Vec::new(), numbers: Vec::new() };
+        bijections.iter().for_each(|bijection| layout.push(bijection.parameter_shapes()));
         layout
+    }
+
+    fn push(&mut self, shapes: Vec<(String, Vec<usize>)>) {
+        let name = |number: usize, name: &str| match number {
+            0 => format!("flow.{name}"),
+            number => format!("flow.{number}.{name}"),
+        };
+        let is_taken = |full: &String| self.slots.iter().any(|slot| slot.name == *full);
+        let is_free = |number: &usize| !shapes.iter().any(|(of, _)| is_taken(&name(*number, of)));
+        let number = (0..).find(is_free).expect("there are more numbers than bijections");
+        let start = self.len();
+        for (of, shape) in shapes {
+            let first = self.len();
+            let range = first..first + shape.iter().product::<usize>();
+            self.slots.push(Slot { name: name(number, &of), shape, range });
+        }
+        self.bijections.push(start..self.len());
+        self.numbers.push(number);
     }
 
     /// Number of parameters.
@@ -51,6 +62,11 @@ impl Layout {
     /// Every parameter tensor.
     pub fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+
+    /// The number in the names of one bijection's parameters, 0 where they have none.
+    pub fn number(&self, bijection: usize) -> usize {
+        self.numbers[bijection]
     }
 
     /// Place of one bijection's parameters.

@@ -1,22 +1,28 @@
 //! Laws of every flow: it inverts, its log det is that of its Jacobian, its gradient is that of its loss.
 
 use super::*;
-use crate::spec::{AffineSpec, InitialSpec, KaimingSpec};
+use crate::spec::{AffineSpec, BaseSpec, FreeFieldSpec, InitialSpec, KaimingSpec};
 use crate::theory::{Action, Phi4};
 
 const EXTENTS: [usize; 2] = [4, 6];
 
 /// Flows to hold against the laws, with double-precision parameters of some size.
 fn flows() -> Vec<(Flow, Vec<f64>)> {
-    [(3, 3, vec![5, 4]), (2, 1, vec![]), (4, 3, vec![7])]
+    let free = FreeFieldSpec { mass_squared: 0.7 };
+    let [free_field, spectrum] = [BaseSpec::FreeField(free.clone()), BaseSpec::LearnedSpectrum(free)];
+    let plain = BaseSpec::UnitNormal;
+    let cases = [
+        (3, 3, vec![5, 4], plain.clone()),
+        (2, 1, vec![], plain.clone()),
+        (4, 3, vec![7], plain),
+        (2, 3, vec![4], free_field),
+        (3, 3, vec![5], spectrum),
+    ];
+    cases
         .into_iter()
-        .map(|(layers, kernel_size, hidden)| {
-            let affine = AffineSpec {
-                layers,
-                kernel_size,
-                hidden,
-                initial: InitialSpec::Kaiming(KaimingSpec { width: 1.5 }),
-            };
+        .map(|(layers, kernel_size, hidden, base)| {
+            let initial = InitialSpec::Kaiming(KaimingSpec { width: 1.5 });
+            let affine = AffineSpec { layers, kernel_size, hidden, initial, base };
             let flow = Flow::new(&FlowSpec::Affine(affine), Lattice::new(EXTENTS));
             let parameters = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
             (flow, parameters)
@@ -131,7 +137,8 @@ fn fixed_parameters_take_no_part_in_gradients() {
 
 #[test]
 fn one_layer_moves_the_sites_of_its_parity_and_no_others() {
-    let affine = AffineSpec { layers: 1, kernel_size: 3, hidden: vec![5], initial: InitialSpec::default() };
+    let (initial, base) = (InitialSpec::default(), BaseSpec::UnitNormal);
+    let affine = AffineSpec { layers: 1, kernel_size: 3, hidden: vec![5], initial, base };
     let lattice = Lattice::new(EXTENTS);
     let flow = Flow::new(&FlowSpec::Affine(affine), lattice);
     let parameters: Vec<f64> = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
@@ -146,16 +153,49 @@ fn one_layer_moves_the_sites_of_its_parity_and_no_others() {
 /// Layers alternate between the sublattices, so the stack commutes with translations that keep parity.
 #[test]
 fn the_flow_commutes_with_even_translations() {
-    let (flow, parameters) = flows().remove(0);
-    let bound = flow.bind(&parameters, &Device::flex());
-    let z = bound.field(field(2));
-    let on_lattice = |x: Tensor<3>| x.reshape([2, 1, EXTENTS[0] as i32, EXTENTS[1] as i32]);
-    let shift = |x: Tensor<3>| {
-        let rolled: Tensor<4> = on_lattice(x).roll_dim(1, 2).roll_dim(3, 3);
-        rolled.reshape([2, 1, -1])
+    for (flow, parameters) in flows() {
+        let bound = flow.bind(&parameters, &Device::flex());
+        let z = bound.field(field(2));
+        let on_lattice = |x: Tensor<3>| x.reshape([2, 1, EXTENTS[0] as i32, EXTENTS[1] as i32]);
+        let shift = |x: Tensor<3>| {
+            let rolled: Tensor<4> = on_lattice(x).roll_dim(1, 2).roll_dim(3, 3);
+            rolled.reshape([2, 1, -1])
+        };
+        let (phi, log_det) = bound.forward_and_log_det(z.clone());
+        let (shifted, shifted_log_det) = bound.forward_and_log_det(shift(z));
+        assert!(list(shift(phi) - shifted).iter().all(|d| d.abs() < 1e-12));
+        assert!(list(log_det - shifted_log_det).iter().all(|d| d.abs() < 1e-12));
+    }
+}
+
+/// Couplings keep the names and the initial weights that they have alone; a second stack of them gets a number.
+#[test]
+fn parameters_of_couplings_do_not_depend_on_what_is_before_them() {
+    let lattice = Lattice::new(EXTENTS);
+    let affine = |base: BaseSpec| {
+        FlowSpec::Affine(AffineSpec {
+            layers: 2,
+            kernel_size: 3,
+            hidden: vec![4],
+            initial: InitialSpec::default(),
+            base,
+        })
     };
-    let (phi, log_det) = bound.forward_and_log_det(z.clone());
-    let (shifted, shifted_log_det) = bound.forward_and_log_det(shift(z));
-    assert!(list(shift(phi) - shifted).iter().all(|d| d.abs() < 1e-12));
-    assert!(list(log_det - shifted_log_det).iter().all(|d| d.abs() < 1e-12));
+    let free = FreeFieldSpec { mass_squared: 2.0 };
+    let [alone, behind] = [BaseSpec::UnitNormal, BaseSpec::FreeField(free)].map(affine);
+    let parts = |flow: &Flow| {
+        let names: Vec<String> = flow.layout().slots().iter().map(|slot| slot.name.clone()).collect();
+        (names, flow.initial_parameters(Seed(4)))
+    };
+    let (names, weights) = parts(&Flow::new(&alone, lattice));
+    let (all_names, all_weights) = parts(&Flow::new(&behind, lattice));
+    assert_eq!(all_names[0], "flow.base.log_mass_squared");
+    assert_eq!(all_weights[0], 2f32.ln());
+    assert_eq!((&all_names[1..], &all_weights[1..]), (&names[..], &weights[..]));
+
+    let two = vec![coupling::build(&alone, lattice), coupling::build(&alone, lattice)];
+    let two = Flow::from_parts(lattice, Arc::new(UnitNormal::new(lattice, 1)), two);
+    let (two_names, two_weights) = parts(&two);
+    assert_eq!(two_names[names.len()], names[0].replace("flow.", "flow.1."));
+    assert_ne!(two_weights[..weights.len()], two_weights[weights.len()..]);
 }

@@ -10,6 +10,7 @@ mod fused;
 pub mod gauge;
 #[cfg(feature = "wgpu")]
 mod gpu;
+pub mod hartley;
 mod isa;
 mod peak;
 mod pool;
@@ -22,5 +23,6 @@ pub use conv_stack::{ConvStack, FusedConvStack, OutputActivation, conv_stack};
 pub use coupling::{Affine, CouplingStack, Direction, SiteCoupling, coupling_stack};
 #[cfg(feature = "wgpu")]
 pub use gpu::{Spread, memory_held};
+pub use hartley::Hartley;
 pub use isa::Isa;
 pub use peak::fma_peak;

@@ -1,5 +1,6 @@
 //! `[flow.*]`: the architecture of the model.
 
+use super::base::BaseSpec;
 use super::initial::{InitialSpec, KaimingSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,19 +9,26 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FlowSpec {
-    /// Affine checkerboard couplings from a unit normal on each site.
+    /// Affine checkerboard couplings.
     Affine(AffineSpec),
 }
 
 impl FlowSpec {
-    /// Parameters on a lattice of so many dimensions, about; not whole, because it may be more than can be counted.
-    pub fn parameters(&self, dimensions: usize) -> f64 {
+    /// What it starts from.
+    pub fn base(&self) -> &BaseSpec {
+        match self {
+            Self::Affine(affine) => &affine.base,
+        }
+    }
+
+    /// Parameters on a lattice, about; not whole, because it may be more than can be counted.
+    pub fn parameters(&self, extents: &[usize]) -> f64 {
         match self {
             Self::Affine(affine) => {
-                let taps = (affine.kernel_size as f64).powi(dimensions as i32);
+                let taps = (affine.kernel_size as f64).powi(extents.len() as i32);
                 let channels = [&[1], &affine.hidden[..], &[2]].concat();
                 let weights = channels.windows(2).map(|pair| pair[0] as f64 * pair[1] as f64 * taps);
-                affine.layers as f64 * weights.sum::<f64>()
+                affine.layers as f64 * weights.sum::<f64>() + affine.base.parameters(extents)
             }
         }
     }
@@ -38,16 +46,22 @@ impl FlowSpec {
             // The hidden layers, the field, and (s, t).
             Self::Affine(affine) => {
                 let hidden = affine.hidden.iter().map(|&width| width as f64).sum::<f64>();
-                affine.layers as f64 * (hidden + 3.0)
+                affine.layers as f64 * (hidden + 3.0) + affine.base.kept_per_site()
             }
         }
+    }
+
+    /// Whether its parameters are those of one lattice, and of no use on another.
+    pub fn is_of_one_lattice(&self) -> bool {
+        matches!(self.base(), BaseSpec::LearnedSpectrum(_))
     }
 
     /// The same architecture, all numbers that do not change its size at their defaults.
     pub fn architecture(&self) -> Self {
         match self {
             Self::Affine(affine) => {
-                Self::Affine(AffineSpec { initial: InitialSpec::default(), ..affine.clone() })
+                let (initial, base) = (InitialSpec::default(), affine.base.kind());
+                Self::Affine(AffineSpec { initial, base, ..affine.clone() })
             }
         }
     }
@@ -65,6 +79,8 @@ pub struct AffineSpec {
     pub hidden: Vec<usize>,
     /// What the initial weights are drawn from.
     pub initial: InitialSpec,
+    /// What the couplings start from.
+    pub base: BaseSpec,
 }
 
 /// `[flow.affine]` as it is read and written. Kaiming's width has a short form of its own, `initial_width`, and is written in it: so
@@ -88,23 +104,26 @@ struct AffineWire {
     /// What the initial weights are drawn from; Kaiming-uniform if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     initial: Option<InitialSpec>,
+    /// What the couplings start from; unit normals if left out.
+    #[serde(default, skip_serializing_if = "BaseSpec::is_default")]
+    base: BaseSpec,
 }
 
 impl From<AffineWire> for AffineSpec {
     fn from(wire: AffineWire) -> Self {
-        let AffineWire { layers, kernel_size, hidden, initial_width, initial } = wire;
+        let AffineWire { layers, kernel_size, hidden, initial_width, initial, base } = wire;
         let short = || initial_width.map(|width| InitialSpec::Kaiming(KaimingSpec { width }));
-        Self { layers, kernel_size, hidden, initial: initial.or_else(short).unwrap_or_default() }
+        Self { layers, kernel_size, hidden, initial: initial.or_else(short).unwrap_or_default(), base }
     }
 }
 
 impl From<AffineSpec> for AffineWire {
     fn from(spec: AffineSpec) -> Self {
-        let AffineSpec { layers, kernel_size, hidden, initial } = spec;
+        let AffineSpec { layers, kernel_size, hidden, initial, base } = spec;
         let (initial_width, initial) = match initial {
             InitialSpec::Kaiming(kaiming) => (Some(kaiming.width), None),
             InitialSpec::Xavier(_) => (None, Some(initial)),
         };
-        Self { layers, kernel_size, hidden, initial_width, initial }
+        Self { layers, kernel_size, hidden, initial_width, initial, base }
     }
 }

@@ -30,6 +30,13 @@ fn problems(cell: &Cell, before: &Cell, start: CellStart) -> Vec<Problem> {
         );
         problems.push(at("extents", rule).value(format!("{:?}", cell.spec.theory.extents())));
     }
+    let [here, there] = [cell, before].map(|cell| cell.spec.theory.extents());
+    if model.flow.is_of_one_lattice() && here != there {
+        let rule = format!(
+            "must be {there:?} as in the cell it goes on from: a learned spectrum is that of one lattice"
+        );
+        problems.push(at("extents", rule).value(format!("{here:?}")));
+    }
     let [own, of_start] = [&model, &of_before].map(|model| &model.train.optimizer);
     let (rule, of_start, fits) = (own.name(), of_start.name(), own.carries_on(of_start));
     if start.optimizer == OptimizerStart::Carried && !fits {

@@ -9,6 +9,7 @@
 //! made where a file makes none is the enum's default, has no keys and is not written; but the initial weights, which had a key
 //! before there was a choice, are written with it.
 
+mod base;
 mod cell;
 mod cells;
 mod check;
@@ -38,6 +39,7 @@ mod train;
 mod validate;
 mod varied;
 
+pub use base::{BaseSpec, FreeFieldSpec};
 pub use cell::{Cell, CellStart, STAGE};
 pub use evaluate::EvaluateSpec;
 pub use flow::{AffineSpec, FlowSpec};

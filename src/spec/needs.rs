@@ -45,7 +45,7 @@ impl Spec {
         let together = suited.map_or(0, |suited| suited.max(LANES)) as f64;
         let bytes = 4.0 * kept * together + MASKS * flow.layers() as f64 * volume;
         let of_parameter = PARAMETER + MOMENT * train.optimizer.moments() as f64;
-        let parameters = of_parameter * flow.parameters(self.theory.extents().len());
+        let parameters = of_parameter * flow.parameters(self.theory.extents());
         let chains = train.loss.forward().and_then(|forward| forward.hmc()).map_or(0, |hmc| hmc.chains);
         let mixed = if matches!(train.loss, LossSpec::Mixture(_)) { "mixture." } else { "" };
         vec![

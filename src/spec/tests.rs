@@ -378,6 +378,29 @@ fn a_choice_can_be_made_by_an_override_and_its_wrong_keys_name_the_nearest() {
     }
 }
 
+/// A base is a choice within a choice; what it starts from is no part of the architecture, which kind it is is.
+#[test]
+fn the_base_is_a_choice_of_its_own() {
+    let with = |sets: &[&str]| {
+        Spec::parse(GOOD, &sets.iter().map(|set| set.to_string()).collect::<Vec<String>>()).unwrap()
+    };
+    let plain = with(&[]);
+    assert!(!plain.to_toml().contains("base"));
+    let light = with(&["flow.affine.base.free_field.mass_squared=0.5"]);
+    let unsaid = Spec::parse(&format!("{GOOD}\n[flow.affine.base.free_field]\n"), &[]).unwrap();
+    let spectrum = with(&["flow.affine.base.learned_spectrum.mass_squared=0.5"]);
+    assert!(unsaid.to_toml().contains("[flow.affine.base.free_field]\nmass_squared = 1.0"));
+    assert_eq!(Spec::parse(&light.to_toml(), &[]).unwrap(), light);
+    let architecture = |spec: &Spec| spec.flow.as_ref().unwrap().architecture();
+    assert_eq!(architecture(&light), architecture(&unsaid));
+    assert_ne!(architecture(&light), architecture(&plain));
+    assert_ne!(architecture(&light), architecture(&spectrum));
+    let count = |spec: &Spec| spec.flow.as_ref().unwrap().parameters(&[8, 8]);
+    assert_eq!((count(&light), count(&spectrum)), (count(&plain) + 1.0, count(&plain) + 15.0));
+    let found = problems(GOOD, &["flow.affine.base.free_field.mass_squared=0"]);
+    assert!(found[0].contains("must be greater than 0"), "{found:?}");
+}
+
 /// Old run directories and checkpoints are told by the digest of what was written then.
 #[test]
 fn stored_specifications_are_printed_as_they_were() {

@@ -3,7 +3,7 @@
 use crate::error::{Error, Problem, Result};
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::spec::{ModelStartSpec, OptimizerStart, Spec, StartSpec, TrainSpec};
+use crate::spec::{FlowSpec, ModelStartSpec, OptimizerStart, Spec, StartSpec, TrainSpec};
 use crate::theory;
 use crate::train::{TrainState, Trainer, build_optimizer, checkpoint};
 use std::path::{Path, PathBuf};
@@ -37,11 +37,17 @@ impl Origin {
         let path = checkpoint_file(&self.path)?;
         let refuse =
             |rule: String, hint: &str| Err(Error::BadFile { path: path.clone(), rule, hint: hint.into() });
-        let of_start = match checkpoint::read_header(&path).and_then(|header| spec_of(&path, &header.spec)) {
-            Ok(spec) => spec.train.expect("what was trained says how").optimizer,
+        let spec = match checkpoint::read_header(&path).and_then(|header| spec_of(&path, &header.spec)) {
+            Ok(spec) => spec,
             Err(Error::BadFile { rule, .. }) => return refuse(rule, "name another checkpoint of that model"),
             Err(other) => return Err(other),
         };
+        let there = spec.theory.extents();
+        if spec.flow.as_ref().is_some_and(FlowSpec::is_of_one_lattice) && there != flow.lattice().extents() {
+            let rule = format!("has learned the spectrum of extents {there:?}, which is of no use on others");
+            return refuse(rule, "train on that lattice, or start from a model with another base");
+        }
+        let of_start = spec.train.expect("what was trained says how").optimizer;
         let own = train.optimizer.name();
         if self.optimizer == OptimizerStart::Carried && !train.optimizer.carries_on(&of_start) {
             let rule = format!("has the moments of `{}`, which `{own}` cannot carry on", of_start.name());

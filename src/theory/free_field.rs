@@ -18,11 +18,7 @@ impl FreeField {
 
     /// `m² + k̂²` for every momentum, `k̂² = Σ_μ 4 sin²(k_μ/2)`.
     fn inverse_propagator(&self) -> impl Iterator<Item = f64> + '_ {
-        (0..self.lattice.volume()).map(|index| {
-            let n = self.lattice.coordinates(index);
-            let sin = |mu: usize| (PI * n[mu] as f64 / self.lattice.extents()[mu] as f64).sin();
-            self.mass_squared + (0..self.lattice.dimensions()).map(|mu| 4.0 * sin(mu).powi(2)).sum::<f64>()
-        })
+        (0..self.lattice.volume()).map(|k| self.mass_squared + self.lattice.momentum_squared(k))
     }
 
     fn volume(&self) -> f64 {

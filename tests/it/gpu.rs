@@ -23,6 +23,36 @@ fn a_few_training_steps_agree_with_the_cpu() {
     compare(&sandbox, "gpu");
 }
 
+#[test]
+fn gaussian_bases_agree_with_the_cpu() {
+    let sandbox = Sandbox::new();
+    let spec = TINY.replace("steps = 1000", "steps = 3").replace("layers = 4", "layers = 2");
+    sandbox.write("tiny.toml", &spec.replace("2000", "16").replace("1500", "16"));
+    for base in ["free_field", "learned_spectrum"] {
+        let start = format!("flow.affine.base.{base}.mass_squared=0.5");
+        let run = |out, device| {
+            sandbox.flowqcd(&[
+                "run",
+                "tiny.toml",
+                "--fresh",
+                "--out",
+                out,
+                "--set",
+                &start,
+                "--device",
+                device,
+            ])
+        };
+        let gpu = run("gpu", "wgpu:0");
+        if left_out(&gpu) {
+            return;
+        }
+        gpu.succeeds();
+        run("cpu", "cpu").succeeds();
+        compare(&sandbox, "gpu");
+    }
+}
+
 /// Two passes at once, a batch drawn before its gradients, and chains of the target on the host.
 #[test]
 fn every_loss_agrees_with_the_cpu() {

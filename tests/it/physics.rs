@@ -39,3 +39,69 @@ fn the_smoke_configuration_reaches_an_ess_of_0_3() {
     let ess = *column(&sandbox.read("smoke/ess.csv"), "ess").last().expect("a final row");
     assert!(ess > 0.3, "ESS {ess}");
 }
+
+/// A free field of mass 1 with couplings that do nothing, and hardly a step of training.
+const FREE: &str = r#"
+version = 1
+seed = 2
+[theory.phi4]
+extents = [6, 8]
+mass_squared = 1.0
+coupling = 0.0
+[flow.affine]
+layers = 2
+kernel_size = 1
+hidden = []
+initial_width = 0.0
+[train]
+batch.size = 64
+optimizer.adam.learning_rate = 1e-30
+stop.steps = 1
+[evaluate]
+samples = 4096
+[sample.direct]
+configurations = 4096
+"#;
+
+/// At λ = 0 a base with the mass of the target is the target, so that every weight is Z: only rounding to single precision is left, of
+/// sums of a hundred terms of order one.
+#[test]
+fn a_free_field_base_of_the_right_mass_is_the_target() {
+    let sandbox = Sandbox::new();
+    sandbox.write("free.toml", FREE);
+    for base in ["free_field", "learned_spectrum"] {
+        for extents in ["[10]", "[6, 8]", "[4, 6, 4]", "[4, 2, 4, 2]"] {
+            let sets =
+                [format!("flow.affine.base.{base}.mass_squared=1"), format!("theory.phi4.extents={extents}")];
+            let run = ["run", "free.toml", "--fresh", "--out", "free", "--set", &sets[0], "--set", &sets[1]];
+            sandbox.flowqcd(&run).succeeds();
+            let ess = sandbox.read("free/ess.csv");
+            let value = column(&ess, "ess")[0];
+            assert!((value - 1.0).abs() < 1e-8, "ESS {value}, {sets:?}");
+            let kl = column(&ess, "kl")[0];
+            assert!(kl.abs() < 1e-4, "D_KL {kl}, {sets:?}");
+        }
+    }
+}
+
+/// Couplings may shift and scale whole sublattices here, no more: what fits is the mass.
+#[test]
+fn the_mass_of_a_free_field_base_is_learned() {
+    let sandbox = Sandbox::new();
+    sandbox.write("free.toml", FREE);
+    for base in ["free_field", "learned_spectrum"] {
+        let start = format!("flow.affine.base.{base}.mass_squared=4");
+        let training = [
+            "train.optimizer.adam.learning_rate=3e-2",
+            "train.learning_rate.halve.every=100",
+            "train.stop.steps=600",
+        ];
+        let run = ["run", "free.toml", "--out", base, "--set", &start];
+        let sets = training.iter().flat_map(|set| ["--set", set]).collect::<Vec<&str>>();
+        sandbox.flowqcd(&[&run[..], &sets].concat()).succeeds();
+        let before = column(&sandbox.read(&format!("{base}/train.csv")), "ess")[0];
+        let after = column(&sandbox.read(&format!("{base}/ess.csv")), "ess")[0];
+        assert!(before < 0.5, "ESS {before} with four times the mass squared");
+        assert!(after > 0.99, "ESS {after} with a {base} that was learned");
+    }
+}

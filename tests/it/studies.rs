@@ -268,11 +268,11 @@ fn a_start_that_cannot_be_is_refused_before_anything_is_written() {
     let sandbox = Sandbox::new();
     sandbox.write("tiny.toml", &short());
     sandbox.flowqcd(&["run", "tiny.toml", "--out", "model"]).succeeds();
-    let before = sandbox.names();
     let run = |set: &[&str]| {
+        let before = sandbox.names();
         let set: Vec<&str> = set.iter().flat_map(|set| ["--set", set]).collect();
         let refused = sandbox.flowqcd(&[&["run", "tiny.toml", "--out", "run"], &set[..]].concat());
-        assert_eq!((refused.code, sandbox.names()), (Some(2), before.clone()), "{}", refused.stderr);
+        assert_eq!((refused.code, sandbox.names()), (Some(2), before), "{}", refused.stderr);
         refused.stderr
     };
     let from = "train.start.model.file=model";
@@ -284,6 +284,16 @@ fn a_start_that_cannot_be_is_refused_before_anything_is_written() {
     says(&other, "train.start.model.file = model: ");
     says(&other, "not this flow: flow.layers.0.conv.0.weight has shape [6, 1, 3, 3], not [5, 1, 3, 3]");
     says(&run(&[from, "theory.phi4.extents=[4, 4, 4]"]), "has shape [6, 1, 3, 3], not [6, 1, 3, 3, 3]");
+    let other = run(&[from, "train.optimizer={ sgd = { learning_rate = 1e-3 } }"]);
+    says(&other, "has the moments of `adam`, which `sgd` cannot carry on");
+    let spectrum = "flow.affine.base.learned_spectrum={}";
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "spectrum", "--set", spectrum]).succeeds();
+    let before = sandbox.names();
+    let from_spectrum = ["--set", "train.start.model.file=spectrum", "--set", spectrum];
+    let larger = ["run", "tiny.toml", "--out", "run", "--set", "theory.phi4.extents=[8, 8]"];
+    let refused = sandbox.flowqcd(&[&larger[..], &from_spectrum].concat());
+    assert_eq!((refused.code, sandbox.names()), (Some(2), before.clone()), "{}", refused.stderr);
+    says(&refused.stderr, "has learned the spectrum of extents [4, 4]");
     let several = "study.vary={ \"train.start.model.file\" = [\"nothing\", \"model\", \"tiny.toml\"] }";
     let all = run(&[several]);
     says(&all, "train.start.model.file = nothing: there is no such checkpoint");
