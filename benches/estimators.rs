@@ -2,12 +2,14 @@
 //! as ratios to the first, whose steps are taken in turn with the others'.
 //!
 //! usage: cargo bench --bench estimators [-- [--batch B] [--seconds S] [--device D]]
+//!
+//! S seconds (default 20) for each network.
 
 use flowqcd::device::{self, ComputeDevice};
 use flowqcd::flow::Flow;
 use flowqcd::lattice::Lattice;
 use flowqcd::rng::Seed;
-use flowqcd::spec::{Spec, TrainSpec};
+use flowqcd::spec::Spec;
 use flowqcd::theory::Phi4;
 use flowqcd::train::{TrainState, Trainer};
 use std::time::Instant;
@@ -17,11 +19,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const GRADIENTS: [&str; 3] = ["reparametrised", "path", "reinforce"];
 
-/// The network of `configs/fig1_bs_schedule.toml`.
-fn specification(gradient: &str, batch: usize) -> Spec {
+/// Name, extent, layers, kernel size and hidden widths: `configs/fig1_bs_schedule.toml` and `configs/gradients.toml`.
+type Net = (&'static str, usize, usize, usize, [usize; 2]);
+const NETS: [Net; 2] = [("fig1", 10, 24, 5, [12, 12]), ("tutorial", 8, 16, 3, [8, 8])];
+
+fn specification((_, extent, layers, kernel, hidden): Net, gradient: &str, batch: usize) -> Spec {
     let text = format!(
-        "version = 1\nseed = 1\ntheory.phi4 = {{ extents = [10, 10], mass_squared = -1.0, coupling = 1.0 }}\n\
-         flow.affine = {{ layers = 24, kernel_size = 5, hidden = [12, 12] }}\n\
+        "version = 1\nseed = 1\n\
+         theory.phi4 = {{ extents = [{extent}, {extent}], mass_squared = -1.0, coupling = 1.0 }}\n\
+         flow.affine = {{ layers = {layers}, kernel_size = {kernel}, hidden = {hidden:?} }}\n\
          train.loss.reverse_kl.gradient = \"{gradient}\"\ntrain.batch.size = {batch}\n\
          train.optimizer.adam.learning_rate = 1e-3\ntrain.stop.steps = 1\n"
     );
@@ -42,17 +48,20 @@ fn main() {
     let device = ComputeDevice::select(&option("--device").unwrap_or_else(|| "cpu".into()));
     let device = device.unwrap_or_else(|error| panic!("{error}"));
     println!("{}, {} threads, batch {batch}", device.name(), device::threads());
-    let specs: Vec<TrainSpec> =
-        GRADIENTS.iter().filter_map(|gradient| specification(gradient, batch).train).collect();
-    let lattice = Lattice::new([10, 10]);
-    let flow = Flow::new(specification(GRADIENTS[0], batch).flow.as_ref().expect("it has one"), lattice);
+    NETS.into_iter().for_each(|net| report(net, batch, seconds, &device));
+}
+
+fn report(net: Net, batch: usize, seconds: f64, device: &ComputeDevice) {
+    let specs = GRADIENTS.map(|gradient| specification(net, gradient, batch));
+    let lattice = Lattice::new([net.1, net.1]);
+    let flow = Flow::new(specs[0].flow.as_ref().expect("it has one"), lattice);
     let action = Phi4::new(lattice, -1.0, 1.0);
-    let trainers: Vec<Trainer<'_>> = specs
-        .iter()
-        .map(|spec| Trainer::new(&flow, &action, spec, None, &device, Seed(1)).expect("no data is needed"))
-        .collect();
+    let trainers = specs.each_ref().map(|spec| {
+        let train = spec.train.as_ref().expect("it is trained");
+        Trainer::new(&flow, &action, train, None, device, Seed(1)).expect("no data is needed")
+    });
     let times = in_turn(&trainers, seconds);
-    println!("{:16} {:>12} {:>8} {:>8} {:>10}", "gradient", "samples/s", "time", "FLOPs", "GFLOP/s");
+    println!("{:16} {:>12} {:>8} {:>8} {:>10}", net.0, "samples/s", "time", "FLOPs", "GFLOP/s");
     for ((gradient, trainer), time) in GRADIENTS.iter().zip(&trainers).zip(&times) {
         let (rate, flops) = (batch as f64 / time, trainer.flops_per_sample());
         println!(

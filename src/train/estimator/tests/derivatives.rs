@@ -1,7 +1,7 @@
 //! The gradient of every estimator is the derivative of what it says, whatever parts a batch comes in.
 
 use super::*;
-use crate::spec::MixtureSpec;
+use crate::spec::{FreeFieldSpec, MixtureSpec};
 
 /// Holds every tenth number of a gradient against central differences in double precision.
 fn assert_gradient_of(what: &str, gradient: &[f64], parameters: &[f64], f: &dyn Fn(&[f64]) -> f64) {
@@ -19,7 +19,7 @@ fn assert_gradient_of(what: &str, gradient: &[f64], parameters: &[f64], f: &dyn 
 
 #[test]
 fn the_gradient_is_that_of_finite_differences_of_the_loss() {
-    let (flow, parameters) = flow();
+    let (flow, parameters) = flow_from(BaseSpec::FreeField(FreeFieldSpec::default()));
     let action = Phi4::new(flow.lattice(), -1.0, 0.7);
     let samples = samples(&action);
     let forward_kl = ForwardKlSpec::Ensemble("phi.npz".into());

@@ -7,7 +7,7 @@ use super::*;
 use crate::ensemble::{EnsembleWriter, Provenance, TargetSamples, file_shape};
 use crate::flow::BoundFlow;
 use crate::lattice::Lattice;
-use crate::spec::{AffineSpec, BaseSpec, FlowSpec, FreeFieldSpec, InitialSpec, KaimingSpec};
+use crate::spec::{AffineSpec, BaseSpec, FlowSpec, InitialSpec, KaimingSpec};
 use crate::theory::Phi4;
 use burn::tensor::{Device, Tensor};
 use std::ops::Range;
@@ -35,14 +35,19 @@ fn samples(action: &Phi4) -> TargetSamples {
     TargetSamples::load(&file, action).unwrap()
 }
 
-/// Two couplings on 4 x 4 behind a free field, with double-precision parameters of some size.
+/// Two couplings on 4 x 4 with double-precision parameters of some size.
 fn flow() -> (Flow, Vec<f64>) {
+    flow_from(BaseSpec::UnitNormal)
+}
+
+/// The same from another base.
+fn flow_from(base: BaseSpec) -> (Flow, Vec<f64>) {
     let affine = AffineSpec {
         layers: 2,
         kernel_size: 3,
         hidden: vec![4],
         initial: InitialSpec::Kaiming(KaimingSpec { width: 1.5 }),
-        base: BaseSpec::FreeField(FreeFieldSpec::default()),
+        base,
     };
     let flow = Flow::new(&FlowSpec::Affine(affine), Lattice::new([4, 4]));
     let parameters = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
