@@ -20,6 +20,13 @@ impl FlowSpec {
         }
     }
 
+    /// Where its density is made even.
+    pub fn symmetrise(&self) -> Symmetrise {
+        match self {
+            Self::Affine(affine) => affine.symmetrise,
+        }
+    }
+
     /// Parameters on a lattice, about; not whole, because it may be more than can be counted.
     pub fn parameters(&self, extents: &[usize]) -> f64 {
         match self {
@@ -45,7 +52,9 @@ impl FlowSpec {
             // The hidden layers, the field, and (s, t).
             Self::Affine(affine) => {
                 let hidden = affine.hidden.iter().map(|&width| width as f64).sum::<f64>();
-                affine.layers as f64 * (hidden + 3.0) + affine.base.kept_per_site()
+                let pass = affine.layers as f64 * (hidden + 3.0) + affine.base.kept_per_site();
+                // There and back.
+                if affine.symmetrise == Symmetrise::Always { 2.0 * pass } else { pass }
             }
         }
     }
@@ -78,9 +87,31 @@ pub struct AffineSpec {
     #[serde(default = "one")]
     #[schemars(range(min = 0))]
     pub initial_width: f64,
+    /// Where the even density `½ (q(φ) + q(-φ))` takes the place of q.
+    #[serde(default, skip_serializing_if = "Symmetrise::is_default")]
+    pub symmetrise: Symmetrise,
     /// What the couplings start from; unit normals if left out.
     #[serde(default, skip_serializing_if = "BaseSpec::is_default")]
     pub base: BaseSpec,
+}
+
+/// Where the even density `q̄(φ) = ½ (q(φ) + q(-φ))` takes the place of q, which costs a pass through the inverse flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Symmetrise {
+    /// Nowhere.
+    #[default]
+    Never,
+    /// In all that is drawn and judged; training is that of q.
+    AfterTraining,
+    /// There, and in the loss.
+    Always,
+}
+
+impl Symmetrise {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn one() -> f64 {

@@ -33,7 +33,7 @@ mod varied;
 pub use base::{BaseSpec, FreeFieldSpec};
 pub use cells::Cell;
 pub use evaluate::EvaluateSpec;
-pub use flow::{AffineSpec, FlowSpec};
+pub use flow::{AffineSpec, FlowSpec, Symmetrise};
 pub use needs::Need;
 pub use sample::{
     DirectSpec, Fermions, HeatBathSpec, HmcSpec, IndependenceSpec, Integrator, InterludeSpec, SampleSpec,

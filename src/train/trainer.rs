@@ -198,7 +198,7 @@ impl<'a> Trainer<'a> {
         batch_size: usize,
         go_on: &dyn Fn() -> Result<()>,
     ) -> Result<BatchSums> {
-        let bound = self.flow.bind(&state.parameters, &self.device.autodiff());
+        let bound = self.flow.bind_for_training(&state.parameters, &self.device.autodiff());
         let mut sums = BatchSums::default();
         let compute = |part: Range<usize>| {
             let [start, end] = [part.start, part.end].map(|place| state.cost.samples + place as u64);

@@ -73,7 +73,7 @@ pub trait Estimator {
 
 /// Forward, gradient by the activations and gradient by the weights cost the same each.
 pub fn differentiated_once(flow: &Flow) -> f64 {
-    3.0 * flow.flops_per_sample()
+    3.0 * flow.flops_in_training()
 }
 
 /// The only gradient of the sums.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ensemble::{EnsembleWriter, Provenance, file_shape};
 use crate::lattice::Lattice;
-use crate::spec::{AffineSpec, BaseSpec, FlowSpec, ForwardKlSpec, FreeFieldSpec};
+use crate::spec::{AffineSpec, BaseSpec, FlowSpec, ForwardKlSpec, FreeFieldSpec, Symmetrise};
 use crate::theory::Phi4;
 use burn::tensor::Device;
 
@@ -27,7 +27,7 @@ fn samples(action: &Phi4) -> TargetSamples {
 
 /// Loss and gradient of the batch in parts of given ends, in double precision.
 fn batch(estimator: &dyn Estimator, flow: &Flow, parameters: &[f64], parts: &[[u64; 2]]) -> BatchGradient {
-    let bound = flow.bind(parameters, &Device::flex().autodiff());
+    let bound = flow.bind_for_training(parameters, &Device::flex().autodiff());
     let mut sums = BatchSums::default();
     for &[start, end] in parts {
         let part = Part { items: start..end, next: None, batch_size: BATCH };
@@ -41,15 +41,20 @@ fn the_gradient_is_that_of_finite_differences_of_the_loss() {
     let lattice = Lattice::new([4, 4]);
     let action = Phi4::new(lattice, -1.0, 0.7);
     let samples = samples(&action);
-    let base = BaseSpec::FreeField(FreeFieldSpec::default());
-    let affine = AffineSpec { layers: 2, kernel_size: 3, hidden: vec![4], initial_width: 1.5, base };
-    let flow = Flow::new(&FlowSpec::Affine(affine), lattice);
-    let parameters: Vec<f64> = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
+    let flow = |symmetrise| {
+        let base = BaseSpec::FreeField(FreeFieldSpec::default());
+        let (layers, kernel_size, hidden) = (2, 3, vec![4]);
+        let affine = AffineSpec { layers, kernel_size, hidden, initial_width: 1.5, symmetrise, base };
+        Flow::new(&FlowSpec::Affine(affine), lattice)
+    };
+    let flows = [Symmetrise::Never, Symmetrise::AfterTraining, Symmetrise::Always].map(flow);
+    let parameters: Vec<f64> = flows[0].initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
     let forward_kl = LossSpec::ForwardKl(ForwardKlSpec { ensemble: "phi.npz".into() });
-    for loss in [LossSpec::ReverseKl, forward_kl] {
-        let estimator = build(&loss, &flow, &action, Some(&samples), Seed(5)).unwrap();
-        let whole = batch(&*estimator, &flow, &parameters, &[[3, 8]]);
-        let parts = batch(&*estimator, &flow, &parameters, &[[3, 5], [5, 8]]);
+    let losses = [LossSpec::ReverseKl, forward_kl];
+    for (flow, loss) in flows.iter().flat_map(|flow| losses.iter().map(move |loss| (flow, loss))) {
+        let estimator = build(loss, flow, &action, Some(&samples), Seed(5)).unwrap();
+        let whole = batch(&*estimator, flow, &parameters, &[[3, 8]]);
+        let parts = batch(&*estimator, flow, &parameters, &[[3, 5], [5, 8]]);
         let scale = whole.gradient.iter().fold(1.0, |scale: f64, g| scale.max(g.abs()));
         let same = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-12 * scale;
         assert!(whole.gradient.iter().zip(&parts.gradient).all(same), "{loss:?} in parts");
@@ -57,7 +62,7 @@ fn the_gradient_is_that_of_finite_differences_of_the_loss() {
             let at = |step: f64| {
                 let mut moved = parameters.clone();
                 moved[index] += step;
-                batch(&*estimator, &flow, &moved, &[[3, 8]]).loss
+                batch(&*estimator, flow, &moved, &[[3, 8]]).loss
             };
             let (found, expected) = (whole.gradient[index], (at(1e-5) - at(-1e-5)) / 2e-5);
             // Central differences in double precision.
