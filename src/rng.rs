@@ -34,6 +34,13 @@ impl Stream {
         &self.key
     }
 
+    /// A stream of its own for another purpose, whose items belong to the items of this one.
+    pub fn beside(&self, purpose: &str) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("flowqcd 2026 random streams beside others v1");
+        hasher.update(&self.key).update(purpose.as_bytes());
+        Self { key: *hasher.finalize().as_bytes() }
+    }
+
     /// The generator of item `index`.
     pub fn item(&self, index: u64) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::from_seed(self.key);
@@ -76,6 +83,9 @@ mod tests {
         let draw = |seed, name| Seed(seed).stream(name).normals(0, 1, 8);
         assert_ne!(draw(1, "a"), draw(2, "a"));
         assert_ne!(draw(1, "a"), draw(1, "b"));
+        let beside = |purpose| Seed(1).stream("a").beside(purpose).normals(0, 1, 8);
+        assert_ne!(beside("a"), draw(1, "a"));
+        assert_ne!(beside("a"), beside("b"));
     }
 
     /// Bounds are five standard errors of each estimator at this sample size.

@@ -10,6 +10,7 @@ mod momentum;
 mod net;
 mod parameters;
 mod spectrum;
+mod symmetrised;
 #[cfg(test)]
 mod tests;
 
@@ -23,9 +24,10 @@ pub use spectrum::Spectrum;
 
 use crate::device::{Failure, to_host};
 use crate::lattice::Lattice;
-use crate::rng::Seed;
-use crate::spec::FlowSpec;
+use crate::rng::{Seed, Stream};
+use crate::spec::{FlowSpec, Symmetrise};
 use burn::tensor::{DType, Device, Element, Gradients, Tensor, TensorData};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A normalizing flow `φ = f(z)`, `z ~ r`, so that `log q(φ) = log r(z) - log|det ∂f/∂z|`. Source: A22, eq. (3).
@@ -37,6 +39,7 @@ pub struct Flow {
     base: Arc<dyn Base>,
     bijections: Vec<Box<dyn Bijection>>,
     layout: Layout,
+    symmetrise: Symmetrise,
 }
 
 impl Flow {
@@ -45,13 +48,14 @@ impl Flow {
         let gaussian = Spectrum::new(spec.base(), &lattice)
             .map(|spectrum| Box::new(MomentumScaling::new(lattice, spectrum)) as Box<dyn Bijection>);
         let bijections = gaussian.into_iter().chain([coupling::build(spec, lattice)]).collect();
-        Self::from_parts(lattice, Arc::new(UnitNormal::new(lattice, 1)), bijections)
+        let flow = Self::from_parts(lattice, Arc::new(UnitNormal::new(lattice, 1)), bijections);
+        Self { symmetrise: spec.symmetrise(), ..flow }
     }
 
-    /// A flow from its parts.
+    /// A flow from its parts, not made even.
     pub fn from_parts(lattice: Lattice, base: Arc<dyn Base>, bijections: Vec<Box<dyn Bijection>>) -> Self {
         let layout = Layout::new(&bijections);
-        Self { lattice, base, bijections, layout }
+        Self { lattice, base, bijections, layout, symmetrise: Symmetrise::Never }
     }
 
     /// The base density r.
@@ -82,16 +86,35 @@ impl Flow {
         bijections.flat_map(|(index, b)| b.initial_parameters(&stream(index))).collect()
     }
 
-    /// Floating-point operations to flow one configuration (convolutions only; a multiply-add is two).
+    /// Whether `½ (q(φ) + q(-φ))` is the model's density.
+    pub fn is_symmetrised(&self) -> bool {
+        self.symmetrise != Symmetrise::Never
+    }
+
+    /// Passes that the loss takes of a configuration: there, and back for the density at -φ.
+    fn passes_in_training(&self) -> f64 {
+        if self.symmetrise == Symmetrise::Always { 2.0 } else { 1.0 }
+    }
+
+    /// Floating-point operations to draw one configuration with its density (convolutions only; a multiply-add is two).
+    pub fn flops_per_sample(&self) -> f64 {
+        self.flops_per_pass() * if self.is_symmetrised() { 2.0 } else { 1.0 }
+    }
+
+    /// The same in the loss.
     ///
     /// A training step with reparametrised gradients costs three times as many.
-    pub fn flops_per_sample(&self) -> f64 {
+    pub fn flops_in_training(&self) -> f64 {
+        self.flops_per_pass() * self.passes_in_training()
+    }
+
+    fn flops_per_pass(&self) -> f64 {
         self.bijections.iter().map(|b| 2.0 * b.multiply_adds() as f64).sum()
     }
 
     /// Numbers kept per configuration for the backward pass, about.
     pub fn activations_per_sample(&self) -> f64 {
-        self.bijections.iter().map(|b| b.activations() as f64).sum()
+        self.bijections.iter().map(|b| b.activations() as f64).sum::<f64>() * self.passes_in_training()
     }
 
     /// Numbers per configuration that a pass without gradients needs at once, about.
@@ -99,11 +122,28 @@ impl Flow {
         self.bijections.iter().map(|b| b.working()).max().unwrap_or(0) as f64
     }
 
-    /// Puts parameters on a device; on an autodiff device their gradients are tracked.
+    /// A sign for each of a stream's items, which makes draws of a symmetrised flow those of its density; none of another's.
+    pub fn signs(&self, draws: &Stream, items: Range<u64>) -> Option<Vec<f64>> {
+        self.is_symmetrised().then(|| symmetrised::signs(draws, items))
+    }
+
+    /// Puts parameters on a device, for the model's draws and its density.
     ///
     /// # Panics
     /// If the number of parameters is not that of the layout.
     pub fn bind<E: Element>(&self, parameters: &[E], device: &Device) -> BoundFlow<'_> {
+        self.bound(parameters, device, self.is_symmetrised())
+    }
+
+    /// Puts parameters on a device, for the draws and the density of the loss; on an autodiff device gradients are tracked.
+    ///
+    /// # Panics
+    /// If the number of parameters is not that of the layout.
+    pub fn bind_for_training<E: Element>(&self, parameters: &[E], device: &Device) -> BoundFlow<'_> {
+        self.bound(parameters, device, self.symmetrise == Symmetrise::Always)
+    }
+
+    fn bound<E: Element>(&self, parameters: &[E], device: &Device, is_even: bool) -> BoundFlow<'_> {
         assert_eq!(parameters.len(), self.layout.len(), "parameters given and in the layout");
         let tensor = |range: std::ops::Range<usize>| {
             let data = TensorData::new(parameters[range.clone()].to_vec(), [range.len()]);
@@ -112,7 +152,7 @@ impl Flow {
         };
         let parameters =
             (0..self.bijections.len()).map(|index| tensor(self.layout.bijection(index))).collect();
-        BoundFlow { flow: self, parameters, device: device.clone(), dtype: E::dtype() }
+        BoundFlow { flow: self, parameters, device: device.clone(), dtype: E::dtype(), is_even }
     }
 }
 
@@ -122,6 +162,8 @@ pub struct BoundFlow<'a> {
     parameters: Vec<Tensor<1>>,
     device: Device,
     dtype: DType,
+    /// Whether its density is that of φ and -φ together.
+    is_even: bool,
 }
 
 impl BoundFlow<'_> {
@@ -185,21 +227,37 @@ impl BoundFlow<'_> {
         (y, total.unwrap_or_else(|| Tensor::zeros([batch], (&self.device, self.dtype))))
     }
 
-    /// `φ = f(z)` and `log q(φ)`.
+    /// `φ = f(z)` and `log q(φ)`; of a symmetrised flow `log q̄(φ)`, which does not depend on the sign of φ: [`Flow::signs`] draws it.
     ///
     /// # Shapes
     /// As [`Self::forward_and_log_det`].
     pub fn sample_and_log_prob(&self, z: Tensor<3>) -> (Tensor<3>, Tensor<1>) {
         let log_r = self.flow.base.log_density(z.clone());
         let (phi, log_det) = self.forward_and_log_det(z);
-        (phi, log_r - log_det)
+        let log_q = log_r - log_det;
+        let log_q = match self.is_even {
+            true => symmetrised::log_mean(log_q, self.log_prob_of_one(-phi.clone())),
+            false => log_q,
+        };
+        (phi, log_q)
     }
 
-    /// `log q(φ)` of given configurations, through the inverse flow.
+    /// `log q(φ)` of given configurations, through the inverse flow; of a symmetrised flow `log q̄(φ) = log ½ (q(φ) + q(-φ))`.
     ///
     /// # Shapes
     /// `[batch, component, site]` → `[batch]`
     pub fn log_prob(&self, phi: Tensor<3>) -> Tensor<1> {
+        match self.is_even {
+            true => {
+                let mirrored = self.log_prob_of_one(-phi.clone());
+                symmetrised::log_mean(self.log_prob_of_one(phi), mirrored)
+            }
+            false => self.log_prob_of_one(phi),
+        }
+    }
+
+    /// The density of the flow alone.
+    fn log_prob_of_one(&self, phi: Tensor<3>) -> Tensor<1> {
         let (z, log_det) = self.inverse_and_log_det(phi);
         self.flow.base.log_density(z) + log_det
     }

@@ -1,7 +1,7 @@
 //! Laws of every flow: it inverts, its log det is that of its Jacobian, its gradient is that of its loss.
 
 use super::*;
-use crate::spec::{AffineSpec, BaseSpec, FreeFieldSpec, InitialSpec, KaimingSpec};
+use crate::spec::{AffineSpec, BaseSpec, FreeFieldSpec, InitialSpec, KaimingSpec, Symmetrise};
 use crate::theory::{Action, Phi4};
 
 const EXTENTS: [usize; 2] = [4, 6];
@@ -18,11 +18,13 @@ fn flows() -> Vec<(Flow, Vec<f64>)> {
         (2, 3, vec![4], free_field),
         (3, 3, vec![5], spectrum),
     ];
-    cases
-        .into_iter()
-        .map(|(layers, kernel_size, hidden, base)| {
+    let plain = cases.clone().into_iter().map(|case| (case, Symmetrise::Never));
+    let even = cases.into_iter().map(|case| (case, Symmetrise::Always));
+    plain
+        .chain(even)
+        .map(|((layers, kernel_size, hidden, base), symmetrise)| {
             let initial = InitialSpec::Kaiming(KaimingSpec { width: 1.5 });
-            let affine = AffineSpec { layers, kernel_size, hidden, initial, base };
+            let affine = AffineSpec { layers, kernel_size, hidden, initial, symmetrise, base };
             let flow = Flow::new(&FlowSpec::Affine(affine), Lattice::new(EXTENTS));
             let parameters = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
             (flow, parameters)
@@ -137,8 +139,15 @@ fn fixed_parameters_take_no_part_in_gradients() {
 
 #[test]
 fn one_layer_moves_the_sites_of_its_parity_and_no_others() {
-    let (initial, base) = (InitialSpec::default(), BaseSpec::UnitNormal);
-    let affine = AffineSpec { layers: 1, kernel_size: 3, hidden: vec![5], initial, base };
+    let base = BaseSpec::UnitNormal;
+    let affine = AffineSpec {
+        layers: 1,
+        kernel_size: 3,
+        hidden: vec![5],
+        initial: InitialSpec::default(),
+        symmetrise: Symmetrise::Never,
+        base,
+    };
     let lattice = Lattice::new(EXTENTS);
     let flow = Flow::new(&FlowSpec::Affine(affine), lattice);
     let parameters: Vec<f64> = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
@@ -178,6 +187,7 @@ fn parameters_of_couplings_do_not_depend_on_what_is_before_them() {
             kernel_size: 3,
             hidden: vec![4],
             initial: InitialSpec::default(),
+            symmetrise: Symmetrise::Never,
             base,
         })
     };
@@ -198,4 +208,29 @@ fn parameters_of_couplings_do_not_depend_on_what_is_before_them() {
     let (two_names, two_weights) = parts(&two);
     assert_eq!(two_names[names.len()], names[0].replace("flow.", "flow.1."));
     assert_ne!(two_weights[..weights.len()], two_weights[weights.len()..]);
+}
+
+/// Flows of [`flows`] in pairs, as they are and symmetrised.
+#[test]
+fn the_density_of_a_symmetrised_flow_is_the_mean_of_two() {
+    let all = flows();
+    let (plain, even) = all.split_at(all.len() / 2);
+    for ((plain, parameters), (even, same)) in plain.iter().zip(even) {
+        assert_eq!(parameters, same);
+        assert!(even.is_symmetrised() && !plain.is_symmetrised());
+        assert_eq!(even.flops_per_sample(), 2.0 * plain.flops_per_sample());
+        let [plain, even] = [plain, even].map(|flow| flow.bind(parameters, &Device::flex()));
+        let phi: Vec<f64> = field(3).into_iter().map(|phi| 0.5 * phi).collect();
+        let [log_q, mirrored] = [1.0, -1.0].map(|sign| list(plain.log_prob(plain.field(phi.clone()) * sign)));
+        let found = [1.0, -1.0].map(|sign| list(even.log_prob(even.field(phi.clone()) * sign)));
+        let expected: Vec<f64> =
+            log_q.iter().zip(&mirrored).map(|(a, b)| (0.5 * (a.exp() + b.exp())).ln()).collect();
+        assert!(log_q.iter().zip(&mirrored).any(|(a, b)| (a - b).abs() > 1e-3), "nothing to symmetrise");
+        for found in found {
+            assert!(
+                found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-10),
+                "{found:?} {expected:?}"
+            );
+        }
+    }
 }

@@ -75,8 +75,7 @@ impl Resumable for Draws {
 
 /// Whose the draws of a stream are; how many there are is no part of it.
 pub fn draws_identity(model: &Model<'_>, stream: &Stream) -> String {
-    let parameters = bytemuck::cast_slice(model.parameters);
-    identity(&[model.action.id().as_bytes(), stream.key(), parameters])
+    identity(&[model.action.id().as_bytes(), stream.key(), &model.density_id()])
 }
 
 /// Draws the items `0..count` of a stream and measures them; memory holds one batch of fields, and of every configuration its weight

@@ -57,6 +57,13 @@ impl Model<'_> {
         self.observables.map_or(0, Observables::width)
     }
 
+    /// What stands for its density where draws are told apart: the parameters, and whether it is made even.
+    pub fn density_id(&self) -> Vec<u8> {
+        let parameters: &[u8] = bytemuck::cast_slice(self.parameters);
+        let mark: &[u8] = if self.flow.is_symmetrised() { b"symmetrised" } else { b"" };
+        [parameters, mark].concat()
+    }
+
     /// The parameters on the device.
     pub fn bind(&self) -> BoundFlow<'_> {
         self.flow.bind(self.parameters, &self.device.plain())
@@ -82,7 +89,12 @@ impl Model<'_> {
             // As many again, or what is left: also where parts had to be made smaller.
             let z = base.draw(start..end, more.then(|| end..last.min(end + part.len() as u64)));
             let (fields, log_q) = bound.sample_and_log_prob(bound.field(z));
-            Ok::<_, Failure>((to_host(fields)?, to_host(log_q)?))
+            let (mut fields, log_q) = (to_host(fields)?, to_host(log_q)?);
+            if let Some(signs) = self.flow.signs(stream, start..end) {
+                let configurations = fields.chunks_exact_mut(self.numbers()).zip(signs);
+                configurations.for_each(|(field, sign)| field.iter_mut().for_each(|phi| *phi *= sign));
+            }
+            Ok::<_, Failure>((fields, log_q))
         };
         let measure = |(fields, log_q)| each(self.measured(fields, log_q));
         self.device.sample_in_parts(count as usize, self.batch(), draw, measure)

@@ -33,9 +33,8 @@ impl<'a> Independence<'a> {
     pub fn identity(&self) -> String {
         let spec = IndependenceSpec { proposals: 0, ..self.spec.clone() };
         let spec = serde_json::to_string(&spec).expect("plain data");
-        let parameters = bytemuck::cast_slice(self.model.parameters);
         let target = self.model.action.id();
-        identity(&[target.as_bytes(), &self.seed.0.to_le_bytes(), spec.as_bytes(), parameters])
+        identity(&[target.as_bytes(), &self.seed.0.to_le_bytes(), spec.as_bytes(), &self.model.density_id()])
     }
 
     /// Starts, or continues what a store holds, until all proposals are made.

@@ -21,6 +21,13 @@ impl FlowSpec {
         }
     }
 
+    /// Where its density is made even.
+    pub fn symmetrise(&self) -> Symmetrise {
+        match self {
+            Self::Affine(affine) => affine.symmetrise,
+        }
+    }
+
     /// Parameters on a lattice, about; not whole, because it may be more than can be counted.
     pub fn parameters(&self, extents: &[usize]) -> f64 {
         match self {
@@ -46,7 +53,9 @@ impl FlowSpec {
             // The hidden layers, the field, and (s, t).
             Self::Affine(affine) => {
                 let hidden = affine.hidden.iter().map(|&width| width as f64).sum::<f64>();
-                affine.layers as f64 * (hidden + 3.0) + affine.base.kept_per_site()
+                let pass = affine.layers as f64 * (hidden + 3.0) + affine.base.kept_per_site();
+                // There and back.
+                if affine.symmetrise == Symmetrise::Always { 2.0 * pass } else { pass }
             }
         }
     }
@@ -54,6 +63,14 @@ impl FlowSpec {
     /// Whether its parameters are those of one lattice, and of no use on another.
     pub fn is_of_one_lattice(&self) -> bool {
         matches!(self.base(), BaseSpec::LearnedSpectrum(_))
+    }
+
+    /// Whether the weights of one serve the other, on the same lattice.
+    pub fn has_weights_of(&self, other: &Self) -> bool {
+        let plain = |flow: &Self| match flow.architecture() {
+            Self::Affine(affine) => Self::Affine(AffineSpec { symmetrise: Symmetrise::Never, ..affine }),
+        };
+        plain(self) == plain(other)
     }
 
     /// The same architecture, all numbers that do not change its size at their defaults.
@@ -79,6 +96,8 @@ pub struct AffineSpec {
     pub hidden: Vec<usize>,
     /// What the initial weights are drawn from.
     pub initial: InitialSpec,
+    /// Where the even density takes the place of q.
+    pub symmetrise: Symmetrise,
     /// What the couplings start from.
     pub base: BaseSpec,
 }
@@ -104,6 +123,9 @@ struct AffineWire {
     /// What the initial weights are drawn from; Kaiming-uniform if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     initial: Option<InitialSpec>,
+    /// Where the even density `½ (q(φ) + q(-φ))` takes the place of q.
+    #[serde(default, skip_serializing_if = "Symmetrise::is_default")]
+    symmetrise: Symmetrise,
     /// What the couplings start from; unit normals if left out.
     #[serde(default, skip_serializing_if = "BaseSpec::is_default")]
     base: BaseSpec,
@@ -111,19 +133,39 @@ struct AffineWire {
 
 impl From<AffineWire> for AffineSpec {
     fn from(wire: AffineWire) -> Self {
-        let AffineWire { layers, kernel_size, hidden, initial_width, initial, base } = wire;
+        let AffineWire { layers, kernel_size, hidden, initial_width, initial, symmetrise, base } = wire;
         let short = || initial_width.map(|width| InitialSpec::Kaiming(KaimingSpec { width }));
-        Self { layers, kernel_size, hidden, initial: initial.or_else(short).unwrap_or_default(), base }
+        let initial = initial.or_else(short).unwrap_or_default();
+        Self { layers, kernel_size, hidden, initial, symmetrise, base }
     }
 }
 
 impl From<AffineSpec> for AffineWire {
     fn from(spec: AffineSpec) -> Self {
-        let AffineSpec { layers, kernel_size, hidden, initial, base } = spec;
+        let AffineSpec { layers, kernel_size, hidden, initial, symmetrise, base } = spec;
         let (initial_width, initial) = match initial {
             InitialSpec::Kaiming(kaiming) => (Some(kaiming.width), None),
             InitialSpec::Xavier(_) => (None, Some(initial)),
         };
-        Self { layers, kernel_size, hidden, initial_width, initial, base }
+        Self { layers, kernel_size, hidden, initial_width, initial, symmetrise, base }
+    }
+}
+
+/// Where the even density `q̄(φ) = ½ (q(φ) + q(-φ))` takes the place of q, which costs a pass through the inverse flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Symmetrise {
+    /// Nowhere.
+    #[default]
+    Never,
+    /// In all that is drawn and judged; training is that of q.
+    AfterTraining,
+    /// There, and in the loss.
+    Always,
+}
+
+impl Symmetrise {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }

@@ -19,7 +19,7 @@ fn problems(cell: &Cell, before: &Cell, start: CellStart) -> Vec<Problem> {
         return vec![at("start", rule.into())];
     };
     let mut problems = Vec::new();
-    if model.flow.architecture() != of_before.flow.architecture() {
+    if !model.flow.has_weights_of(of_before.flow) {
         problems
             .push(at("flow", "must be that of the cell it goes on from, but for its initial weights".into()));
     }

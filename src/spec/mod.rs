@@ -42,7 +42,7 @@ mod varied;
 pub use base::{BaseSpec, FreeFieldSpec};
 pub use cell::{Cell, CellStart, STAGE};
 pub use evaluate::EvaluateSpec;
-pub use flow::{AffineSpec, FlowSpec};
+pub use flow::{AffineSpec, FlowSpec, Symmetrise};
 pub use initial::{InitialSpec, KaimingSpec, XavierSpec};
 pub use links::identities;
 pub use loss::{ForwardKlSpec, Gradient, LossSpec, MixtureSpec, ReverseKlSpec, TargetHmcSpec};

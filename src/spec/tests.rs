@@ -401,6 +401,27 @@ fn the_base_is_a_choice_of_its_own() {
     assert!(found[0].contains("must be greater than 0"), "{found:?}");
 }
 
+/// What is trained with a symmetrised loss costs two passes, and its parameters are those of the flow alone.
+#[test]
+fn a_symmetrised_flow_says_so_and_others_do_not() {
+    let with = |value: &str| Spec::parse(GOOD, &[format!("flow.affine.symmetrise={value}")]).unwrap();
+    let plain = Spec::parse(GOOD, &[]).unwrap();
+    assert_eq!(with("never").to_toml(), plain.to_toml());
+    assert!(!plain.to_toml().contains("symmetrise"));
+    let [after, always] = ["after_training", "always"].map(with);
+    assert!(always.to_toml().contains("symmetrise = \"always\""));
+    let flow = |spec: &Spec| spec.flow.clone().unwrap();
+    let kept = [&plain, &after, &always].map(|spec| flow(spec).kept_per_site());
+    assert_eq!(kept, [kept[0], kept[0], 2.0 * kept[0]]);
+    assert_eq!(flow(&always).parameters(&[8, 8]), flow(&plain).parameters(&[8, 8]));
+    assert_ne!(flow(&always).architecture(), flow(&plain).architecture());
+    let found = problems(GOOD, &["flow.affine.symmetrise=true"]);
+    assert!(
+        found[0].contains("symmetrise = true: must be one of: never, after_training, always"),
+        "{found:?}"
+    );
+}
+
 /// Old run directories and checkpoints are told by the digest of what was written then.
 #[test]
 fn stored_specifications_are_printed_as_they_were() {

@@ -245,7 +245,7 @@ impl<'a> Trainer<'a> {
         target: Option<&TargetBatch>,
         go_on: &dyn Fn() -> Result<()>,
     ) -> Result<BatchSums> {
-        let bound = self.flow.bind(&state.parameters, &self.device.autodiff());
+        let bound = self.flow.bind_for_training(&state.parameters, &self.device.autodiff());
         let first = state.next_item();
         let batch = Batch { items: first..first + batch_size as u64, draws: None, target };
         let draws = self.draws(&bound, state, &batch, go_on)?;

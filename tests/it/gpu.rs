@@ -23,8 +23,9 @@ fn a_few_training_steps_agree_with_the_cpu() {
     compare(&sandbox, "gpu");
 }
 
+/// Gaussian bases, and densities made even in the loss.
 #[test]
-fn gaussian_bases_agree_with_the_cpu() {
+fn bases_and_symmetrised_flows_agree_with_the_cpu() {
     let sandbox = Sandbox::new();
     let spec = TINY.replace("steps = 1000", "steps = 3").replace("layers = 4", "layers = 2");
     sandbox.write("tiny.toml", &spec.replace("2000", "16").replace("1500", "16"));

@@ -105,3 +105,62 @@ fn the_mass_of_a_free_field_base_is_learned() {
         assert!(after > 0.99, "ESS {after} with a {base} that was learned");
     }
 }
+
+/// Deep in the broken phase, where a flow finds one of two modes and each of them is nearly Gaussian.
+const BROKEN: &str = r#"
+version = 1
+seed = 1
+[theory.phi4]
+extents = [4, 4]
+mass_squared = -4.0
+coupling = 0.2
+[flow.affine]
+layers = 8
+kernel_size = 3
+hidden = [8]
+[train]
+batch.size = 128
+optimizer.adam.learning_rate = 4e-3
+learning_rate.halve.every = 200
+stop.steps = 800
+[evaluate]
+samples = 4096
+[sample.direct]
+configurations = 8192
+[sample.hmc]
+chains = 32
+thermalization = 300
+trajectories = 300
+"#;
+
+/// ⟨M⟩ is zero and the free energy is lower by ln 2 with both modes, and the configurations of HMC have a density.
+#[test]
+fn a_symmetrised_flow_has_both_modes() {
+    let sandbox = Sandbox::new();
+    sandbox.write("broken.toml", BROKEN);
+    let run = |mode: &str| {
+        let symmetrise = format!("flow.affine.symmetrise={mode}");
+        sandbox.flowqcd(&["run", "broken.toml", "--out", mode, "--set", &symmetrise]).succeeds();
+        let ess = sandbox.read(&format!("{mode}/ess.csv"));
+        let text = sandbox.read(&format!("{mode}/observables.csv"));
+        let of_flow = |name: &str, column_name: &str| {
+            let rows = table(&text).1;
+            let is_it = |row: &&Vec<String>| row[1] == "direct" && row[2] == name;
+            let place = rows.iter().position(|row| is_it(&row)).expect("the observable is there");
+            column(&text, column_name)[place]
+        };
+        let names = ["free_energy", "magnetization"];
+        let values = names.map(|name| [of_flow(name, "value"), of_flow(name, "error")]);
+        (column(&ess, "ess")[0], column(&ess, "ess_target")[0], values)
+    };
+    let (ess, on_target, [[free, _], [m, error]]) = run("never");
+    assert!(ess > 0.5 && on_target < 1e-3, "one mode: ESS {ess}, {on_target} on the target");
+    assert!(m.abs() > 20.0 * error, "one mode: M = {m} +- {error}");
+    for mode in ["after_training", "always"] {
+        let (ess, on_target, [[even, free_error], [m, error]]) = run(mode);
+        assert!(ess > 0.5 && (ess - on_target).abs() < 0.2, "{mode}: ESS {ess}, {on_target} on the target");
+        assert!(m.abs() < 4.0 * error, "{mode}: M = {m} +- {error}");
+        let gained = free - even;
+        assert!((gained - 2f64.ln()).abs() < 4.0 * free_error + 0.01, "{mode}: {gained} is not ln 2");
+    }
+}

@@ -131,7 +131,7 @@ pub trait Estimator {
 
 /// Passes through the flow and back: forward, gradient by the activations and gradient by the weights cost the same each.
 pub fn passes(count: u32, flow: &Flow) -> f64 {
-    f64::from(count) * flow.flops_per_sample()
+    f64::from(count) * flow.flops_in_training()
 }
 
 /// The only gradient of the sums.

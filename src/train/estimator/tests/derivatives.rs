@@ -19,7 +19,13 @@ fn assert_gradient_of(what: &str, gradient: &[f64], parameters: &[f64], f: &dyn 
 
 #[test]
 fn the_gradient_is_that_of_finite_differences_of_the_loss() {
-    let (flow, parameters) = flow_from(BaseSpec::FreeField(FreeFieldSpec::default()));
+    for symmetrise in [Symmetrise::Never, Symmetrise::AfterTraining, Symmetrise::Always] {
+        let (flow, parameters) = flow_from(BaseSpec::FreeField(FreeFieldSpec::default()), symmetrise);
+        assert_losses_have_their_gradients(&flow, &parameters);
+    }
+}
+
+fn assert_losses_have_their_gradients(flow: &Flow, parameters: &[f64]) {
     let action = Phi4::new(flow.lattice(), -1.0, 0.7);
     let samples = samples(&action);
     let forward_kl = ForwardKlSpec::Ensemble("phi.npz".into());
@@ -30,10 +36,10 @@ fn the_gradient_is_that_of_finite_differences_of_the_loss() {
         forward_kl: forward_kl.clone(),
     });
     for loss in [reverse_kl(Gradient::Reparametrised), LossSpec::ForwardKl(forward_kl), mixture] {
-        let estimator = build(&loss, &flow, &action, Some(Target::Stored(&samples)), Seed(5)).unwrap();
-        let gradient = whole(&*estimator, &flow, &parameters).gradient;
-        let loss_at = |moved: &[f64]| whole(&*estimator, &flow, moved).loss;
-        assert_gradient_of(&format!("{loss:?}"), &gradient, &parameters, &loss_at);
+        let estimator = build(&loss, flow, &action, Some(Target::Stored(&samples)), Seed(5)).unwrap();
+        let gradient = whole(&*estimator, flow, parameters).gradient;
+        let loss_at = |moved: &[f64]| whole(&*estimator, flow, moved).loss;
+        assert_gradient_of(&format!("{loss:?}"), &gradient, parameters, &loss_at);
     }
 }
 

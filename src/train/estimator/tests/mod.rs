@@ -7,7 +7,7 @@ use super::*;
 use crate::ensemble::{EnsembleWriter, Provenance, TargetSamples, file_shape};
 use crate::flow::BoundFlow;
 use crate::lattice::Lattice;
-use crate::spec::{AffineSpec, BaseSpec, FlowSpec, InitialSpec, KaimingSpec};
+use crate::spec::{AffineSpec, BaseSpec, FlowSpec, InitialSpec, KaimingSpec, Symmetrise};
 use crate::theory::Phi4;
 use burn::tensor::{Device, Tensor};
 use std::ops::Range;
@@ -37,16 +37,17 @@ fn samples(action: &Phi4) -> TargetSamples {
 
 /// Two couplings on 4 x 4 with double-precision parameters of some size.
 fn flow() -> (Flow, Vec<f64>) {
-    flow_from(BaseSpec::UnitNormal)
+    flow_from(BaseSpec::UnitNormal, Symmetrise::Never)
 }
 
-/// The same from another base.
-fn flow_from(base: BaseSpec) -> (Flow, Vec<f64>) {
+/// The same from another base, made even or not.
+fn flow_from(base: BaseSpec, symmetrise: Symmetrise) -> (Flow, Vec<f64>) {
     let affine = AffineSpec {
         layers: 2,
         kernel_size: 3,
         hidden: vec![4],
         initial: InitialSpec::Kaiming(KaimingSpec { width: 1.5 }),
+        symmetrise,
         base,
     };
     let flow = Flow::new(&FlowSpec::Affine(affine), Lattice::new([4, 4]));
@@ -63,7 +64,7 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn new(flow: &'a Flow, parameters: &[f64], items: Range<u64>, ends: &'a [u64]) -> Self {
-        Self { bound: flow.bind(parameters, &Device::flex().autodiff()), items, ends }
+        Self { bound: flow.bind_for_training(parameters, &Device::flex().autodiff()), items, ends }
     }
 
     fn each<'b>(&self, draws: Option<&'b Draws>) -> impl Iterator<Item = Part<'b>> {
