@@ -2,6 +2,7 @@
 
 use crate::device::{self, ComputeDevice};
 use crate::error::Result;
+use crate::report::Condition;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -162,10 +163,18 @@ pub struct PlotArgs {
     /// reached it (repeatable).
     #[arg(long, value_parser = fraction)]
     pub ess: Vec<f64>,
-    /// Varied key along the axis of studies, e.g. coupling; if left out the extents, or another that varies.
+    /// Varied key along the axis of studies, e.g. coupling, or its inverse, 1/coupling; if left out the extents, or another that
+    /// varies.
     #[arg(long, value_name = "KEY")]
     pub x: Option<String>,
-    /// Print JSON instead of a table.
+    /// Draw only rows whose leading column KEY has this value, e.g. study_stage=retrain or coupling=1; a number stands for lists of
+    /// it, too (repeatable: several values of one key are any of them, several keys all of them).
+    #[arg(long = "where", value_name = "KEY=VALUE")]
+    pub only: Vec<Condition>,
+    /// Print the points of the figures of studies as Markdown tables instead of the names of the files.
+    #[arg(long, conflicts_with = "json")]
+    pub table: bool,
+    /// Print JSON: files, levels, and the points of the figures of studies.
     #[arg(long)]
     pub json: bool,
 }

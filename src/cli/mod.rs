@@ -10,6 +10,7 @@ mod memory;
 mod merge;
 mod output;
 mod plot;
+mod points;
 mod progress;
 mod run;
 mod sample;

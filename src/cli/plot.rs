@@ -1,7 +1,8 @@
 //! `flowqcd plot`.
 
 use super::args::PlotArgs;
-use super::output::print;
+use super::output::{print, say};
+use super::points::tables;
 use super::progress::duration;
 use super::table::lines;
 use crate::error::{Error, Result};
@@ -11,12 +12,24 @@ use std::path::{Path, PathBuf};
 /// Draws figures from tables and prints where they are.
 pub fn plot(args: &PlotArgs) -> Result<()> {
     let folder = folder(args)?;
-    let request = Request { runs: &args.runs, levels: &args.ess, key: args.x.as_deref(), folder: &folder };
+    let request = Request {
+        runs: &args.runs,
+        only: &args.only,
+        levels: &args.ess,
+        key: args.x.as_deref(),
+        folder: &folder,
+    };
     let drawn = draw(&request)?;
-    match args.json {
-        true => print(&serde_json::to_string_pretty(&drawn).expect("plain data")),
-        false => print(&text(&drawn)),
+    if args.json {
+        return print(&serde_json::to_string_pretty(&drawn).expect("plain data"));
     }
+    if args.table && drawn.studies.is_empty() {
+        say("no table: no finished cells differ in a number");
+    }
+    let above = if args.table { tables(&drawn.studies) } else { files(&drawn) };
+    let parts = [above, levels(&drawn)];
+    let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { Ok(()) } else { print(&parts.join("\n\n")) }
 }
 
 /// Where figures go: beside one run's tables, or beside several runs of the same folder.
@@ -38,12 +51,13 @@ fn folder(args: &PlotArgs) -> Result<PathBuf> {
     }
 }
 
-fn text(drawn: &Figures) -> String {
-    let files = drawn.files.iter().map(|file| (String::new(), file.display().to_string()));
+fn files(drawn: &Figures) -> String {
+    drawn.files.iter().map(|file| file.display().to_string()).collect::<Vec<String>>().join("\n")
+}
+
+fn levels(drawn: &Figures) -> String {
     let levels = drawn.levels.iter().map(|level| (format!("ESS {}, {}", level.ess, level.run), cost(level)));
-    let files = lines(&files.collect::<Vec<_>>()).lines().map(str::trim).collect::<Vec<_>>().join("\n");
-    let levels = lines(&levels.collect::<Vec<_>>());
-    if levels.is_empty() { files } else { format!("{files}\n\n{levels}") }
+    lines(&levels.collect::<Vec<_>>())
 }
 
 fn cost(level: &Level) -> String {

@@ -1,6 +1,7 @@
 //! A table of a run directory, by the names of its columns.
 
 use crate::error::{Error, Result};
+use csv::StringRecord;
 use std::path::{Path, PathBuf};
 
 /// The leading column of every table.
@@ -12,7 +13,7 @@ pub struct Columns {
     header: Vec<String>,
     /// Where the columns after the keys begin.
     fixed: usize,
-    rows: Vec<Vec<String>>,
+    rows: Vec<StringRecord>,
 }
 
 impl Columns {
@@ -32,21 +33,41 @@ impl Columns {
         }
         // A key may be called as a column; keys come first.
         let fixed = header.iter().rposition(|name| name == first).unwrap_or(header.len());
-        let rows: Result<Vec<Vec<String>>, csv::Error> =
-            reader.records().map(|row| Ok(row?.iter().map(str::to_owned).collect())).collect();
+        let rows: Result<Vec<StringRecord>, csv::Error> = reader.records().collect();
         let rows = rows.map_err(|error| damaged(path, error.to_string()))?;
         Ok(Self { path: path.to_owned(), header, fixed, rows })
     }
 
     /// The keys that vary.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.header[1..self.fixed.max(1)].iter().map(String::as_str)
+        self.leading().iter().skip(1).map(String::as_str)
     }
 
     /// The texts of a key, if it varies.
     pub fn key(&self, name: &str) -> Option<Vec<&str>> {
         let place = 1 + self.keys().position(|key| key == name)?;
         Some(self.column(place))
+    }
+
+    /// The text of a key in a row; empty if it does not vary.
+    pub fn text(&self, name: &str, row: usize) -> &str {
+        self.keys().position(|key| key == name).map_or("", |place| &self.rows[row][1 + place])
+    }
+
+    /// The cell and the keys that vary.
+    pub fn leading(&self) -> &[String] {
+        &self.header[..self.fixed]
+    }
+
+    /// The texts of the cell or of a key that varies.
+    pub fn leading_texts(&self, name: &str) -> Option<Vec<&str>> {
+        self.leading().iter().position(|leading| leading == name).map(|place| self.column(place))
+    }
+
+    /// Keeps the rows for which it is true.
+    pub fn retain(&mut self, kept: &[bool]) {
+        let mut kept = kept.iter();
+        self.rows.retain(|_| kept.next().copied().unwrap_or(false));
     }
 
     /// The cell of a row.
@@ -78,7 +99,8 @@ impl Columns {
             ("", _) => Ok(None),
             (_, Ok(number)) if number.is_finite() => Ok(Some(number)),
             _ => {
-                let rule = format!("line {}, {name} = {text}: must be a finite number", row + 2);
+                let line = self.rows[row].position().map_or(0, csv::Position::line);
+                let rule = format!("line {line}, {name} = {text}: must be a finite number");
                 Err(damaged(&self.path, rule))
             }
         };
@@ -86,7 +108,7 @@ impl Columns {
     }
 
     fn column(&self, place: usize) -> Vec<&str> {
-        self.rows.iter().map(|row| row[place].as_str()).collect()
+        self.rows.iter().map(|row| &row[place]).collect()
     }
 }
 
@@ -131,10 +153,24 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_are_left_keep_their_lines() {
+        let mut table = read("cell,coupling,step,ess\n0,1,1,x\n1,2,1,0.5\n2,2,1,y\n").unwrap();
+        assert_eq!(table.leading(), ["cell", "coupling"]);
+        assert_eq!(table.leading_texts("cell").unwrap(), ["0", "1", "2"]);
+        assert_eq!(table.leading_texts("step"), None);
+        table.retain(&[false, true, true]);
+        let error = table.numbers("ess").unwrap_err().to_string();
+        assert!(error.contains("line 4, ess = y: must be a finite number"), "{error}");
+        table.retain(&[true, false]);
+        assert_eq!((table.cell(0), table.numbers("ess").unwrap()), ("1", vec![Some(0.5)]));
+    }
+
+    #[test]
     fn a_line_that_was_not_finished_is_left_out() {
         let table = read("cell,step,ess\n0,1,0.5\n0,2,0.").unwrap();
         assert_eq!(table.numbers("ess").unwrap(), [Some(0.5)]);
-        assert!(read("cell,st").unwrap().rows.is_empty());
+        let none = read("cell,st").unwrap();
+        assert!(none.rows.is_empty() && none.keys().next().is_none());
     }
 
     #[test]

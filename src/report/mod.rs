@@ -1,17 +1,31 @@
 //! Figures from the tables of run directories; reads files only and computes no physics.
 
+mod along;
+mod axis;
+mod chart;
 mod columns;
 mod figure;
+mod legend;
+mod palette;
+mod points;
+mod raster;
+mod results;
 mod run;
+mod selection;
+mod series;
 mod study;
 mod training;
+mod value;
 
-pub use training::Level;
+pub use points::{StudyFigure, StudyPoint};
+pub use selection::Condition;
+pub use training::{Level, Reached};
 
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use figure::Figure;
 use run::labelled;
+use selection::select;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -20,9 +34,12 @@ use std::path::{Path, PathBuf};
 pub struct Request<'a> {
     /// Run directories; several are drawn into the same figures.
     pub runs: &'a [PathBuf],
+    /// The rows to draw; all if there are none.
+    pub only: &'a [Condition],
     /// Values of the ESS to mark, and to look up the cost of.
     pub levels: &'a [f64],
-    /// The varied key along the axis of studies, by the name of its column; if left out the extents, or another that varies.
+    /// The varied key along the axis of studies, by the name of its column, or `1/KEY`; if left out the extents, or another that
+    /// varies.
     pub key: Option<&'a str>,
     /// Where figures go.
     pub folder: &'a Path,
@@ -35,32 +52,49 @@ pub struct Figures {
     pub files: Vec<PathBuf>,
     /// The cost of every level that was asked for.
     pub levels: Vec<Level>,
+    /// The figures of studies in numbers.
+    pub studies: Vec<StudyFigure>,
 }
 
 /// Draws every figure that the tables of the runs have data for.
 ///
 /// # Errors
-/// [`Error::Usage`] for a folder that is no run directory or a key that does not vary, [`Error::BadFile`] for a table without
-/// an expected column or with something else than a number in it, [`Error::Io`].
+/// [`Error::Usage`] for a folder that is no run directory, a key that does not vary, or rows that there are not,
+/// [`Error::BadFile`] for a table without an expected column or with something else than a number in it, [`Error::Io`].
 pub fn plot(request: &Request<'_>) -> Result<Figures> {
-    let runs = labelled(request.runs)?;
-    let mut figures = training::figures(&runs, request.levels)?;
-    figures.extend(study::figures(&runs, request.key)?);
-    figures.retain(Figure::has_data);
-    if figures.is_empty() {
-        return Err(Error::Usage {
-            message:
-                "nothing to draw: no run has a row in train.csv, or finished cells that differ in a number"
-                    .into(),
-            hint: "let a run write its first rows; what a single cell without a model found is in observables.csv".into(),
-        });
+    let mut runs = labelled(request.runs)?;
+    select(&mut runs, request.only)?;
+    let curves = training::curves(&runs)?;
+    let [mut training, mut of_studies] =
+        [training::figures(&curves, request.levels), study::figures(&runs, request.key)?];
+    [&mut training, &mut of_studies].into_iter().for_each(|figures| figures.retain(Figure::has_data));
+    if training.is_empty() && of_studies.is_empty() {
+        return Err(nothing(request));
     }
-    let levels = training::levels(&runs, request.levels)?;
     let mut drawn = Vec::new();
-    for figure in &figures {
+    for figure in training.iter().chain(&of_studies) {
         drawn.extend(figure.files(request.folder)?);
     }
     std::fs::create_dir_all(request.folder).map_err(Error::io(request.folder, "create"))?;
     drawn.iter().try_for_each(|(path, bytes)| write_atomically(path, bytes))?;
-    Ok(Figures { files: drawn.into_iter().map(|(path, _)| path).collect(), levels })
+    Ok(Figures {
+        files: drawn.into_iter().map(|(path, _)| path).collect(),
+        levels: training::levels(&curves, request.levels),
+        studies: of_studies.iter().map(StudyFigure::from).collect(),
+    })
+}
+
+/// The tables have no rows to draw.
+fn nothing(request: &Request<'_>) -> Error {
+    let [message, hint] = match request.only.is_empty() {
+        true => [
+            "nothing to draw: no run has a row in train.csv, or finished cells that differ in a number",
+            "let a run write its first rows; what a single cell without a model found is in observables.csv",
+        ],
+        false => [
+            "nothing to draw: no row has all that --where asks for, or those that do differ in no number",
+            "leave one of the conditions out",
+        ],
+    };
+    Error::Usage { message: message.into(), hint: hint.into() }
 }

@@ -1,28 +1,51 @@
-//! Run directories to draw from, and what they are called in figures.
+//! Run directories to draw from: their tables, and what they are called in figures.
 
 use super::columns::Columns;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// A run directory and what it is called in figures.
+/// A run directory, what it is called in figures, and its tables; none where there is no such file, or nothing in it yet.
 pub struct Run {
     pub label: String,
     pub folder: PathBuf,
+    pub train: Option<Columns>,
+    pub ess: Option<Columns>,
+    pub cost: Option<Columns>,
 }
 
 impl Run {
-    /// A table of the run, whose keys end before the column `first`; none if there is no such file, or nothing in it yet.
-    pub fn table(&self, name: &str, first: &str) -> Result<Option<Columns>> {
-        let path = self.folder.join(name);
-        let there = std::fs::metadata(&path).is_ok_and(|file| file.len() > 0);
-        there.then(|| Columns::read(&path, first)).transpose()
+    fn read(label: String, folder: &Path) -> Result<Self> {
+        // The column after the keys tells where they end.
+        let table = |name: &str, first: &str| {
+            let path = folder.join(name);
+            let there = std::fs::metadata(&path).is_ok_and(|file| file.len() > 0);
+            there.then(|| Columns::read(&path, first)).transpose()
+        };
+        Ok(Self {
+            label,
+            folder: folder.to_owned(),
+            train: table("train.csv", "step")?,
+            ess: table("ess.csv", "stage")?,
+            cost: table("cost.csv", "method")?,
+        })
+    }
+
+    /// The tables that there are.
+    pub fn tables(&self) -> impl Iterator<Item = &Columns> {
+        [&self.train, &self.ess, &self.cost].into_iter().flatten()
+    }
+
+    /// The same to change them.
+    pub fn tables_mut(&mut self) -> impl Iterator<Item = &mut Columns> {
+        [&mut self.train, &mut self.ess, &mut self.cost].into_iter().flatten()
     }
 }
 
 /// The runs, called by their folders' names where these differ.
 ///
 /// # Errors
-/// [`Error::Usage`] for a folder that is no run directory, or one that is named twice.
+/// [`Error::Usage`] for a folder that is no run directory, or one that is named twice; [`Error::BadFile`] for a table that is not
+/// one.
 pub fn labelled(folders: &[PathBuf]) -> Result<Vec<Run>> {
     if let Some(folder) = folders.iter().find(|folder| !folder.join("spec.toml").is_file()) {
         return Err(Error::Usage {
@@ -45,5 +68,5 @@ pub fn labelled(folders: &[PathBuf]) -> Result<Vec<Run>> {
         _ => folder.display().to_string(),
     };
     let labels = folders.iter().zip(&named).map(label);
-    Ok(labels.zip(folders).map(|(label, folder)| Run { label, folder: folder.clone() }).collect())
+    labels.zip(folders).map(|(label, folder)| Run::read(label, folder)).collect()
 }

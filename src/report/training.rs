@@ -1,8 +1,11 @@
 //! Quality against cost while training: figures, and what a level of the ESS cost.
 
+use super::along::SEED;
+use super::axis::Axis;
 use super::columns::Columns;
-use super::figure::{Axis, Figure, Point, Series};
+use super::figure::Figure;
 use super::run::Run;
+use super::series::{Point, Series};
 use crate::error::Result;
 use serde::Serialize;
 
@@ -36,8 +39,11 @@ pub struct Reached {
 }
 
 /// The rows of one cell.
-struct Curve {
+pub struct Curve {
+    /// Run and cell.
     label: String,
+    /// The same without the seed and what all cells have in common.
+    series: String,
     /// The varied keys with their values.
     varied: String,
     /// Steps, samples, FLOPs, seconds.
@@ -52,17 +58,12 @@ impl Curve {
     }
 }
 
-/// ESS and loss against the samples drawn for training.
-///
-/// # Errors
-/// [`Error::BadFile`](crate::error::Error::BadFile) for a table that is not one.
-pub fn figures(runs: &[Run], levels: &[f64]) -> Result<Vec<Figure>> {
-    let curves = curves(runs)?;
+/// ESS and loss against the samples drawn for training; curves of several seeds look the same.
+pub fn figures(curves: &[Curve], levels: &[f64]) -> Vec<Figure> {
     let figure = |name: &str, y: Axis, levels: &[f64], of: &dyn Fn(&Curve) -> Vec<(f64, f64)>| {
-        let point = |(x, y)| Point { x, y, bar: None };
         let series = curves.iter().map(|curve| Series {
-            label: curve.label.clone(),
-            points: of(curve).into_iter().map(point).collect(),
+            label: curve.series.clone(),
+            points: of(curve).into_iter().map(|(x, y)| Point::new(x, y)).collect(),
             line: true,
         });
         let series: Vec<Series> = series.collect();
@@ -71,7 +72,7 @@ pub fn figures(runs: &[Run], levels: &[f64]) -> Result<Vec<Figure>> {
         Figure { name: name.into(), x, y, series, levels: levels.to_vec() }
     };
     let ess = Axis::from_zero("ESS of training batches, smoothed");
-    Ok(vec![
+    vec![
         figure("training_ess", ess, levels, &|curve| {
             curve.samples().zip(curve.ess.iter().copied()).collect()
         }),
@@ -80,22 +81,18 @@ pub fn figures(runs: &[Run], levels: &[f64]) -> Result<Vec<Figure>> {
             let points = curve.samples().zip(curve.loss.iter().copied());
             points.filter(|(samples, _)| *samples >= first).collect()
         }),
-    ])
+    ]
 }
 
 /// The cost of every level in every cell of every run, level by level.
-///
-/// # Errors
-/// As of [`figures`].
-pub fn levels(runs: &[Run], levels: &[f64]) -> Result<Vec<Level>> {
-    let curves = curves(runs)?;
+pub fn levels(curves: &[Curve], levels: &[f64]) -> Vec<Level> {
     let mut found = Vec::new();
     for &ess in levels {
         let first = |curve: &Curve| {
             let row = curve.ess.iter().position(|value| *value >= ess)?;
             Some(curve.cost[row])
         };
-        for curve in &curves {
+        for curve in curves {
             let alike: Vec<&Curve> = curves.iter().filter(|other| other.varied == curve.varied).collect();
             let cheapest =
                 alike.iter().filter_map(|c| first(c)).map(|cost| cost[1]).fold(f64::INFINITY, f64::min);
@@ -106,14 +103,18 @@ pub fn levels(runs: &[Run], levels: &[f64]) -> Result<Vec<Level>> {
             found.push(Level { ess, run: curve.label.clone(), reached });
         }
     }
-    Ok(found)
+    found
 }
 
-fn curves(runs: &[Run]) -> Result<Vec<Curve>> {
+/// A curve for each cell of each run.
+///
+/// # Errors
+/// [`Error::BadFile`](crate::error::Error::BadFile) for a table that is not one.
+pub fn curves(runs: &[Run]) -> Result<Vec<Curve>> {
     let mut curves = Vec::new();
     for run in runs {
-        if let Some(table) = run.table("train.csv", "step")? {
-            curves.extend(of_table(run, &table, runs.len() > 1)?);
+        if let Some(table) = &run.train {
+            curves.extend(of_table(run, table, runs.len() > 1)?);
         }
     }
     Ok(curves)
@@ -121,8 +122,7 @@ fn curves(runs: &[Run]) -> Result<Vec<Curve>> {
 
 /// A curve for each cell; a row counts where its ESS is known.
 fn of_table(run: &Run, table: &Columns, several: bool) -> Result<Vec<Curve>> {
-    let keys: Vec<(&str, Vec<&str>)> =
-        table.keys().map(|key| (key, table.key(key).unwrap_or_default())).collect();
+    let (keys, apart): (Vec<&str>, Vec<&str>) = (table.keys().collect(), keys_apart(table));
     let names = ["step", "samples", "flops", "wall_s", "ess_smoothed", "loss"];
     let numbers: Result<Vec<Vec<Option<f64>>>> = names.iter().map(|name| table.numbers(name)).collect();
     let numbers = numbers?;
@@ -131,14 +131,19 @@ fn of_table(run: &Run, table: &Columns, several: bool) -> Result<Vec<Curve>> {
         let found: Option<Vec<f64>> = numbers.iter().map(|column| column[row]).collect();
         let Some(found) = found else { continue };
         if curves.last().is_none_or(|(cell, _)| *cell != table.cell(row)) {
-            let varied = keys.iter().map(|(key, values)| format!("{key} = {}", values[row]));
-            let varied = varied.collect::<Vec<String>>().join(", ");
-            let label = match (several, varied.is_empty()) {
-                (_, true) => run.label.clone(),
-                (true, false) => format!("{}, {varied}", run.label),
-                (false, false) => varied.clone(),
+            let values = |keys: &[&str]| {
+                let values = keys.iter().map(|key| format!("{key} = {}", table.text(key, row)));
+                values.collect::<Vec<String>>().join(", ")
             };
-            curves.push((table.cell(row), Curve { label, varied, cost: vec![], ess: vec![], loss: vec![] }));
+            let called = |values: &str| match (several, values.is_empty()) {
+                (_, true) => run.label.clone(),
+                (true, false) => format!("{}, {values}", run.label),
+                (false, false) => values.to_owned(),
+            };
+            let varied = values(&keys);
+            let (label, series) = (called(&varied), called(&values(&apart)));
+            let curve = Curve { label, series, varied, cost: vec![], ess: vec![], loss: vec![] };
+            curves.push((table.cell(row), curve));
         }
         let (_, curve) = curves.last_mut().expect("one was just made");
         curve.cost.push([found[0], found[1], found[2], found[3]]);
@@ -146,4 +151,42 @@ fn of_table(run: &Run, table: &Columns, several: bool) -> Result<Vec<Curve>> {
         curve.loss.push(found[5]);
     }
     Ok(curves.into_iter().map(|(_, curve)| curve).collect())
+}
+
+/// The keys that tell series apart: those with several values, but for the seed if there are others.
+fn keys_apart(table: &Columns) -> Vec<&str> {
+    let varies = |key: &&str| {
+        let texts = table.key(key).unwrap_or_default();
+        texts.iter().any(|text| *text != texts[0])
+    };
+    let varying: Vec<&str> = table.keys().filter(varies).collect();
+    if varying == [SEED] { varying } else { varying.into_iter().filter(|key| *key != SEED).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::run::labelled;
+    use super::*;
+
+    /// Names of the series, and of the cells.
+    fn names(keys: &str, cells: &[&str]) -> [Vec<String>; 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = cells.iter().enumerate();
+        let rows = rows.map(|(cell, keys)| format!("{cell},{keys},1,100,1e6,0.1,0.3,-20\n"));
+        let header = format!("cell,{keys},step,samples,flops,wall_s,ess_smoothed,loss\n");
+        std::fs::write(folder.path().join("train.csv"), header + &rows.collect::<String>()).unwrap();
+        std::fs::write(folder.path().join("spec.toml"), "").unwrap();
+        let curves = curves(&labelled(&[folder.path().to_owned()]).unwrap()).unwrap();
+        [|curve: &Curve| curve.series.clone(), |curve: &Curve| curve.label.clone()]
+            .map(|name| curves.iter().map(name).collect())
+    }
+
+    #[test]
+    fn seeds_of_a_series_have_one_name_and_levels_tell_them_apart() {
+        let [series, cells] = names("study_stage,layers,seed", &["base,8,1", "base,8,2", "base,16,1"]);
+        assert_eq!(series, ["layers = 8", "layers = 8", "layers = 16"]);
+        assert_eq!(cells[1], "study_stage = base, layers = 8, seed = 2");
+        let [series, _] = names("seed", &["1", "2"]);
+        assert_eq!(series, ["seed = 1", "seed = 2"]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Figures come from tables alone, and what is wrong with a table is said.
 
-use super::support::{Sandbox, TINY};
+use super::support::{Sandbox, TINY, table};
 
 const HEADER: &str =
     "cell,step,samples,batch_size,learning_rate,loss,ess,ess_smoothed,grad_norm,wall_s,flops\n";
@@ -70,7 +70,7 @@ fn plot_draws_a_study_along_a_key_that_tells_its_cells_apart() {
     let svg = sandbox.read("study/figures/effective_samples.svg");
     assert!(["extents", "direct", "hmc", "10³"].iter().all(|text| svg.contains(text)));
 
-    // Repeats are points of one series; a key that varies at the same place makes series of its own.
+    // Repeats are one point of a series; a key that varies at the same place makes series of its own.
     let grid = "cell,coupling,mass_squared,seed,stage,ess,ess_err\n\
                 0,1,-4,1,final,0.6,\n1,1,-4,2,final,0.5,\n2,2,-4,1,final,0.4,\n3,2,-3,1,final,0.3,\n";
     std::fs::create_dir_all(sandbox.path("grid")).unwrap();
@@ -79,7 +79,8 @@ fn plot_draws_a_study_along_a_key_that_tells_its_cells_apart() {
     sandbox.flowqcd(&["plot", "grid"]).succeeds();
     let svg = sandbox.read("grid/figures/ess.svg");
     assert!(["coupling", "mass_squared = -4", "mass_squared = -3"].iter().all(|text| svg.contains(text)));
-    assert!(!svg.contains("seed"), "{svg}");
+    assert!(!svg.contains("seed ="), "{svg}");
+    assert!(svg.contains("mean of 1 to 2 seeds, band: smallest to largest"), "{svg}");
 
     // Lattices of several dimensions are series of their own.
     let dimensions = "cell,extents,stage,ess,ess_err\n\
@@ -97,6 +98,169 @@ fn plot_draws_a_study_along_a_key_that_tells_its_cells_apart() {
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.contains("--x = abacus: must vary over numbers"), "{}", refused.stderr);
     assert!(refused.stderr.contains("hint: these do: extents"), "{}", refused.stderr);
+}
+
+/// Two architectures retrained to three couplings with two seeds each, from a base at another.
+fn retrained(sandbox: &Sandbox) {
+    let mut ess = "cell,study_stage,coupling,layers,seed,stage,ess,ess_low,ess_high\n".to_owned();
+    let mut cost =
+        "cell,study_stage,coupling,layers,seed,method,n_train,stop_reason,effective_samples_per_s\n"
+            .to_owned();
+    let mut cell = 0;
+    for (stage, coupling) in [("base", "4.0"), ("retrain", "2.0"), ("retrain", "1.0"), ("retrain", "0.5")] {
+        for (layers, seed) in [(8, 1), (8, 2), (16, 1), (16, 2)] {
+            let quality = f64::from(layers) / 32.0 + f64::from(seed) / 16.0;
+            let keys = format!("{cell},{stage},{coupling},{layers},{seed}");
+            ess += &format!("{keys},final,{quality},{},{}\n", quality - 0.01, quality + 0.01);
+            let samples = 1000.0 * f64::from(seed) / coupling.parse::<f64>().unwrap();
+            cost += &format!("{keys},direct,{samples},ess,{}\n", 100.0 * quality);
+            cell += 1;
+        }
+    }
+    std::fs::create_dir_all(sandbox.path("study")).unwrap();
+    sandbox.write("study/spec.toml", "");
+    sandbox.write("study/ess.csv", &ess);
+    sandbox.write("study/cost.csv", &cost);
+}
+
+#[test]
+fn plot_draws_the_rows_asked_for_with_bands_over_seeds_and_prints_their_points() {
+    let sandbox = Sandbox::new();
+    retrained(&sandbox);
+    let asked = ["plot", "study", "--where", "study_stage=retrain", "--x", "1/coupling"];
+    let printed = sandbox.flowqcd(&asked).succeeds().stdout;
+    assert_eq!(printed.lines().count(), 6, "three figures: {printed}");
+    for name in ["ess", "effective_samples", "training_cost"] {
+        let svg = sandbox.read(&format!("study/figures/{name}.svg"));
+        for text in [
+            "\n1/coupling\n",
+            "\nlayers = 8\n",
+            "\nlayers = 16\n",
+            "mean of 2 seeds, band: smallest to largest",
+        ] {
+            assert!(svg.contains(text), "{name}.svg has no {text:?}");
+        }
+        assert_eq!(svg.matches("<polygon").count(), 2, "a band for each series of {name}.svg");
+        assert!(!svg.contains("retrain"), "{name}.svg names what all cells have in common");
+    }
+
+    let json = sandbox.flowqcd(&[&asked[..], &["--json"]].concat()).succeeds().stdout;
+    let drawn: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let cost = &drawn["studies"][2];
+    assert_eq!((cost["figure"].as_str(), cost["x"].as_str()), (Some("training_cost"), Some("1/coupling")));
+    let points = cost["points"].as_array().unwrap();
+    let number = |point: usize, name: &str| points[point][name].as_f64().unwrap();
+    assert_eq!(points.len(), 6);
+    for (point, inverse) in [(0, 0.5), (1, 1.0), (2, 2.0)] {
+        assert_eq!(points[point]["series"], "layers = 8");
+        assert_eq!(["x", "seeds"].map(|name| number(point, name)), [inverse, 2.0]);
+        let expected = [1500.0, 1000.0, 2000.0].map(|samples| samples * inverse);
+        assert_eq!(["y", "low", "high"].map(|name| number(point, name)), expected);
+    }
+
+    // A cell that was stopped before it reached its ESS is an open point, and so is a mean with it.
+    let cost = sandbox.read("study/cost.csv");
+    let cost = cost.replace("7,retrain,2.0,16,2,direct,1000,ess", "7,retrain,2.0,16,2,direct,1000,seconds");
+    sandbox.write("study/cost.csv", &cost);
+    let printed = sandbox.flowqcd(&[&asked[..], &["--table"]].concat()).succeeds().stdout;
+    assert!(
+        printed.contains("| layers = 16 |        0.5 |                        ≥ 750 |  500 | 1000 |     2 |"),
+        "{printed}"
+    );
+    let svg = sandbox.read("study/figures/training_cost.svg");
+    assert!(svg.contains("open: stopped before its ESS, a lower bound"), "{svg}");
+
+    // One seed has the interval of its ESS, and no line.
+    let table = |more: &[&str]| sandbox.flowqcd(&[&asked[..], &["--table"], more].concat()).succeeds().stdout;
+    assert!(
+        table(&[]).contains("| layers = 16 |        0.5 | 0.5938 | 0.5625 | 0.625 |     2 |"),
+        "{}",
+        table(&[])
+    );
+    let single = table(&["--where", "seed=2", "--where", "coupling=1", "--where", "coupling=0.50"]);
+    assert!(
+        single.starts_with("ess:\n\n| series      | 1/coupling |   ESS |   low |  high | seeds |\n"),
+        "{single}"
+    );
+    assert!(single.contains("| layers = 8  |          1 | 0.375 | 0.365 | 0.385 |     1 |"), "{single}");
+    assert!(!single.contains(".svg"), "tables are all that is printed: {single}");
+    assert!(!sandbox.read("study/figures/ess.svg").contains("<polygon"));
+    let transposed = ["plot", "study", "--x", "layers", "--where", "coupling=1", "--table"];
+    let transposed = sandbox.flowqcd(&transposed).succeeds().stdout;
+    assert!(transposed.contains("| study  |     16 | 0.5938 |"), "{transposed}");
+}
+
+#[test]
+fn plot_refuses_rows_and_axes_that_there_are_not() {
+    let sandbox = Sandbox::new();
+    retrained(&sandbox);
+    let refused = |arguments: &[&str], expected: &[&str]| {
+        let finished = sandbox.flowqcd(&[&["plot", "study"], arguments].concat());
+        assert_eq!(finished.code, Some(2), "{arguments:?}");
+        for text in expected {
+            assert!(finished.stderr.contains(text), "{}", finished.stderr);
+        }
+        assert!(!sandbox.path("study/figures").exists(), "nothing is written");
+    };
+    let stages = "hint: there are: base, retrain";
+    refused(&["--where", "study_stage=bass"], &["--where study_stage=bass: no row has this value", stages]);
+    let keys = "hint: there are: cell, study_stage, coupling, layers, seed";
+    refused(&["--where", "ess=0.5"], &["--where ess=0.5: study has no such leading column", keys]);
+    refused(&["--where", "retrain"], &["must be KEY=VALUE"]);
+    let none = ["--where", "study_stage=base", "--where", "coupling=1"];
+    refused(&none, &["nothing to draw: no row has all that --where asks for"]);
+    let one = ["--where", "study_stage=base", "--x", "1/coupling"];
+    refused(&one, &["--x = 1/coupling: must vary over numbers", "hint: these do: layers, seed"]);
+    refused(&["--json", "--table"], &["cannot be used with"]);
+}
+
+#[test]
+fn plot_draws_a_study_in_stages_that_the_program_ran() {
+    let sandbox = Sandbox::new();
+    let study = r#"
+[study]
+repeats = 2
+vary."flow.affine.layers" = [2, 4]
+
+[study.stage.base]
+
+[study.stage.retrain]
+set."train.stop" = { steps = 40 }
+vary."theory.phi4.coupling" = [0.8, 0.6, 0.4]
+start.stage.name = "base"
+"#;
+    sandbox.write("study.toml", &(TINY.replace("steps = 1000", "steps = 60") + study));
+    sandbox.flowqcd(&["run", "study.toml", "--out", "study"]).succeeds();
+    let plot = ["plot", "study", "--where", "study_stage=retrain", "--x", "coupling", "--json"];
+    let drawn: serde_json::Value = serde_json::from_str(&sandbox.flowqcd(&plot).succeeds().stdout).unwrap();
+    assert_eq!(
+        drawn["studies"].as_array().unwrap().len(),
+        2,
+        "all cells trained on as many samples: {drawn}"
+    );
+    let (header, rows) = table(&sandbox.read("study/ess.csv"));
+    let place = |name: &str| header.iter().position(|column| column == name).unwrap();
+    for point in drawn["studies"][0]["points"].as_array().unwrap() {
+        let coupling = point["x"].as_f64().unwrap();
+        let cells = rows.iter().filter(|row| {
+            row[place("study_stage")] == "retrain"
+                && row[place("stage")] == "final"
+                && row[place("coupling")].parse::<f64>().unwrap() == coupling
+                && point["series"].as_str().unwrap() == format!("layers = {}", row[place("layers")])
+        });
+        let ess: Vec<f64> = cells.map(|row| row[place("ess")].parse().unwrap()).collect();
+        assert_eq!(ess.len(), 2);
+        assert_eq!(point["y"].as_f64().unwrap(), (ess[0] + ess[1]) / 2.0);
+        assert_eq!(point["low"].as_f64().unwrap(), ess[0].min(ess[1]));
+        assert_eq!(point["high"].as_f64().unwrap(), ess[0].max(ess[1]));
+    }
+    let curves = sandbox.read("study/figures/training_ess.svg");
+    assert_eq!(
+        curves.matches("\nlayers = 2, coupling = 0.6\n").count(),
+        1,
+        "seeds share an entry of the legend"
+    );
+    assert!(!curves.contains("seed"), "{curves}");
 }
 
 #[test]

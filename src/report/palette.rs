@@ -1,0 +1,95 @@
+//! Colours, shapes and dashes that tell series apart.
+
+use plotters::style::{Color, RGBColor, ShapeStyle};
+
+/// Colours that remain apart for colour-blind readers (Okabe and Ito), grey in the place of yellow, which is too pale for lines.
+const COLOURS: [RGBColor; 8] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+    RGBColor(140, 140, 140),
+];
+
+/// How much of its colour a band has.
+const BAND: f64 = 0.18;
+
+/// How a series is drawn: when all colours are used once, shapes and dashes change.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Style {
+    colour: RGBColor,
+    round: usize,
+}
+
+impl Style {
+    /// The style of a series by its place in the legend.
+    pub fn of(place: usize) -> Self {
+        Self { colour: COLOURS[place % COLOURS.len()], round: place / COLOURS.len() }
+    }
+
+    /// A line of so many dots.
+    pub fn stroke(&self, width: u32) -> ShapeStyle {
+        self.colour.stroke_width(width)
+    }
+
+    /// What lies behind lines.
+    pub fn band(&self) -> ShapeStyle {
+        self.colour.mix(BAND).filled()
+    }
+
+    /// Length of dashes and of the gaps between them; none for a whole line.
+    pub fn dashes(&self) -> Option<(u32, u32)> {
+        match self.round {
+            0 => None,
+            1 => Some((8, 4)),
+            _ => Some((2, 3)),
+        }
+    }
+
+    /// The shape of points.
+    pub fn shape(&self) -> Shape {
+        match self.round {
+            0 => Shape::Circle,
+            1 => Shape::Triangle,
+            _ => Shape::Cross,
+        }
+    }
+
+    /// What is inside a shape.
+    pub fn filled(&self) -> ShapeStyle {
+        self.colour.filled()
+    }
+}
+
+/// How a point looks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Shape {
+    Circle,
+    Triangle,
+    Cross,
+}
+
+impl Shape {
+    /// Size in units of the SVG at which all look as large.
+    pub fn size(self) -> u32 {
+        if self == Self::Triangle { 5 } else { 4 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_series_differ() {
+        let styles: Vec<Style> = (0..3 * COLOURS.len()).map(Style::of).collect();
+        assert!((1..styles.len()).all(|place| !styles[..place].contains(&styles[place])));
+        let dashes = |place: usize| styles[place].dashes();
+        let shapes = [0, 8, 16].map(|place| styles[place].shape());
+        assert_eq!(shapes, [Shape::Circle, Shape::Triangle, Shape::Cross]);
+        assert_eq!([dashes(0), dashes(8), dashes(16)], [None, Some((8, 4)), Some((2, 3))]);
+    }
+}
