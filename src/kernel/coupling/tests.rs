@@ -240,13 +240,14 @@ fn by_field(flow: &AffineStack, direction: Direction, device: &Device, tracked: 
 #[test]
 fn the_gradient_by_the_field_does_not_need_that_by_the_parameters() {
     let flow = flow(&[6, 4], &[1, 12, 12, 2], 3, 4, 2);
-    let mut places = vec![(Device::flex(), flow.clone())];
     #[cfg(feature = "wgpu")]
-    if let Some(device) = crate::kernel::gpu::test_device() {
+    let on_gpu = crate::kernel::gpu::test_device().map(|device| {
         let spread = crate::kernel::gpu::Spread { sites: 1, parts: 1 };
-        places.extend([(device.clone(), flow.clone()), (device, tiled(&flow, spread))]);
-    }
-    for (device, flow) in places {
+        [(device.clone(), flow.clone()), (device, tiled(&flow, spread))]
+    });
+    #[cfg(not(feature = "wgpu"))]
+    let on_gpu: Option<[(Device, AffineStack); 2]> = None;
+    for (device, flow) in [(Device::flex(), flow.clone())].into_iter().chain(on_gpu.into_iter().flatten()) {
         for direction in [Direction::Forward, Direction::Inverse] {
             let [with, without] = [true, false].map(|tracked| by_field(&flow, direction, &device, tracked));
             assert_eq!(with, without, "{direction:?} on {device:?}");
