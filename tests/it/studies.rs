@@ -42,9 +42,9 @@ fn staged() -> Sandbox {
     sandbox
 }
 
-fn failing() -> Sandbox {
+fn failing(steps: u32) -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.write("study.toml", &(TINY.replace("steps = 1000", "steps = 300") + FAILING));
+    sandbox.write("study.toml", &(TINY.replace("steps = 1000", &format!("steps = {steps}")) + FAILING));
     sandbox
 }
 
@@ -135,7 +135,7 @@ fn parts_and_jobs_give_what_one_process_does() {
 
 #[test]
 fn a_cell_that_fails_is_told_and_loses_no_other() {
-    let sandbox = failing();
+    let sandbox = failing(100);
     let run =
         |out: &str, more: &[&str]| sandbox.flowqcd(&[&["run", "study.toml", "--out", out], more].concat());
     let failed = run("run", &[]);
@@ -168,7 +168,7 @@ fn a_cell_that_fails_is_told_and_loses_no_other() {
 /// Three processes on one study, each killed ten times.
 #[test]
 fn processes_that_share_a_study_may_be_killed_at_any_moment() {
-    let sandbox = failing();
+    let sandbox = failing(1000);
     assert_eq!(sandbox.flowqcd(&["run", "study.toml", "--out", "quiet"]).code, Some(1));
     let killed: u32 = std::thread::scope(|scope| {
         let process = |seed: u64| {
@@ -206,7 +206,7 @@ fn processes_that_share_a_study_may_be_killed_at_any_moment() {
 #[test]
 fn a_signal_stops_all_jobs_with_their_checkpoints() {
     let sandbox = Sandbox::new();
-    let study = "\n[study]\nrepeats = 3\n";
+    let study = "\n[study]\nrepeats = 2\n";
     sandbox.write("study.toml", &(TINY.replace("steps = 1000", "steps = 2000") + study));
     let child = sandbox.start(&["run", "study.toml", "--out", "run", "--jobs", "2"]);
     wait_until("two cells", || {
