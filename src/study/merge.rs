@@ -8,17 +8,11 @@ use crate::files::{put_in_place, temporary};
 use crate::spec::Cell;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-/// A merge may take this part of the time that a study does.
-const SHARE: u32 = 20;
-
-/// Puts tables together, now and then.
+/// Puts tables together.
 pub struct Merge<'a> {
     folder: &'a Path,
     cells: Vec<Source<'a>>,
-    ended: Instant,
-    took: Duration,
 }
 
 /// A cell, and what its rows are to begin with.
@@ -33,27 +27,20 @@ impl<'a> Merge<'a> {
         let source =
             |(cell, dir): (&Cell, &'a CellDir)| Source { dir, leading: leading(cell.index, &cell.values) };
         let cells = cells.iter().zip(dirs).map(source).collect();
-        Self { folder, cells, ended: Instant::now(), took: Duration::ZERO }
-    }
-
-    /// Whether merging would not take much of the time.
-    pub fn is_due(&self) -> bool {
-        self.ended.elapsed() >= self.took * SHARE
+        Self { folder, cells }
     }
 
     /// All tables, each written whole under a temporary name and renamed; the names of those that were not like that before.
     ///
     /// # Errors
     /// [`Error::BadFile`] if cells have different columns, [`Error::Io`].
-    pub fn all(&mut self) -> Result<Vec<&'static str>> {
-        let start = Instant::now();
+    pub fn all(&self) -> Result<Vec<&'static str>> {
         let mut changed = Vec::new();
         for name in TABLES {
             if self.table(name)? {
                 changed.push(name);
             }
         }
-        (self.ended, self.took) = (Instant::now(), start.elapsed());
         Ok(changed)
     }
 
@@ -162,8 +149,7 @@ mod tests {
         }
         let source = |(number, dir)| Source { dir, leading: leading(number, &Varied::default()) };
         let sources = (0..).zip(&cells).map(source).collect();
-        let mut merge =
-            Merge { folder: folder.path(), cells: sources, ended: Instant::now(), took: Duration::ZERO };
+        let merge = Merge { folder: folder.path(), cells: sources };
         assert_eq!(merge.all().unwrap(), ["ess.csv"]);
         let merged = || std::fs::read_to_string(folder.path().join("ess.csv")).unwrap();
         assert_eq!(merged(), "cell,a\n0,1\n0,2\n2,5\n");
@@ -190,7 +176,7 @@ mod tests {
         dir.name(note).unwrap();
         values.push("coupling", Some(1.5.into()));
         let cells = vec![Source { dir: &dir, leading: leading(2, &values) }];
-        let mut merge = Merge { folder: folder.path(), cells, ended: Instant::now(), took: Duration::ZERO };
+        let merge = Merge { folder: folder.path(), cells };
         merge.all().unwrap();
         let merged = std::fs::read_to_string(folder.path().join("ess.csv")).unwrap();
         assert_eq!(merged, "cell,extents,coupling,ess\n2,\"[4, 4]\",1.5,0.5\n2,\"[4, 4]\",1.5,\n");

@@ -60,32 +60,28 @@ impl Plan {
         Self { cells, identities, retired: Vec::new() }
     }
 
-    /// The same as a run directory has it: with the numbers that its file says, if it fits.
+    /// The cells of a specification with the numbers that they have in a run directory.
     pub fn of_directory(folder: &Path, spec: &Spec) -> Self {
-        let plan = Self::new(spec);
-        match read(folder) {
-            Some(file) if file.cells.len() == plan.cells.len() => plan.numbered(file),
-            _ => plan,
-        }
+        Self::new(spec).numbered_as_in(folder)
     }
 
-    /// With the numbers of a file whose cells are these, one by one.
-    fn numbered(mut self, file: PlanFile) -> Self {
-        for (cell, planned) in self.cells.iter_mut().zip(&file.cells) {
-            cell.index = planned.cell;
+    /// With the numbers that the file of a run directory of the same cells says, if there is one.
+    pub fn numbered_as_in(mut self, folder: &Path) -> Self {
+        if let Some(file) = read(folder).filter(|file| file.cells.len() == self.cells.len()) {
+            let cells = self.cells.iter_mut().zip(&file.cells);
+            cells.for_each(|(cell, planned)| cell.index = planned.cell);
+            self.retired = file.retired;
         }
-        self.retired = file.retired;
         self
     }
 
-    /// The cells of an edited specification: those that were there before, or ever, keep their numbers, and new ones have numbers
-    /// that no cell had.
-    pub fn edited(before: &Self, spec: &Spec) -> (Self, Edit) {
-        let (mut plan, mut edit) = (Self::new(spec), Edit::default());
+    /// The cells of a specification that is an edited one: those that were there before, or ever, keep their numbers, and new ones
+    /// have numbers that no cell had.
+    pub fn edited(mut self, before: &Self) -> (Self, Edit) {
+        let mut edit = Edit::default();
         let mut there: Vec<Planned> = [before.planned(), before.retired.clone()].concat();
         let mut next = there.iter().map(|planned| planned.cell + 1).max().unwrap_or(0);
-        let now = plan.cells.iter_mut().zip(&plan.identities);
-        for (cell, identity) in now {
+        for (cell, identity) in self.cells.iter_mut().zip(&self.identities) {
             match there.iter().position(|planned| planned.identity == *identity) {
                 Some(known) => {
                     cell.index = there.remove(known).cell;
@@ -100,8 +96,8 @@ impl Plan {
         }
         let is_new = |planned: &&Planned| !before.retired.contains(planned);
         edit.retired = there.iter().filter(is_new).map(|planned| planned.cell).collect();
-        plan.retired = there;
-        (plan, edit)
+        self.retired = there;
+        (self, edit)
     }
 
     /// Writes `plan.json`.
@@ -173,11 +169,11 @@ mod tests {
     fn cells_keep_their_numbers_through_edits_and_none_is_used_twice() {
         let first = Plan::new(&spec("[1.0, 2.0, 3.0]"));
         assert_eq!(numbers(&first), [0, 1, 2]);
-        let (second, edit) = Plan::edited(&first, &spec("[0.5, 1.0, 3.0]"));
+        let (second, edit) = Plan::new(&spec("[0.5, 1.0, 3.0]")).edited(&first);
         assert_eq!(numbers(&second), [3, 0, 2]);
         assert_eq!(edit, Edit { kept: vec![0, 2], new: vec![3], retired: vec![1] });
         // One that comes back is the same.
-        let (third, edit) = Plan::edited(&second, &spec("[2.0, 4.0, 3.0]"));
+        let (third, edit) = Plan::new(&spec("[2.0, 4.0, 3.0]")).edited(&second);
         assert_eq!(numbers(&third), [1, 4, 2]);
         assert_eq!(edit, Edit { kept: vec![1, 2], new: vec![4], retired: vec![3, 0] });
         assert_ne!(first.identity(), second.identity());
@@ -187,7 +183,7 @@ mod tests {
     fn a_plan_is_read_back_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         let edited = spec("[0.5, 1.0, 3.0]");
-        let (plan, _) = Plan::edited(&Plan::new(&spec("[1.0, 2.0, 3.0]")), &edited);
+        let (plan, _) = Plan::new(&edited).edited(&Plan::new(&spec("[1.0, 2.0, 3.0]")));
         assert!(!plan.is_in(folder.path()));
         plan.write(folder.path()).unwrap();
         assert!(plan.is_in(folder.path()));

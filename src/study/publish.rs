@@ -1,6 +1,6 @@
 //! What is put together from the cells of a run: its tables and its manifest.
 
-use super::cell_dir::CellState;
+use super::cell_dir::{CellState, RECORD};
 use super::manifest::{FailedCell, Manifest};
 use super::merge::Merge;
 use super::place::Place;
@@ -8,8 +8,13 @@ use super::record::{CellRecord, Start};
 use super::run_dir::RunDir;
 use crate::error::Result;
 use crate::spec::Spec;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
-/// Writes what is known of a run.
+/// Publishing may take this part of the time that a study does.
+const SHARE: u32 = 20;
+
+/// Writes what is known of a run, now and then.
 pub struct Publisher<'a> {
     /// The specification.
     pub spec: &'a Spec,
@@ -17,26 +22,47 @@ pub struct Publisher<'a> {
     pub dir: &'a RunDir,
     /// What was known before.
     pub before: Option<Manifest>,
+    /// Its tables.
+    pub merge: Merge<'a>,
     /// This process, if it works on the run.
     pub start: Option<Start>,
+    /// When it was done last, and what that took.
+    last: Cell<(Instant, Duration)>,
 }
 
-impl Publisher<'_> {
+impl<'a> Publisher<'a> {
+    /// For a run of which this was known before.
+    pub fn new(spec: &'a Spec, dir: &'a RunDir, before: Option<Manifest>, merge: Merge<'a>) -> Self {
+        let last = Cell::new((Instant::now(), Duration::ZERO));
+        Self { spec, dir, before, merge, start: None, last }
+    }
+
     /// Puts tables and manifest together from the cells as they are now.
     ///
     /// # Errors
     /// As of [`Merge::all`].
-    pub fn publish(&self, places: &[Place<'_>], merge: &mut Merge<'_>) -> Result<Manifest> {
+    pub fn publish(&self, places: &[Place<'_>]) -> Result<Manifest> {
+        let start = Instant::now();
         loop {
             let before = finished(places);
-            merge.all()?;
+            self.merge.all()?;
             let manifest = self.manifest(places);
             self.dir.write_manifest(&manifest)?;
             // Another process that has finished a cell since may have put its tables in place before this one did.
             if finished(places) == before {
+                self.last.set((Instant::now(), start.elapsed()));
                 return Ok(manifest);
             }
         }
+    }
+
+    /// The same, unless that would take much of the time.
+    ///
+    /// # Errors
+    /// As of [`Self::publish`].
+    pub fn publish_now_and_then(&self, places: &[Place<'_>]) -> Result<()> {
+        let (ended, took) = self.last.get();
+        if ended.elapsed() < took * SHARE { Ok(()) } else { self.publish(places).map(drop) }
     }
 
     /// What is known of the whole run, this process included if it works on it.
@@ -70,5 +96,6 @@ impl Publisher<'_> {
 
 /// How many cells are finished, by whichever process.
 fn finished(places: &[Place<'_>]) -> usize {
-    places.iter().filter(|place| place.dir.has_record()).count()
+    // Records are put in place whole: whether they are there is enough, and is asked often.
+    places.iter().filter(|place| place.dir.file(RECORD).is_file()).count()
 }

@@ -10,7 +10,7 @@ use super::place::Place;
 use super::progress::{Interrupt, Progress};
 use super::publish::Publisher;
 use super::record::{CellRecord, Start, devices, now};
-use super::run_dir::RunDir;
+use super::run_dir::{RunDir, others};
 use super::start::Origin;
 use super::tables::{Tables, leading};
 use super::work::{Part, Who, Work};
@@ -48,12 +48,12 @@ impl Run<'_> {
         self.execute_after(&|| Ok(()))
     }
 
-    /// The same after other processes have worked on the cells of a study, which `others` starts and waits for; what they have
+    /// The same after other processes have worked on the cells of a study, which `by_others` starts and waits for; what they have
     /// left is done here.
     ///
     /// # Errors
-    /// As of [`Self::execute`], and those of `others`.
-    pub fn execute_after(&self, others: &dyn Fn() -> Result<()>) -> Result<Manifest> {
+    /// As of [`Self::execute`], and those of `by_others`.
+    pub fn execute_after(&self, by_others: &dyn Fn() -> Result<()>) -> Result<Manifest> {
         let before = self.dir.manifest();
         if self.dir.is_older_study() {
             return self.older_study(before);
@@ -65,11 +65,11 @@ impl Run<'_> {
             let record = self.record(cell, dir, known)?;
             places.push(Place { cell, identity, dir, record, failed: None });
         }
-        let mut merge = Merge::new(self.dir.path(), &plan.cells, &dirs);
         self.tell_edit();
-        let mut publisher = Publisher { spec: self.spec, dir: self.dir, before, start: None };
+        let merge = Merge::new(self.dir.path(), &plan.cells, &dirs);
+        let mut publisher = Publisher::new(self.spec, self.dir, before, merge);
         if places.iter().all(|place| place.record.is_some()) {
-            return self.show(&places, &publisher, &mut merge);
+            return self.show(&places, &publisher);
         }
         self.dir.begin(self.spec)?;
         let start = Start::now(self.device);
@@ -80,21 +80,17 @@ impl Run<'_> {
             let manifest = publisher.manifest(&places);
             return self.dir.write_manifest(&manifest).map(|()| manifest);
         }
-        publisher.publish(&places, &mut merge)?;
+        publisher.publish(&places)?;
         let run_cell = |place: &Place<'_>, origin: Option<&CellDir>, claim: &Claim| {
             self.cell(place, origin, &start, claim)
         };
         let (progress, interrupt, resume) = (self.progress, self.interrupt, &*self.resume_command);
         let who = Who { part: self.part, progress, interrupt, resume };
         let work = Work::new(who, &places, &run_cell);
-        let worked = others().and_then(|()| {
-            work.until_done(&mut places, |places| match merge.is_due() {
-                true => publisher.publish(places, &mut merge).map(drop),
-                false => Ok(()),
-            })
-        });
+        let after = |places: &[Place<'_>]| publisher.publish_now_and_then(places);
+        let worked = by_others().and_then(|()| work.until_done(&mut places, after));
         // What there is of the others is shown even if this process was stopped.
-        let published = publisher.publish(&places, &mut merge);
+        let published = publisher.publish(&places);
         worked?;
         published
     }
@@ -139,12 +135,7 @@ impl Run<'_> {
     }
 
     /// A finished run; what is put together from its cells is mended if need be.
-    fn show(
-        &self,
-        places: &[Place<'_>],
-        publisher: &Publisher<'_>,
-        merge: &mut Merge<'_>,
-    ) -> Result<Manifest> {
+    fn show(&self, places: &[Place<'_>], publisher: &Publisher<'_>) -> Result<Manifest> {
         self.progress.note("this run is finished; start over with --fresh");
         let before = publisher.before.clone();
         let is_known = before.is_some();
@@ -159,7 +150,7 @@ impl Run<'_> {
         }
         places.iter().try_for_each(Place::settle)?;
         if places.len() > 1 {
-            for name in merge.all()? {
+            for name in publisher.merge.all()? {
                 self.progress.note(&format!("{name} was not as the cells have it: it is made again"));
             }
         }
@@ -175,11 +166,7 @@ impl Run<'_> {
     /// The cell of a run that has no others.
     fn only(&self, place: &mut Place<'_>, start: &Start) -> Result<()> {
         let claim = Watcher::default().claim(place.dir.path())?;
-        let claim = claim.ok_or_else(|| Error::BadFile {
-            path: place.dir.path().to_owned(),
-            rule: "another process is running in this run directory".into(),
-            hint: "wait for it, or choose another folder with --out".into(),
-        })?;
+        let claim = claim.ok_or_else(|| others(place.dir.path(), ""))?;
         place.record = Some(self.cell(place, None, start, &claim)?);
         place.settle()
     }
@@ -199,13 +186,11 @@ impl Run<'_> {
         dir.prepare()?;
         let starts = dir.start(start.clone())?;
         let log = Log::open(dir.path(), self.progress)?;
-        let note =
-            CellNote { cell: cell.index, identity: (*identity).to_owned(), values: cell.values.clone() };
-        let mut called = leading(cell.index, &cell.values);
+        let values = cell.values.clone();
+        let mut named = CellNote { cell: cell.index, identity: (*identity).to_owned(), values };
         if self.dir.plan().cells.len() > 1 {
             write_atomically(&dir.file("spec.toml"), cell.spec.to_toml().as_bytes())?;
-            let named = dir.name(note)?;
-            called = leading(named.cell, &named.values);
+            named = dir.name(named)?;
         }
         let of_cell = cell
             .start
@@ -224,7 +209,7 @@ impl Run<'_> {
             origin: of_cell.or_else(own),
             held: &|| claim.check(),
         };
-        let mut tables = Tables::new(dir.path(), called);
+        let mut tables = Tables::new(dir.path(), leading(named.cell, &named.values));
         let summary = context.execute(&mut tables).inspect_err(|error| log.line(&error.to_string()))?;
         claim.check()?;
         summary.warnings.iter().for_each(|text| log.line(&format!("warning: {text}")));

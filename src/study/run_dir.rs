@@ -80,10 +80,10 @@ impl RunDir {
             .map(|(key, theirs, ours)| format!("\n  {key}: {theirs} there, {ours} now"))
             .collect();
         if differences.is_empty() {
-            self.plan = Plan::of_directory(&self.path, spec);
+            self.plan = self.plan.clone().numbered_as_in(&self.path);
             return Ok(());
         }
-        let (plan, edit) = Plan::edited(&Plan::of_directory(&self.path, &theirs), spec);
+        let (plan, edit) = self.plan.clone().edited(&Plan::of_directory(&self.path, &theirs));
         let are_studies = plan.cells.len() > 1 && self.file("cells").is_dir();
         if !are_studies || edit.kept.is_empty() {
             return Err(Error::Usage {
@@ -228,7 +228,8 @@ fn lock(path: &Path, can_share: bool) -> Result<(File, bool)> {
     }
 }
 
-fn others(path: &Path, how: &str) -> Error {
+/// That another process works on what cannot be shared.
+pub fn others(path: &Path, how: &str) -> Error {
     let rule = format!("another process is running in this run directory {how}");
     Error::BadFile {
         path: path.to_owned(),

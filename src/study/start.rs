@@ -87,8 +87,9 @@ pub fn problems(spec: &Spec) -> Vec<Problem> {
     for cell in spec.cells().expect("a parsed specification has valid cells") {
         let Some(model) = cell.spec.model().filter(|_| cell.start.is_none()) else { continue };
         let Some(origin) = Origin::of(model.train) else { continue };
-        let dimensions = cell.spec.theory.extents().len();
-        let this = (origin, model.flow.architecture(), dimensions, model.train.optimizer.name());
+        // All that decides whether a model fits.
+        let (extents, optimizer) = (cell.spec.theory.extents().to_vec(), &model.train.optimizer);
+        let this = (origin, model.flow.architecture(), extents, optimizer.name(), optimizer.moments());
         if seen.contains(&this) {
             continue;
         }

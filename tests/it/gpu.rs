@@ -29,29 +29,32 @@ fn bases_and_symmetrised_flows_agree_with_the_cpu() {
     let sandbox = Sandbox::new();
     let spec = TINY.replace("steps = 1000", "steps = 3").replace("layers = 4", "layers = 2");
     sandbox.write("tiny.toml", &spec.replace("2000", "16").replace("1500", "16"));
-    for base in ["free_field", "learned_spectrum"] {
-        let start = format!("flow.affine.base.{base}.mass_squared=0.5");
-        let run = |out, device| {
-            sandbox.flowqcd(&[
-                "run",
-                "tiny.toml",
-                "--fresh",
-                "--out",
-                out,
-                "--set",
-                &start,
-                "--device",
-                device,
-            ])
-        };
-        let gpu = run("gpu", "wgpu:0");
-        if left_out(&gpu) {
-            return;
+    let bases =
+        ["free_field", "learned_spectrum"].map(|base| format!("flow.affine.base.{base}.mass_squared=0.5"));
+    for base in &bases {
+        for symmetrise in ["never", "always"] {
+            let symmetrise = format!("flow.affine.symmetrise={symmetrise}");
+            if !agrees_with_the_cpu(&sandbox, &["--set", base, "--set", &symmetrise]) {
+                return;
+            }
         }
-        gpu.succeeds();
-        run("cpu", "cpu").succeeds();
-        compare(&sandbox, "gpu");
     }
+}
+
+/// Runs `tiny.toml` on both and compares what training did; whether there is an adapter.
+fn agrees_with_the_cpu(sandbox: &Sandbox, more: &[&str]) -> bool {
+    let run = |out: &str, device: &str| {
+        let arguments = ["run", "tiny.toml", "--fresh", "--out", out, "--device", device];
+        sandbox.flowqcd(&[&arguments[..], more].concat())
+    };
+    let gpu = run("gpu", "wgpu:0");
+    if left_out(&gpu) {
+        return false;
+    }
+    gpu.succeeds();
+    run("cpu", "cpu").succeeds();
+    compare(sandbox, "gpu");
+    true
 }
 
 /// Two passes at once, a batch drawn before its gradients, and chains of the target on the host.
@@ -68,16 +71,9 @@ fn every_loss_agrees_with_the_cpu() {
     ];
     for loss in losses {
         sandbox.write("tiny.toml", &format!("{spec}\n[train.loss.{loss}\n"));
-        let run = |out: &str, device: &str| {
-            sandbox.flowqcd(&["run", "tiny.toml", "--fresh", "--out", out, "--device", device])
-        };
-        let gpu = run("gpu", "wgpu:0");
-        if left_out(&gpu) {
+        if !agrees_with_the_cpu(&sandbox, &[]) {
             return;
         }
-        gpu.succeeds();
-        run("cpu", "cpu").succeeds();
-        compare(&sandbox, "gpu");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::device::Failure;
 use crate::flow::{BoundFlow, Flow};
+use crate::stats::effective_sample_size;
 use crate::train::target::TargetBatch;
 use std::ops::Range;
 
@@ -71,6 +72,12 @@ pub struct BatchSums {
 }
 
 impl BatchSums {
+    /// Of configurations of the model: what the loss `log q + S` is the mean of, and the gradient.
+    pub fn of_model(losses: Vec<f64>, gradient: Vec<f64>) -> Self {
+        let log_weights = losses.iter().map(|loss| -loss).collect();
+        Self { losses, log_weights, gradients: vec![gradient] }
+    }
+
     /// Adds the part that follows.
     pub fn add(&mut self, part: Self) {
         self.losses.extend(part.losses);
@@ -122,8 +129,12 @@ pub trait Estimator {
     /// What the device gives as the reason that it did not compute.
     fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure>;
 
-    /// The gradient from the sums over all parts.
-    fn finish(&self, sums: BatchSums) -> BatchGradient;
+    /// The gradient from the sums over all parts; the ESS is that of eq. (A7) of A22, of configurations of the model, where nothing
+    /// else is said.
+    fn finish(&self, sums: BatchSums) -> BatchGradient {
+        let (loss, ess) = (sums.mean_loss(), effective_sample_size(&sums.log_weights));
+        BatchGradient { loss, ess, gradient: only(sums.gradients) }
+    }
 
     /// Counted floating-point operations per configuration.
     fn flops_per_sample(&self, flow: &Flow) -> f64;

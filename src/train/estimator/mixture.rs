@@ -1,9 +1,8 @@
 //! A weighted sum of a divergence on configurations of the model and one on those of the target.
 
-use super::gradient::{BatchGradient, BatchSums, DrawsFirst, Estimator, Part, only};
+use super::gradient::{BatchSums, DrawsFirst, Estimator, Part, only};
 use crate::device::Failure;
 use crate::flow::{BoundFlow, Flow};
-use crate::stats::effective_sample_size;
 
 /// The gradient of `w_r D_KL(q‖p) + w_f D_KL(p‖q)`, up to constants of both, each on a whole batch of its own; ESS of eq. (A7), of the
 /// configurations of the model.
@@ -31,11 +30,6 @@ impl Estimator for Mixture<'_> {
         let losses = sum(&reverse.losses, &forward.losses);
         let gradient = sum(&only(reverse.gradients), &only(forward.gradients));
         Ok(BatchSums { losses, log_weights: reverse.log_weights, gradients: vec![gradient] })
-    }
-
-    fn finish(&self, sums: BatchSums) -> BatchGradient {
-        let (loss, ess) = (sums.mean_loss(), effective_sample_size(&sums.log_weights));
-        BatchGradient { loss, ess, gradient: only(sums.gradients) }
     }
 
     fn flops_per_sample(&self, flow: &Flow) -> f64 {

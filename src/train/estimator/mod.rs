@@ -3,6 +3,7 @@
 mod forward_kl;
 mod gradient;
 mod mixture;
+mod model_draws;
 mod path;
 mod reinforce;
 mod reverse_kl;
@@ -12,6 +13,7 @@ mod tests;
 pub use forward_kl::ForwardKl;
 pub use gradient::{Batch, BatchGradient, BatchSums, Draws, DrawsFirst, Estimator, Part};
 pub use mixture::Mixture;
+pub use model_draws::ModelDraws;
 pub use path::PathGradient;
 pub use reinforce::Reinforce;
 pub use reverse_kl::ReverseKl;
@@ -50,10 +52,11 @@ fn reverse<'a>(
     action: &'a dyn Action,
     seed: Seed,
 ) -> Box<dyn Estimator + 'a> {
+    let draws = ModelDraws::new(flow, action, seed);
     match spec.gradient {
-        Gradient::Reparametrised => Box::new(ReverseKl::new(flow, action, seed)),
-        Gradient::Path => Box::new(PathGradient::new(flow, action, seed)),
-        Gradient::Reinforce => Box::new(Reinforce::new(flow, action, seed)),
+        Gradient::Reparametrised => Box::new(ReverseKl(draws)),
+        Gradient::Path => Box::new(PathGradient(draws)),
+        Gradient::Reinforce => Box::new(Reinforce(draws)),
     }
 }
 

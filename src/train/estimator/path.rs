@@ -1,13 +1,10 @@
 //! D_KL(q‖p) on configurations of the model, with path gradients.
 
-use super::gradient::{BatchGradient, BatchSums, Estimator, Part, only, passes};
+use super::gradient::{BatchSums, Estimator, Part, passes};
+use super::model_draws::ModelDraws;
 use crate::device::{Failure, to_host};
-use crate::flow::{Ahead, BoundFlow, Flow};
-use crate::rng::Seed;
-use crate::stats::effective_sample_size;
-use crate::theory::Action;
+use crate::flow::{BoundFlow, Flow};
 use burn::tensor::Tensor;
-use std::sync::Arc;
 
 /// The path gradient of `⟨log q(φ) + S(φ)⟩`, φ = f(z), z from the stream `train/base`; ESS of eq. (A7).
 ///
@@ -16,35 +13,18 @@ use std::sync::Arc;
 /// at fixed parameters.
 ///
 /// Source: V22. The pass that draws the configurations is kept for their derivative, so that they are not flowed a second time.
-pub struct PathGradient<'a> {
-    action: &'a dyn Action,
-    base: Ahead,
-}
-
-impl<'a> PathGradient<'a> {
-    /// For a flow that learns an action.
-    pub fn new(flow: &Flow, action: &'a dyn Action, seed: Seed) -> Self {
-        Self { action, base: Ahead::new(Arc::clone(flow.base()), seed.stream("train/base")) }
-    }
-}
+pub struct PathGradient<'a>(pub ModelDraws<'a>);
 
 impl Estimator for PathGradient<'_> {
     fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure> {
-        let z = self.base.draw(part.items.clone(), part.next.clone());
-        let (phi, log_q) = flow.sample_and_log_prob(flow.field(z));
+        let (phi, log_q) = self.0.flowed(flow, part);
         let fixed = phi.clone().detach().require_grad();
-        let action = self.action.action(fixed.clone());
+        let action = self.0.action.action(fixed.clone());
         let by_fields = (flow.at_fixed_parameters().log_prob(fixed.clone()) + action.clone()).backward();
         let by_field = Tensor::from_inner(fixed.grad(&by_fields).expect("its gradient was asked for"));
         let gradients = ((phi * by_field).sum() / part.batch.size() as f64).backward();
         let losses: Vec<f64> = to_host(log_q.inner() + action.inner())?;
-        let log_weights = losses.iter().map(|loss| -loss).collect();
-        Ok(BatchSums { losses, log_weights, gradients: vec![flow.gradient(&gradients)?] })
-    }
-
-    fn finish(&self, sums: BatchSums) -> BatchGradient {
-        let (loss, ess) = (sums.mean_loss(), effective_sample_size(&sums.log_weights));
-        BatchGradient { loss, ess, gradient: only(sums.gradients) }
+        Ok(BatchSums::of_model(losses, flow.gradient(&gradients)?))
     }
 
     /// Forward, inverse with its gradient by the field, and the gradients by activations and weights of the forward pass.

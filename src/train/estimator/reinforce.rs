@@ -1,12 +1,9 @@
 //! D_KL(q‖p) on configurations of the model, without derivatives of the action.
 
-use super::gradient::{BatchGradient, BatchSums, Draws, DrawsFirst, Estimator, Part, only, passes};
+use super::gradient::{BatchSums, Draws, DrawsFirst, Estimator, Part, passes};
+use super::model_draws::ModelDraws;
 use crate::device::{Failure, to_host};
-use crate::flow::{Ahead, BoundFlow, Flow};
-use crate::rng::Seed;
-use crate::stats::effective_sample_size;
-use crate::theory::Action;
-use std::sync::Arc;
+use crate::flow::{BoundFlow, Flow};
 
 /// The gradient of `⟨ℓ⟩`, `ℓ = log q(φ) + S(φ)`, from that of the density alone; φ = f(z), z from the stream `train/base`; ESS of eq.
 /// (A7).
@@ -18,24 +15,12 @@ use std::sync::Arc;
 /// All configurations are drawn before the gradient of any is taken: a difference of two sums would lose that constant's digits.
 ///
 /// Source: B23.
-pub struct Reinforce<'a> {
-    action: &'a dyn Action,
-    base: Ahead,
-}
-
-impl<'a> Reinforce<'a> {
-    /// For a flow that learns an action.
-    pub fn new(flow: &Flow, action: &'a dyn Action, seed: Seed) -> Self {
-        Self { action, base: Ahead::new(Arc::clone(flow.base()), seed.stream("train/base")) }
-    }
-}
+pub struct Reinforce<'a>(pub ModelDraws<'a>);
 
 impl DrawsFirst for Reinforce<'_> {
     fn draw(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<Draws, Failure> {
-        let z = self.base.draw(part.items.clone(), part.next.clone());
-        let flow = flow.at_fixed_parameters();
-        let (phi, log_q) = flow.sample_and_log_prob(flow.field(z));
-        let losses = to_host(log_q + self.action.action(phi.clone()))?;
+        let (phi, log_q) = self.0.flowed(&flow.at_fixed_parameters(), part);
+        let losses = to_host(log_q + self.0.action.action(phi.clone()))?;
         let fields = to_host(phi)?.into_iter().map(|number| number as f32).collect();
         Ok(Draws { fields, losses })
     }
@@ -59,13 +44,7 @@ impl Estimator for Reinforce<'_> {
         let fields = draws.fields[places.start * numbers..places.end * numbers].to_vec();
         let log_q = flow.log_prob(flow.field(fields));
         let gradients = (log_q * flow.numbers(weights)).backward();
-        let log_weights = losses.iter().map(|loss| -loss).collect();
-        Ok(BatchSums { losses, log_weights, gradients: vec![flow.gradient(&gradients)?] })
-    }
-
-    fn finish(&self, sums: BatchSums) -> BatchGradient {
-        let (loss, ess) = (sums.mean_loss(), effective_sample_size(&sums.log_weights));
-        BatchGradient { loss, ess, gradient: only(sums.gradients) }
+        Ok(BatchSums::of_model(losses, flow.gradient(&gradients)?))
     }
 
     /// Forward, and inverse with its gradients by activations and weights.

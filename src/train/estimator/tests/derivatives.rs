@@ -48,7 +48,7 @@ fn assert_losses_have_their_gradients(flow: &Flow, parameters: &[f64]) {
 fn the_path_gradient_is_that_of_finite_differences_at_a_fixed_density() {
     let (flow, parameters) = flow();
     let action = Phi4::new(flow.lattice(), -1.0, 0.7);
-    let estimator = PathGradient::new(&flow, &action, Seed(5));
+    let estimator = PathGradient(ModelDraws::new(&flow, &action, Seed(5)));
     let z = flow.base().draw(&Seed(5).stream("train/base"), 3, BATCH);
     let fixed = flow.bind(&parameters, &Device::flex());
     let loss_at = |moved: &[f64]| {
@@ -65,7 +65,7 @@ fn the_path_gradient_is_that_of_finite_differences_at_a_fixed_density() {
 fn the_gradient_of_the_density_alone_is_that_of_finite_differences_of_weighted_densities() {
     let (flow, parameters) = flow();
     let action = Phi4::new(flow.lattice(), -1.0, 0.7);
-    let estimator = Reinforce::new(&flow, &action, Seed(5));
+    let estimator = Reinforce(ModelDraws::new(&flow, &action, Seed(5)));
     let end = [3 + BATCH as u64];
     let draws = Parts::new(&flow, &parameters, 3..end[0], &end).draws(&estimator).expect("it draws first");
     let sum = draws.losses.iter().sum::<f64>();
