@@ -88,7 +88,7 @@ impl Flow {
 
     /// Whether `½ (q(φ) + q(-φ))` is the model's density.
     pub fn is_symmetrised(&self) -> bool {
-        self.symmetrise != Symmetrise::Never
+        self.symmetrise.is_mean()
     }
 
     /// Passes that the loss takes of a configuration: there, and back for the density at -φ.

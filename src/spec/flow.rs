@@ -53,9 +53,14 @@ impl FlowSpec {
             // The hidden layers, the field, and (s, t).
             Self::Affine(affine) => {
                 let hidden = affine.hidden.iter().map(|&width| width as f64).sum::<f64>();
-                let pass = affine.layers as f64 * (hidden + 3.0) + affine.base.kept_per_site();
-                // There and back.
-                if affine.symmetrise == Symmetrise::Always { 2.0 * pass } else { pass }
+                let pass = |per_layer: f64| affine.layers as f64 * per_layer + affine.base.kept_per_site();
+                match affine.symmetrise {
+                    Symmetrise::Never | Symmetrise::AfterTraining => pass(hidden + 3.0),
+                    // There and back.
+                    Symmetrise::Always => 2.0 * pass(hidden + 3.0),
+                    // Networks of both signs, and results of tensor operations.
+                    Symmetrise::Equivariant => pass(2.0 * (hidden + 6.0)),
+                }
             }
         }
     }
@@ -68,7 +73,10 @@ impl FlowSpec {
     /// Whether the weights of one serve the other, on the same lattice.
     pub fn has_weights_of(&self, other: &Self) -> bool {
         let plain = |flow: &Self| match flow.architecture() {
-            Self::Affine(affine) => Self::Affine(AffineSpec { symmetrise: Symmetrise::Never, ..affine }),
+            Self::Affine(affine) => {
+                let symmetrise = affine.symmetrise.of_weights();
+                Self::Affine(AffineSpec { symmetrise, ..affine })
+            }
         };
         plain(self) == plain(other)
     }
@@ -96,7 +104,7 @@ pub struct AffineSpec {
     pub hidden: Vec<usize>,
     /// What the initial weights are drawn from.
     pub initial: InitialSpec,
-    /// Where the even density takes the place of q.
+    /// How the density is made even.
     pub symmetrise: Symmetrise,
     /// What the couplings start from.
     pub base: BaseSpec,
@@ -123,7 +131,7 @@ struct AffineWire {
     /// What the initial weights are drawn from; Kaiming-uniform if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     initial: Option<InitialSpec>,
-    /// Where the even density `½ (q(φ) + q(-φ))` takes the place of q.
+    /// How the density is made even: by `½ (q(φ) + q(-φ))` in place of q, or by couplings that commute with φ → -φ.
     #[serde(default, skip_serializing_if = "Symmetrise::is_default")]
     symmetrise: Symmetrise,
     /// What the couplings start from; unit normals if left out.
@@ -151,7 +159,8 @@ impl From<AffineSpec> for AffineWire {
     }
 }
 
-/// Where the even density `q̄(φ) = ½ (q(φ) + q(-φ))` takes the place of q, which costs a pass through the inverse flow.
+/// How the density is made even: `q̄(φ) = ½ (q(φ) + q(-φ))` takes the place of q, which costs a pass through the inverse flow, or the
+/// flow itself commutes with φ → -φ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Symmetrise {
@@ -162,9 +171,22 @@ pub enum Symmetrise {
     AfterTraining,
     /// There, and in the loss.
     Always,
+    /// q itself is even: in every coupling s is made even and t odd in what they are computed from, with networks that are applied to
+    /// both signs.
+    Equivariant,
 }
 
 impl Symmetrise {
+    /// Whether the density is q̄, the mean of two.
+    pub fn is_mean(&self) -> bool {
+        matches!(self, Self::AfterTraining | Self::Always)
+    }
+
+    /// What weights are trained for, whether the mean is taken or not.
+    fn of_weights(&self) -> Self {
+        if self.is_mean() { Self::Never } else { *self }
+    }
+
     fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -32,7 +32,7 @@ fn bases_and_symmetrised_flows_agree_with_the_cpu() {
     let bases =
         ["free_field", "learned_spectrum"].map(|base| format!("flow.affine.base.{base}.mass_squared=0.5"));
     for base in &bases {
-        for symmetrise in ["never", "always"] {
+        for symmetrise in ["never", "always", "equivariant"] {
             let symmetrise = format!("flow.affine.symmetrise={symmetrise}");
             if !agrees_with_the_cpu(&sandbox, &["--set", base, "--set", &symmetrise]) {
                 return;

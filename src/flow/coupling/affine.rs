@@ -1,10 +1,11 @@
 //! Affine checkerboard couplings of real fields.
 
+use super::equivariant::Equivariant;
 use crate::flow::{Bijection, init, mask, net};
 use crate::kernel::{Affine, CouplingStack, Direction, SiteCoupling, coupling_stack};
 use crate::lattice::Lattice;
 use crate::rng::Stream;
-use crate::spec::{AffineSpec, InitialSpec};
+use crate::spec::{AffineSpec, InitialSpec, Symmetrise};
 use burn::tensor::Tensor;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct AffineCouplings {
     stack: CouplingStack<SiteCoupling<Affine>>,
+    /// In place of the networks as they are.
+    equivariant: Option<Equivariant>,
     initial: InitialSpec,
 }
 
@@ -34,7 +37,21 @@ impl AffineCouplings {
         });
         let layer = |index: usize| (SiteCoupling { map: Affine }, Arc::clone(&networks[index % 2]));
         let stack = CouplingStack::new((0..spec.layers).map(layer).collect());
-        Self { stack, initial: spec.initial }
+        let equivariant =
+            (spec.symmetrise == Symmetrise::Equivariant).then(|| Equivariant::new(stack.networks().layers()));
+        Self { stack, equivariant, initial: spec.initial }
+    }
+
+    /// Times that a pass applies each network.
+    fn applications(&self) -> usize {
+        if self.equivariant.is_some() { 2 } else { 1 }
+    }
+
+    fn through(&self, x: Tensor<3>, parameters: Tensor<1>, direction: Direction) -> (Tensor<3>, Tensor<1>) {
+        match &self.equivariant {
+            Some(equivariant) => equivariant.apply(x, parameters, &self.stack, direction),
+            None => coupling_stack(x, parameters, &self.stack, direction),
+        }
     }
 }
 
@@ -55,30 +72,29 @@ impl Bijection for AffineCouplings {
     }
 
     fn multiply_adds(&self) -> u64 {
-        self.stack.networks().layers().iter().map(|net| net.multiply_adds()).sum()
+        let once = self.stack.networks().layers().iter().map(|net| net.multiply_adds()).sum::<u64>();
+        once * self.applications() as u64
     }
 
     fn activations(&self) -> usize {
-        // The hidden layers, the field, and (s, t).
-        self.stack.networks().layers().iter().map(|net| (net.hidden_width() + 3) * net.volume()).sum()
+        // The hidden layers, the field, and (s, t); of tensor operations their results, too.
+        let beside = if self.equivariant.is_some() { 6 } else { 3 };
+        let layers = self.stack.networks().layers().iter();
+        layers.map(|net| (net.hidden_width() + beside) * net.volume()).sum::<usize>() * self.applications()
     }
 
     fn working(&self) -> usize {
         // One layer's, the log det, and the field as it came and as it goes.
-        self.stack
-            .networks()
-            .layers()
-            .iter()
-            .map(|net| (net.hidden_width() + 6) * net.volume())
-            .max()
-            .unwrap_or(0)
+        let layers = self.stack.networks().layers().iter();
+        let most = layers.map(|net| (net.hidden_width() + 6) * net.volume()).max();
+        most.unwrap_or(0) * self.applications()
     }
 
     fn forward_and_log_det(&self, x: Tensor<3>, parameters: Tensor<1>) -> (Tensor<3>, Tensor<1>) {
-        coupling_stack(x, parameters, &self.stack, Direction::Forward)
+        self.through(x, parameters, Direction::Forward)
     }
 
     fn inverse_and_log_det(&self, y: Tensor<3>, parameters: Tensor<1>) -> (Tensor<3>, Tensor<1>) {
-        coupling_stack(y, parameters, &self.stack, Direction::Inverse)
+        self.through(y, parameters, Direction::Inverse)
     }
 }

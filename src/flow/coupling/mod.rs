@@ -1,6 +1,7 @@
 //! Coupling layers: some sites change by a map whose parameters are computed from the others.
 
 mod affine;
+mod equivariant;
 
 pub use affine::AffineCouplings;
 

@@ -23,9 +23,9 @@ pub struct FusedConvStack {
 
 impl FusedConvStack {
     /// The operation of a stack.
-    pub fn new(stack: ConvStack) -> Self {
+    pub fn new(stack: impl Into<Arc<ConvStack>>) -> Self {
         Self {
-            stack: Arc::new(stack),
+            stack: stack.into(),
             #[cfg(feature = "wgpu")]
             plans: Plans::default(),
         }

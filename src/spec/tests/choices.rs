@@ -198,9 +198,12 @@ fn a_symmetrised_flow_says_so_and_others_do_not() {
     assert_eq!(kept, [kept[0], kept[0], 2.0 * kept[0]]);
     assert_eq!(flow(&always).parameters(&[8, 8]), flow(&plain).parameters(&[8, 8]));
     assert_ne!(flow(&always).architecture(), flow(&plain).architecture());
+    let equivariant = flow(&with("equivariant"));
+    assert!(equivariant.kept_per_site() > 2.0 * kept[0]);
+    assert!(flow(&always).has_weights_of(&flow(&plain)) && !equivariant.has_weights_of(&flow(&plain)));
     let found = problems(GOOD, &["flow.affine.symmetrise=true"]);
     assert!(
-        found[0].contains("symmetrise = true: must be one of: never, after_training, always"),
+        found[0].contains("symmetrise = true: must be one of: never, after_training, always, equivariant"),
         "{found:?}"
     );
 }

@@ -19,7 +19,8 @@ fn assert_gradient_of(what: &str, gradient: &[f64], parameters: &[f64], f: &dyn 
 
 #[test]
 fn the_gradient_is_that_of_finite_differences_of_the_loss() {
-    for symmetrise in [Symmetrise::Never, Symmetrise::AfterTraining, Symmetrise::Always] {
+    let modes = [Symmetrise::Never, Symmetrise::AfterTraining, Symmetrise::Always, Symmetrise::Equivariant];
+    for symmetrise in modes {
         let (flow, parameters) = flow_from(BaseSpec::FreeField(FreeFieldSpec::default()), symmetrise);
         assert_losses_have_their_gradients(&flow, &parameters);
     }
