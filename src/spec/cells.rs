@@ -144,14 +144,19 @@ fn without_unlisted(value: &Value, listed: &[&Json]) -> Value {
     Value::Table(table.iter().filter_map(entry).collect())
 }
 
-/// The last parts of a key, as few as tell it from the others.
+/// Last parts of keys that tables have columns of their own for.
+const TAKEN: [&str; 3] = ["ess", "loss", "samples"];
+
+/// The last parts of a key, as few as tell it from the others and from the columns of tables.
 fn short_name<'a>(key: &'a str, all: impl Iterator<Item = &'a String> + Clone) -> &'a str {
     let starts = key.rmatch_indices('.').map(|(dot, _)| dot + 1).chain([0]);
     let mut names = starts.map(|start| &key[start..]);
     let is_suffix = |other: &str, name: &str| {
         other.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('.'))
     };
-    let is_clear = |name: &&str| all.clone().filter(|other| is_suffix(other, name)).count() == 1;
+    let is_clear = |name: &&str| {
+        !TAKEN.contains(name) && all.clone().filter(|other| is_suffix(other, name)).count() == 1
+    };
     names.find(is_clear).unwrap_or(key)
 }
 
@@ -169,11 +174,20 @@ mod tests {
             "sample.every",
             "seed",
             "other.seed",
+            "train.stop.ess",
         ]
         .map(str::to_owned);
         let names = keys.each_ref().map(|key| short_name(key, keys.iter()));
-        let expected =
-            ["coupling", "evaluate.every", "double.every", "maximum", "sample.every", "seed", "other.seed"];
+        let expected = [
+            "coupling",
+            "evaluate.every",
+            "double.every",
+            "maximum",
+            "sample.every",
+            "seed",
+            "other.seed",
+            "stop.ess",
+        ];
         assert_eq!(names, expected);
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 ///
 /// A layer is a network on twice the batch and plain tensor operations, not a part of the kernel that goes through all layers.
 ///
-/// Source: Z₂-equivariant flows, arXiv:2105.12481, Sec. 3 (there by odd activations without biases).
+/// Source: Z₂-equivariant flows as in arXiv:2105.12481, there by networks of odd functions without biases.
 #[derive(Debug)]
 pub struct Equivariant {
     /// One of each layer; layers with the same sites share theirs.
