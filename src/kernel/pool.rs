@@ -19,6 +19,12 @@ pub fn give<T>(pool: &'static Pool<T>, buffer: Vec<T>) {
     }
 }
 
+/// Buffers of a length that nobody uses at the moment.
+#[cfg(test)]
+pub fn spare<T>(pool: &'static Pool<T>, length: usize) -> usize {
+    lock(pool).get(&length).map_or(0, Vec::len)
+}
+
 fn lock<T>(pool: &'static Pool<T>) -> std::sync::MutexGuard<'static, HashMap<usize, Vec<Vec<T>>>> {
     // The map is valid after a panic elsewhere: it only holds spare buffers.
     pool.get_or_init(Default::default).lock().unwrap_or_else(PoisonError::into_inner)

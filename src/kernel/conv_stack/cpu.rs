@@ -64,7 +64,7 @@ impl<T: Scalar> BackwardTile<'_, T> {
         let wanted = !self.x_gradient.is_empty();
         let mut input_gradient = vec![T::default(); if wanted { input.len() } else { 0 }];
         let to = wanted.then_some(&mut input_gradient[..]);
-        self.network.backward_tile(&input, self.hidden, g, to, Some(&mut gradient));
+        self.network.backward_tile(&input, self.hidden, &g, to, Some(&mut gradient));
         if wanted {
             scatter(&input_gradient, stack.input_channels(), volume, lanes, self.x_gradient);
         }

@@ -96,35 +96,42 @@ impl<'a, T: Scalar> Network<'a, T> {
         T::dispatch(self.isa, Conv { from, to, shape, packed, bias, groups, epilogue });
     }
 
-    /// Backward pass of a tile from the gradient `g` before the output activation; gradients by inputs and parameters where they
-    /// are wanted.
+    /// Backward pass of a tile from the gradient `by_output` before the output activation; gradients by inputs and parameters where
+    /// they are wanted.
     pub fn backward_tile(
         &self,
         input: &[T],
         hidden: &[T],
-        mut g: Vec<T>,
+        by_output: &[T],
         input_gradient: Option<&mut [T]>,
         mut gradient: Option<&mut [T]>,
     ) {
         let tile = self.stack.volume() * self.lanes;
         let mut end = hidden.len();
+        // The gradient by the last hidden layer that was come to.
+        let mut by_hidden: Option<Vec<T>> = None;
         for (index, convolution) in self.convolutions.iter().enumerate().rev() {
+            let g = by_hidden.as_deref().unwrap_or(by_output);
             let start = end - if index == 0 { 0 } else { tile * convolution.inputs };
             let x = if index == 0 { input } else { &hidden[start..end] };
             if let Some(gradient) = gradient.as_deref_mut() {
-                T::dispatch(self.isa, WeightGradient { convolution, x, g: &g, gradient });
+                T::dispatch(self.isa, WeightGradient { convolution, x, g, gradient });
             }
             if index > 0 {
                 let mut next = take(T::pool(), x.len());
-                self.conv_back(index, &g, &mut next, Epilogue::LeakyGradient(self.slope(), x));
-                give(T::pool(), std::mem::replace(&mut g, next));
+                self.conv_back(index, g, &mut next, Epilogue::LeakyGradient(self.slope(), x));
+                if let Some(used) = by_hidden.replace(next) {
+                    give(T::pool(), used);
+                }
             }
             end = start;
         }
         if let Some(to) = input_gradient {
-            self.conv_back(0, &g, to, Epilogue::Plain);
+            self.conv_back(0, by_hidden.as_deref().unwrap_or(by_output), to, Epilogue::Plain);
         }
-        give(T::pool(), g);
+        if let Some(used) = by_hidden {
+            give(T::pool(), used);
+        }
     }
 
     /// The gradient by the inputs of a convolution.

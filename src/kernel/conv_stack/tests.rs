@@ -2,7 +2,9 @@
 
 use super::cpu::{self, Activations};
 use super::*;
+use crate::kernel::element::Element;
 use crate::kernel::isa::{Isa, Scalar};
+use crate::kernel::pool;
 use crate::lattice::Lattice;
 use crate::rng::Seed;
 use burn::tensor::Tensor;
@@ -134,6 +136,26 @@ fn run<T: Scalar>(isa: Isa, stack: &ConvStack, x: &[T], theta: &[T], g: &[T]) ->
     let pass = Activations { x, y: &y, hidden: &hidden, y_gradient: g, want_x: true };
     let (dx, dtheta) = cpu::backward(isa, stack, theta, pass);
     [y, dx, dtheta]
+}
+
+/// What a pass leaves for the next one is used by it. Nothing else has buffers of these lengths.
+#[test]
+fn passes_leave_no_more_behind_the_more_there_are() {
+    let stack = ConvStack::new(Lattice::new([2, 46]), vec![3, 7, 5], 1);
+    let (batch, volume) = (3, stack.volume());
+    let x = vec![0.5; batch * 3 * volume];
+    let g = vec![0.25; batch * 5 * volume];
+    let theta = vec![0.1; stack.parameter_count()];
+    let spare = || {
+        let lengths = [3, 5, 7].map(|channels| channels * volume * 8);
+        lengths.map(|length| pool::spare(<f64 as Element>::pool(), length))
+    };
+    let passes = |count: usize| {
+        (0..count).for_each(|_| drop(run::<f64>(Isa::active(), &stack, &x, &theta, &g)));
+        spare()
+    };
+    let after_one = passes(1);
+    assert_eq!(passes(20), after_one);
 }
 
 #[test]

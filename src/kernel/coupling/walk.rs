@@ -168,7 +168,6 @@ impl<C: Coupling, T: Scalar> Kernel for BackwardTile<'_, C, T> {
             let start = end - sizes.iter().sum::<usize>();
             let kept = Kept::split(&mut self.kept[start..end], sizes);
             end = start;
-            // `backward_tile` gives it back.
             let mut by_output = take(T::pool(), kept.output.len());
             let (written, output) = (network.out_sites(), &*kept.output);
             coupling.apply_gradient::<V>(
@@ -193,7 +192,8 @@ impl<C: Coupling, T: Scalar> Kernel for BackwardTile<'_, C, T> {
             let to = wanted.then_some(&mut by_features[..]);
             let features: &[T] = if kept.features.is_empty() { kept.field } else { kept.features };
             let by_parameters = self.want_parameters.then(|| &mut gradient[layer.parameters.clone()]);
-            network.backward_tile(features, kept.hidden, by_output, to, by_parameters);
+            network.backward_tile(features, kept.hidden, &by_output, to, by_parameters);
+            give(T::pool(), by_output);
             if wanted {
                 coupling.features_gradient::<V>(network.in_sites(), kept.field, &by_features, &mut g);
             }
