@@ -1,7 +1,8 @@
 //! Affine checkerboard couplings of real fields.
 
 use super::equivariant::equivariant;
-use crate::flow::{Bijection, init, mask, net};
+use super::weights;
+use crate::flow::{Bijection, mask, net};
 use crate::kernel::{Affine, CouplingStack, Direction, SiteCoupling, coupling_stack};
 use crate::lattice::Lattice;
 use crate::rng::Stream;
@@ -55,23 +56,15 @@ impl AffineCouplings {
 
 impl Bijection for AffineCouplings {
     fn parameter_shapes(&self) -> Vec<(String, Vec<usize>)> {
-        let layers = self.stack.networks().layers().iter().enumerate();
-        layers
-            .flat_map(|(index, net)| {
-                let shapes = net.parameter_shapes().into_iter();
-                shapes.map(move |(name, shape)| (format!("layers.{index}.{name}"), shape))
-            })
-            .collect()
+        weights::shapes(self.stack.networks().layers())
     }
 
     fn initial_parameters(&self, stream: &Stream) -> Vec<f32> {
-        let layers = (0u64..).zip(self.stack.networks().layers());
-        layers.flat_map(|(i, net)| init::uniform(net, self.initial, stream, i << 32)).collect()
+        weights::initial(self.stack.networks().layers(), self.initial, stream)
     }
 
     fn multiply_adds(&self) -> u64 {
-        let once = self.stack.networks().layers().iter().map(|net| net.multiply_adds()).sum::<u64>();
-        once * self.applications() as u64
+        weights::multiply_adds(self.stack.networks().layers()) * self.applications() as u64
     }
 
     fn activations(&self) -> usize {
