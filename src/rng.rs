@@ -8,6 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
 use rayon::prelude::*;
+use std::f32::consts::PI;
 
 /// All randomness of a run.
 #[derive(Debug, Clone, Copy)]
@@ -50,10 +51,23 @@ impl Stream {
 
     /// Unit normals of the items `first..first + count`, `width` numbers each, as `[count, width]`.
     pub fn normals(&self, first: u64, count: usize, width: usize) -> Vec<f32> {
+        self.numbers(first, count, width, StandardNormal)
+    }
+
+    /// Angles of the items `first..first + count`, uniform on [-π, π) with π in single precision, as `[count, width]`.
+    pub fn angles(&self, first: u64, count: usize, width: usize) -> Vec<f32> {
+        self.numbers(first, count, width, Uniform::new(-PI, PI).expect("an interval"))
+    }
+
+    /// Numbers of the items `first..first + count` from one distribution.
+    fn numbers<D>(&self, first: u64, count: usize, width: usize, distribution: D) -> Vec<f32>
+    where
+        D: Distribution<f32> + Copy + Sync,
+    {
         let mut values = vec![0.0; count * width];
         values.par_chunks_mut(width.max(1)).enumerate().for_each(|(offset, row)| {
             let rng = self.item(first + offset as u64);
-            row.iter_mut().zip(StandardNormal.sample_iter(rng)).for_each(|(value, draw)| *value = draw);
+            row.iter_mut().zip(distribution.sample_iter(rng)).for_each(|(value, draw)| *value = draw);
         });
         values
     }
@@ -74,8 +88,10 @@ mod tests {
     #[test]
     fn an_item_does_not_depend_on_how_it_is_reached() {
         let stream = Seed(7).stream("train/base");
-        let all = stream.normals(0, 10, 33);
-        assert_eq!(all[4 * 33..7 * 33], stream.normals(4, 3, 33));
+        for draw in [Stream::normals, Stream::angles] {
+            let all = draw(&stream, 0, 10, 33);
+            assert_eq!(all[4 * 33..7 * 33], draw(&stream, 4, 3, 33));
+        }
     }
 
     #[test]
@@ -101,6 +117,24 @@ mod tests {
         }
         let lag = |k: usize| values.windows(k + 1).map(|w| f64::from(w[0] * w[k])).sum::<f64>() / n;
         assert!([1, 2, width, 2 * width].iter().all(|&k| lag(k).abs() < 5.0 / n.sqrt()));
+    }
+
+    /// Bounds are five standard errors; `⟨cos kθ⟩` of whole k vanish.
+    #[test]
+    fn angles_fill_the_circle_and_have_no_correlation() {
+        let values = Seed(3).stream("angles").angles(0, 50_000, 4);
+        assert!(values.iter().all(|angle| (-PI..PI).contains(angle)));
+        let n = values.len() as f64;
+        let mean =
+            |of: &dyn Fn(f64) -> f64| values.iter().map(|&angle| of(f64::from(angle))).sum::<f64>() / n;
+        for k in 1..4 {
+            let wave = |angle: f64| f64::from(k) * angle;
+            for moment in [mean(&|angle| wave(angle).cos()), mean(&|angle| wave(angle).sin())] {
+                assert!(moment.abs() < 5.0 * (0.5 / n).sqrt(), "k = {k}: {moment}");
+            }
+        }
+        let neighbours = values.windows(2).map(|pair| f64::from(pair[0] - pair[1]).cos()).sum::<f64>() / n;
+        assert!(neighbours.abs() < 5.0 * (0.5 / n).sqrt(), "{neighbours}");
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl TargetSamples {
         let numbers = file_shape(action).iter().product();
         let (mut fields, mut actions) = (Vec::new(), Vec::new());
         reader.fields(&mut |part| {
-            fields.extend(part.iter().map(|&number| number as f32));
+            fields.extend(part.iter().map(|&number| action.canonical(number) as f32));
             actions.par_extend(part.par_chunks_exact(numbers).map(|field| action.action_f64(field)));
             Ok(())
         })?;

@@ -33,7 +33,8 @@ pub struct Provenance<'a> {
 /// Writes an ensemble under a temporary name, and renames it at the end.
 ///
 /// Arrays, little-endian double precision, in the conventions of the program: the configurations under the name of the field
-/// (`phi`, `theta`), `action`, with a model `log_q` and `log_w = -action - log_q`; and two byte strings without dimensions, `method` and `spec`.
+/// (`phi`, `theta`), `action`, with a model `log_q` and `log_w = -action - log_q`, and for gauge
+/// fields from one `topological_charge`; and two byte strings without dimensions, `method` and `spec`.
 pub struct EnsembleWriter {
     path: PathBuf,
     zip: ZipWriter<BufWriter<Target>>,
@@ -41,6 +42,7 @@ pub struct EnsembleWriter {
     count: u64,
     log_q: Vec<f64>,
     actions: Vec<f64>,
+    charges: Vec<f64>,
 }
 
 impl EnsembleWriter {
@@ -57,6 +59,7 @@ impl EnsembleWriter {
             count,
             log_q: Vec::new(),
             actions: Vec::new(),
+            charges: Vec::new(),
         };
         // A single component has no axis of its own.
         let sites = shape.iter().enumerate().filter(|&(axis, &extent)| axis > 0 || extent > 1);
@@ -88,6 +91,14 @@ impl EnsembleWriter {
         Ok(())
     }
 
+    /// Adds the topological charges of the configurations that were appended last, of all or of none.
+    ///
+    /// # Shapes
+    /// `[configuration]`
+    pub fn push_charges(&mut self, charges: impl IntoIterator<Item = f64>) {
+        self.charges.extend(charges);
+    }
+
     /// Writes what belongs to the configurations and puts the file in place.
     ///
     /// # Errors
@@ -99,7 +110,9 @@ impl EnsembleWriter {
         assert_eq!(self.actions.len() as u64, self.count, "configurations written and announced");
         let (log_q, actions) = (std::mem::take(&mut self.log_q), std::mem::take(&mut self.actions));
         let log_w: Vec<f64> = log_q.iter().zip(&actions).map(|(log_q, action)| -action - log_q).collect();
-        let arrays = [("log_q", &log_q), ("action", &actions), ("log_w", &log_w)];
+        let charges = std::mem::take(&mut self.charges);
+        let arrays =
+            [("log_q", &log_q), ("action", &actions), ("log_w", &log_w), ("topological_charge", &charges)];
         for (name, values) in arrays.into_iter().filter(|(_, values)| values.len() == actions.len()) {
             self.begin(name, "<f8", &[self.count])?;
             self.write(values)?;

@@ -2,8 +2,10 @@
 
 use crate::lattice::Lattice;
 use crate::rng::Stream;
+use crate::spec::FlowSpec;
 use burn::tensor::Tensor;
 use std::f64::consts::PI;
+use std::sync::Arc;
 
 /// A density that can be drawn from directly.
 pub trait Base: std::fmt::Debug + Send + Sync {
@@ -47,5 +49,43 @@ impl Base for UnitNormal {
         let batch = z.dims()[0];
         let squares = (z.clone() * z).reshape([batch, self.numbers]).sum_dim(1).reshape([batch]);
         squares * -0.5 - 0.5 * self.numbers as f64 * (2.0 * PI).ln()
+    }
+}
+
+/// Uniform angles for all links, `log r(z) = -2V ln 2π` by the measure dθ: the Haar measure of U(1), which no gauge transformation changes.
+///
+/// Source: arXiv:2003.06413.
+#[derive(Debug, Clone)]
+pub struct HaarUniform {
+    links: usize,
+}
+
+impl HaarUniform {
+    /// Of the links of a lattice of two dimensions.
+    pub fn new(lattice: Lattice) -> Self {
+        Self { links: 2 * lattice.volume() }
+    }
+}
+
+impl Base for HaarUniform {
+    /// One for each direction.
+    fn components(&self) -> usize {
+        2
+    }
+
+    fn draw(&self, stream: &Stream, first: u64, count: usize) -> Vec<f32> {
+        stream.angles(first, count, self.links)
+    }
+
+    fn log_density(&self, z: Tensor<3>) -> Tensor<1> {
+        Tensor::full([z.dims()[0]], -(self.links as f64) * (2.0 * PI).ln(), (&z.device(), z.dtype()))
+    }
+}
+
+/// What the flow of a specification starts from.
+pub fn build(spec: &FlowSpec, lattice: Lattice) -> Arc<dyn Base> {
+    match spec {
+        FlowSpec::Affine(_) => Arc::new(UnitNormal::new(lattice, 1)),
+        FlowSpec::Gauge(_) => Arc::new(HaarUniform::new(lattice)),
     }
 }

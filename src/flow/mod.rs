@@ -15,9 +15,9 @@ mod symmetrised;
 mod tests;
 
 pub use ahead::Ahead;
-pub use base::{Base, UnitNormal};
+pub use base::{Base, HaarUniform, UnitNormal};
 pub use bijection::Bijection;
-pub use coupling::AffineCouplings;
+pub use coupling::{AffineCouplings, GaugeCouplings};
 pub use momentum::MomentumScaling;
 pub use parameters::{Layout, Slot};
 pub use spectrum::Spectrum;
@@ -43,12 +43,16 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The flow that a specification names, for fields with one component per site.
+    /// The flow that a specification names.
+    ///
+    /// # Panics
+    /// If its couplings do not fit the lattice, which a specification that was checked says in words.
     pub fn new(spec: &FlowSpec, lattice: Lattice) -> Self {
-        let gaussian = Spectrum::new(spec.base(), &lattice)
-            .map(|spectrum| Box::new(MomentumScaling::new(lattice, spectrum)) as Box<dyn Bijection>);
+        let gaussian = spec.base().and_then(|base| Spectrum::new(base, &lattice));
+        let gaussian =
+            gaussian.map(|spectrum| Box::new(MomentumScaling::new(lattice, spectrum)) as Box<dyn Bijection>);
         let bijections = gaussian.into_iter().chain([coupling::build(spec, lattice)]).collect();
-        let flow = Self::from_parts(lattice, Arc::new(UnitNormal::new(lattice, 1)), bijections);
+        let flow = Self::from_parts(lattice, base::build(spec, lattice), bijections);
         Self { symmetrise: spec.symmetrise(), ..flow }
     }
 

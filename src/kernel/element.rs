@@ -1,7 +1,8 @@
-//! The numbers kernels compute with, and their elementary functions without branches.
+//! The numbers kernels compute with.
 
+use super::elementary;
 use super::pool::Pool;
-use std::ops::{Add, AddAssign, Mul, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 /// Elements the kernels compute with: `f32` for work, `f64` for verification.
 pub trait Element:
@@ -10,18 +11,36 @@ pub trait Element:
     + Default
     + Send
     + Sync
+    + PartialOrd
     + AddAssign
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>
+    + Div<Output = Self>
     + Neg<Output = Self>
 {
+    /// The distance from one to the next number above it.
+    const EPSILON: Self;
     /// Rounds to this type.
     fn from_f64(value: f64) -> Self;
     /// Hyperbolic tangent of every element, in place.
     fn tanh_in_place(values: &mut [Self]);
     /// `e^self`.
     fn exponential(self) -> Self;
+    /// `ln self`, NaN unless `self` is positive.
+    fn logarithm(self) -> Self;
+    /// `ln(1 + self)` of a number in [0, 1].
+    fn log_one_plus(self) -> Self;
+    /// `√self`.
+    fn square_root(self) -> Self;
+    /// Sine and cosine of an angle of a few turns.
+    fn sine_cosine(self) -> (Self, Self);
+    /// The angle in [-π/2, π/2] with this tangent.
+    fn arctangent(self) -> Self;
+    /// The nearest integer of a number of at most some millions.
+    fn nearest(self) -> Self;
+    /// The larger of `self` and `-self`.
+    fn magnitude(self) -> Self;
     /// Spare buffers of this type.
     fn pool() -> &'static Pool<Self>;
     /// `gradient · (1 - y²)`, the derivative of `y = tanh(x)` applied to a gradient.
@@ -29,6 +48,8 @@ pub trait Element:
 }
 
 impl Element for f32 {
+    const EPSILON: Self = f32::EPSILON;
+
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value as f32
@@ -37,13 +58,48 @@ impl Element for f32 {
     #[inline(always)]
     fn tanh_in_place(values: &mut [Self]) {
         for value in values {
-            *value = tanh_f32(*value);
+            *value = elementary::tanh(*value);
         }
     }
 
     #[inline(always)]
     fn exponential(self) -> Self {
-        exp_f32(self)
+        elementary::exp(self)
+    }
+
+    #[inline(always)]
+    fn logarithm(self) -> Self {
+        elementary::ln(self)
+    }
+
+    #[inline(always)]
+    fn log_one_plus(self) -> Self {
+        elementary::ln_1p(self)
+    }
+
+    #[inline(always)]
+    fn square_root(self) -> Self {
+        self.sqrt()
+    }
+
+    #[inline(always)]
+    fn sine_cosine(self) -> (Self, Self) {
+        elementary::sin_cos(self)
+    }
+
+    #[inline(always)]
+    fn arctangent(self) -> Self {
+        elementary::atan(self)
+    }
+
+    #[inline(always)]
+    fn nearest(self) -> Self {
+        elementary::nearest(self)
+    }
+
+    #[inline(always)]
+    fn magnitude(self) -> Self {
+        self.abs()
     }
 
     fn pool() -> &'static Pool<Self> {
@@ -58,6 +114,8 @@ impl Element for f32 {
 }
 
 impl Element for f64 {
+    const EPSILON: Self = f64::EPSILON;
+
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value
@@ -75,6 +133,42 @@ impl Element for f64 {
         self.exp()
     }
 
+    #[inline(always)]
+    fn logarithm(self) -> Self {
+        // The logarithm of zero is -∞ elsewhere.
+        if self > 0.0 { self.ln() } else { f64::NAN }
+    }
+
+    #[inline(always)]
+    fn log_one_plus(self) -> Self {
+        self.ln_1p()
+    }
+
+    #[inline(always)]
+    fn square_root(self) -> Self {
+        self.sqrt()
+    }
+
+    #[inline(always)]
+    fn sine_cosine(self) -> (Self, Self) {
+        self.sin_cos()
+    }
+
+    #[inline(always)]
+    fn arctangent(self) -> Self {
+        self.atan()
+    }
+
+    #[inline(always)]
+    fn nearest(self) -> Self {
+        self.round()
+    }
+
+    #[inline(always)]
+    fn magnitude(self) -> Self {
+        self.abs()
+    }
+
     fn pool() -> &'static Pool<Self> {
         static POOL: Pool<f64> = Pool::new();
         &POOL
@@ -83,71 +177,5 @@ impl Element for f64 {
     #[inline(always)]
     fn tanh_gradient(gradient: Self, y: Self) -> Self {
         gradient * (1.0 - y * y)
-    }
-}
-
-/// Branch-free exponential that the compiler vectorises; relative error below 3e-7, arguments cut off at ±87.
-///
-/// `e^x = 2^k e^r` with |r| ≤ ln 2 / 2 and a Taylor polynomial of degree 7 (next term 2e-8 of the result).
-#[inline(always)]
-fn exp_f32(x: f32) -> f32 {
-    // Written so that NaN stays NaN, which `clamp` on vectors would not promise.
-    let x = if x > 87.0 { 87.0 } else { x };
-    let x = if x < -87.0 { -87.0 } else { x };
-    // Adding 1.5·2²³ rounds to an integer in the low bits of the mantissa.
-    const ROUND: f32 = 12_582_912.0;
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let k = shifted - ROUND;
-    let r = (x - k * 0.693_359_4) + k * 2.121_944_4e-4;
-    let mut p = 1.0 / 5040.0;
-    for c in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
-        p = p * r + c;
-    }
-    p * f32::from_bits((shifted.to_bits().wrapping_add(127)) << 23)
-}
-
-/// Branch-free tanh that the compiler vectorises; absolute error below 3e-7 on all reals.
-///
-/// `tanh x = 1 - 2/(e^{2x}+1)` for large |x|, and the continued fraction of tanh, cut after five terms, below
-/// |x| = 0.6, where the first form would lose digits.
-#[inline(always)]
-fn tanh_f32(x: f32) -> f32 {
-    let magnitude = if x.abs() > 10.0 { 10.0 } else { x.abs() };
-    let large = 1.0 - 2.0 / (exp_f32(2.0 * magnitude) + 1.0);
-    let q = magnitude * magnitude;
-    let small = magnitude * (945.0 + q * (105.0 + q)) / (945.0 + q * (420.0 + 15.0 * q));
-    (if magnitude < 0.6 { small } else { large }).copysign(x)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Twice the rounding of a result near one.
-    const TANH_ERROR: f64 = 3e-7;
-
-    #[test]
-    fn tanh_is_accurate_everywhere() {
-        let mut worst = 0f64;
-        for i in -400_000..=400_000 {
-            let x = i as f32 * 5e-5;
-            worst = worst.max((f64::from(tanh_f32(x)) - f64::from(x).tanh()).abs());
-        }
-        assert!(worst < TANH_ERROR, "absolute error {worst:e}");
-        assert_eq!(tanh_f32(f32::INFINITY), 1.0);
-        assert_eq!(tanh_f32(-1e30), -1.0);
-        assert_eq!(tanh_f32(0.0), 0.0);
-        assert!(tanh_f32(f32::NAN).is_nan());
-    }
-
-    #[test]
-    fn exp_is_accurate_wherever_it_is_a_number() {
-        let mut worst = 0f64;
-        for i in -86_000..=86_000 {
-            let x = i as f32 * 1e-3;
-            worst = worst.max((f64::from(exp_f32(x)) / f64::from(x).exp() - 1.0).abs());
-        }
-        assert!(worst < TANH_ERROR, "relative error {worst:e}");
-        assert!(exp_f32(f32::NAN).is_nan());
     }
 }

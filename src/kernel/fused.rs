@@ -43,14 +43,18 @@ pub trait Back<B: Backend>: Debug + Send + Sync {
     fn gradients(&self, by_output: FloatTensor<B>, wanted: &[bool]) -> Vec<Option<FloatTensor<B>>>;
 }
 
+/// Whether a device is the CPU.
+pub fn is_cpu(device: &Device) -> bool {
+    device.clone().inner() == Device::flex()
+}
+
 /// Whether fused operations run on a device and on numbers of a kind.
 pub fn is_fused(device: &Device, dtype: DType) -> bool {
-    let device = device.clone().inner();
-    if device == Device::flex() {
+    if is_cpu(device) {
         return true;
     }
     #[cfg(feature = "wgpu")]
-    return gpu::runs_on(&device, dtype);
+    return gpu::runs_on(&device.clone().inner(), dtype);
     #[cfg(not(feature = "wgpu"))]
     {
         let _ = dtype;

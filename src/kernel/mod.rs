@@ -6,6 +6,7 @@
 pub mod conv_stack;
 pub mod coupling;
 mod element;
+mod elementary;
 mod fused;
 pub mod gauge;
 #[cfg(feature = "wgpu")]
@@ -20,7 +21,9 @@ mod vector;
 pub mod wilson;
 
 pub use conv_stack::{ConvStack, FusedConvStack, OutputActivation, conv_stack};
-pub use coupling::{Affine, CouplingStack, Direction, SiteCoupling, coupling_stack};
+pub use coupling::{
+    Affine, CouplingStack, Direction, GaugeCoupling, SiteCoupling, Spline, TanMixture, coupling_stack,
+};
 #[cfg(feature = "wgpu")]
 pub use gpu::{Spread, memory_held};
 pub use hartley::Hartley;

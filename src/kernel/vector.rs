@@ -6,6 +6,9 @@
 
 use super::element::Element;
 
+/// The most lanes of any vector, for arrays that hold one number of each.
+pub const MOST_LANES: usize = 16;
+
 /// `LANES` numbers that are computed on together.
 ///
 /// # Safety

@@ -57,6 +57,11 @@ impl Along {
         if self.inverse { format!("{INVERSE}{}", self.key) } else { self.key.clone() }
     }
 
+    /// Whether it is that of the volume.
+    pub fn is_of_volume(&self) -> bool {
+        self.key == EXTENTS
+    }
+
     /// Where a row is, if it has a number for the key.
     pub fn place(&self, table: &Columns, row: usize) -> Option<f64> {
         let number = number(table.text(&self.key, row))?;

@@ -6,6 +6,7 @@ use super::legend::{Entry, Legend, ROW, Symbol};
 use super::palette::Style;
 use super::raster::{FINER, png};
 use super::series::Series;
+use super::volume_law;
 use crate::error::{Error, Result};
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -105,17 +106,21 @@ impl Figure {
         (self.x.scale(points().map(|p| p.x)), self.y.scale(heights))
     }
 
-    /// The style of every series: of those with the same name the same.
+    /// The style of every series: of those with the same name the same, and of a law that of its series, broken.
     fn styles(&self) -> Vec<Style> {
         let names = self.names();
-        let place = |series: &Series| names.iter().position(|label| *label == series.label).unwrap_or(0);
-        self.series.iter().map(|series| Style::of(place(series))).collect()
+        let place = |label: &String| Style::of(names.iter().position(|name| name == label).unwrap_or(0));
+        let style = |series: &Series| match &series.law_of {
+            None => place(&series.label),
+            Some(label) => place(label).broken(),
+        };
+        self.series.iter().map(style).collect()
     }
 
-    /// The names of the series, each once.
+    /// The names of the series, each once; laws are remarked on.
     fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for series in &self.series {
+        for series in self.series.iter().filter(|series| series.law_of.is_none()) {
             if !names.contains(&series.label.as_str()) {
                 names.push(&series.label);
             }
@@ -135,7 +140,7 @@ impl Figure {
         Legend::new(self.names().into_iter().enumerate().map(entry).chain(remarks).collect(), WIDTH)
     }
 
-    /// What bands and open points are, if there are any.
+    /// What bands, open points and broken lines are, if there are any.
     fn remarks(&self) -> Vec<String> {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let seeds = || points().map(|point| point.seeds);
@@ -145,7 +150,9 @@ impl Figure {
         let open = points()
             .any(|point| point.lower_bound)
             .then(|| "open: stopped before its ESS, a lower bound".into());
-        bands.into_iter().chain(open).collect()
+        let laws = self.series.iter().any(|series| series.law_of.is_some());
+        let laws = laws.then(|| format!("broken: {}, V₀ the largest", volume_law::FORMULA));
+        bands.into_iter().chain(open).chain(laws).collect()
     }
 }
 
@@ -171,7 +178,7 @@ mod tests {
             for seeds in [1, 2] {
                 let point = |&(x, y): &(f64, f64)| Point { range: Some([y, y]), seeds, ..Point::new(x, y) };
                 let points = points.iter().map(point).collect();
-                let figure = figure(vec![Series { label: "run".into(), points, line: false }]);
+                let figure = figure(vec![Series { label: "run".into(), points, line: false, law_of: None }]);
                 assert_eq!(figure.x.log, log);
                 let [(_, svg), (_, png)] = figure.files(Path::new("")).unwrap();
                 assert!(svg.starts_with(b"<svg") && png.starts_with(b"\x89PNG"));
@@ -185,6 +192,7 @@ mod tests {
             label: label.into(),
             points: [0.0, 1.0].map(|x| Point::new(x, x)).into(),
             line: true,
+            law_of: None,
         };
         let figure = figure(["a", "b", "a"].map(series).into());
         let styles = figure.styles();
@@ -195,7 +203,9 @@ mod tests {
     #[test]
     fn it_is_said_what_bands_and_open_points_are() {
         let point = |seeds: usize| Point { seeds, range: Some([0.1, 0.9]), ..Point::new(seeds as f64, 0.5) };
-        let of = |points: Vec<Point>| figure(vec![Series { label: "run".into(), points, line: false }]);
+        let of = |points: Vec<Point>| {
+            figure(vec![Series { label: "run".into(), points, line: false, law_of: None }])
+        };
         let single = of(vec![point(1)]);
         assert!(single.remarks().is_empty() && !single.svg().unwrap().contains("<polygon"));
         let means = of(vec![point(3), Point { x: 4.0, ..point(3) }]);

@@ -16,6 +16,7 @@ mod series;
 mod study;
 mod training;
 mod value;
+mod volume_law;
 
 pub use points::{StudyFigure, StudyPoint};
 pub use selection::Condition;

@@ -22,12 +22,18 @@ const BAND: f64 = 0.18;
 pub struct Style {
     colour: RGBColor,
     round: usize,
+    broken: bool,
 }
 
 impl Style {
     /// The style of a series by its place in the legend.
     pub fn of(place: usize) -> Self {
-        Self { colour: COLOURS[place % COLOURS.len()], round: place / COLOURS.len() }
+        Self { colour: COLOURS[place % COLOURS.len()], round: place / COLOURS.len(), broken: false }
+    }
+
+    /// The same with lines that are broken.
+    pub fn broken(self) -> Self {
+        Self { broken: true, ..self }
     }
 
     /// A line of so many dots.
@@ -43,6 +49,7 @@ impl Style {
     /// Length of dashes and of the gaps between them; none for a whole line.
     pub fn dashes(&self) -> Option<(u32, u32)> {
         match self.round {
+            0 if self.broken => Some((6, 5)),
             0 => None,
             1 => Some((8, 4)),
             _ => Some((2, 3)),

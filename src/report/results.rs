@@ -6,6 +6,9 @@ use crate::error::Result;
 /// The reason to stop of a cell that reached its ESS.
 const REACHED: &str = "ess";
 
+/// The stage of a model that was judged as it started, without a step.
+const TRANSFER: &str = "transfer";
+
 /// A result in a row of a table.
 pub struct Value {
     /// The row.
@@ -18,11 +21,13 @@ pub struct Value {
     pub range: Option<[f64; 2]>,
     /// The true value is at least this.
     pub lower_bound: bool,
+    /// Of a model as it was trained on another lattice.
+    pub transferred: bool,
 }
 
 impl Value {
     fn new(row: usize, y: f64) -> Self {
-        Self { row, name: String::new(), y, range: None, lower_bound: false }
+        Self { row, name: String::new(), y, range: None, lower_bound: false, transferred: false }
     }
 }
 
@@ -48,8 +53,11 @@ pub fn final_ess(table: &Columns) -> Result<Vec<Value>> {
                 .collect()
         }
     };
-    let rows = (0..stages.len()).filter(|row| ["final", "transfer"].contains(&stages[*row]));
-    let value = |row: usize| Some(Value { range: ranges[row], ..Value::new(row, ess[row]?) });
+    let rows = (0..stages.len()).filter(|row| ["final", TRANSFER].contains(&stages[*row]));
+    let value = |row: usize| {
+        let transferred = stages[row] == TRANSFER;
+        Some(Value { range: ranges[row], transferred, ..Value::new(row, ess[row]?) })
+    };
     Ok(rows.filter_map(value).collect())
 }
 

@@ -10,6 +10,8 @@ pub struct Series {
     pub points: Vec<Point>,
     /// Joined by a line, without marks.
     pub line: bool,
+    /// The label of the series that it is computed from by a law, if it is: a broken line of the same colour.
+    pub law_of: Option<String>,
 }
 
 /// A point.
@@ -73,7 +75,7 @@ mod tests {
     fn repeats_become_their_mean_with_the_smallest_and_the_largest() {
         let point = |x: f64, y: f64| Point { range: Some([y - 0.1, y + 0.1]), ..Point::new(x, y) };
         let points = vec![point(2.0, 0.5), point(1.0, 0.25), point(2.0, 1.0), point(2.0, 0.75)];
-        let mut series = Series { label: String::new(), points, line: false };
+        let mut series = Series { label: String::new(), points, line: false, law_of: None };
         series.arrange(false);
         assert_eq!((series.points.len(), series.has_means()), (4, false));
         series.arrange(true);

@@ -7,6 +7,7 @@ use super::figure::Figure;
 use super::results::{Results, Value, effective_samples, final_ess, training_cost};
 use super::run::Run;
 use super::series::{Point, Series};
+use super::volume_law::Transfers;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -73,17 +74,21 @@ fn figure(kind: &Kind, along: &Along, mut sources: Vec<Source<'_>>, several: boo
     if !common.is_empty() {
         sources.iter_mut().flat_map(|source| &mut source.values).for_each(|value| value.name.clear());
     }
-    let mut series: Vec<Series> = Vec::new();
+    let (mut series, mut transfers) = (Vec::<Series>::new(), Transfers::default());
     for source in &sources {
         let keys = source.keys_apart(along);
         for value in &source.values {
             let (label, point) = (source.label(&keys, along, value, several), source.point(along, value)?);
+            if value.transferred && along.is_of_volume() {
+                transfers.push(&label, point, source.table.text(&along.key, value.row));
+            }
             match series.iter_mut().find(|series| series.label == label) {
                 Some(series) => series.points.push(point),
-                None => series.push(Series { label, points: vec![point], line: false }),
+                None => series.push(Series { label, points: vec![point], line: false, law_of: None }),
             }
         }
     }
+    series.extend(transfers.laws());
     series.iter_mut().for_each(|series| series.arrange(along.key != SEED));
     let values = |of: fn(&Point) -> f64| series.iter().flat_map(move |series| series.points.iter().map(of));
     let x = Axis::wide(&label_of_axis(&sources, along), values(|p| p.x)).without_zero();

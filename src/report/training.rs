@@ -65,6 +65,7 @@ pub fn figures(curves: &[Curve], levels: &[f64]) -> Vec<Figure> {
             label: curve.series.clone(),
             points: of(curve).into_iter().map(|(x, y)| Point::new(x, y)).collect(),
             line: true,
+            law_of: None,
         });
         let series: Vec<Series> = series.collect();
         let samples = series.iter().flat_map(|series| series.points.iter().map(|p| p.x));

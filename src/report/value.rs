@@ -7,6 +7,11 @@ pub fn number(text: &str) -> Option<f64> {
     numbers.iter().all(|n| *n == numbers[0] && n.is_finite()).then(|| numbers[0])
 }
 
+/// The product of a list of numbers such as `[8, 8]`.
+pub fn product(text: &str) -> Option<f64> {
+    parts(text).map(|part| part.parse::<f64>().ok()).product()
+}
+
 /// Whether the text of a table is the value asked for: numbers compare as numbers, a list with a list part by part, and a number
 /// with a list of numbers equal to it.
 pub fn is(asked: &str, text: &str) -> bool {
@@ -40,6 +45,7 @@ mod tests {
         assert_eq!(number("[8, 16]"), None);
         assert_eq!(number("paper"), None);
         assert_eq!(number("inf"), None);
+        assert_eq!([product("[8, 4]"), product("6"), product("[8, x]")], [Some(32.0), Some(6.0), None]);
     }
 
     #[test]

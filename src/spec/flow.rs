@@ -1,7 +1,8 @@
 //! `[flow.*]`: the architecture of the model.
 
+use super::affine::{AffineSpec, Symmetrise};
 use super::base::BaseSpec;
-use super::initial::{InitialSpec, KaimingSpec};
+use super::gauge::GaugeSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,34 +10,34 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FlowSpec {
-    /// Affine checkerboard couplings.
+    /// Affine checkerboard couplings of scalar fields.
     Affine(AffineSpec),
+    /// Gauge-equivariant couplings of U(1) link angles in two dimensions.
+    Gauge(GaugeSpec),
 }
 
 impl FlowSpec {
-    /// What it starts from.
-    pub fn base(&self) -> &BaseSpec {
+    /// The Gaussian field that it starts from; none of link angles, which start uniform.
+    pub fn base(&self) -> Option<&BaseSpec> {
         match self {
-            Self::Affine(affine) => &affine.base,
+            Self::Affine(affine) => Some(&affine.base),
+            Self::Gauge(_) => None,
         }
     }
 
-    /// Where its density is made even.
+    /// Where its density is made even under φ → -φ.
     pub fn symmetrise(&self) -> Symmetrise {
         match self {
             Self::Affine(affine) => affine.symmetrise,
+            Self::Gauge(_) => Symmetrise::Never,
         }
     }
 
     /// Parameters on a lattice, about; not whole, because it may be more than can be counted.
     pub fn parameters(&self, extents: &[usize]) -> f64 {
         match self {
-            Self::Affine(affine) => {
-                let taps = (affine.kernel_size as f64).powi(extents.len() as i32);
-                let channels = [&[1], &affine.hidden[..], &[2]].concat();
-                let weights = channels.windows(2).map(|pair| pair[0] as f64 * pair[1] as f64 * taps);
-                affine.layers as f64 * weights.sum::<f64>() + affine.base.parameters(extents)
-            }
+            Self::Affine(affine) => affine.parameters(extents),
+            Self::Gauge(gauge) => gauge.parameters(),
         }
     }
 
@@ -44,150 +45,45 @@ impl FlowSpec {
     pub fn layers(&self) -> usize {
         match self {
             Self::Affine(affine) => affine.layers,
+            Self::Gauge(gauge) => gauge.layers,
         }
     }
 
     /// Numbers of a configuration that training keeps for each site, about.
     pub fn kept_per_site(&self) -> f64 {
         match self {
-            // The hidden layers, the field, and (s, t).
-            Self::Affine(affine) => {
-                let hidden = affine.hidden.iter().map(|&width| width as f64).sum::<f64>();
-                let pass = |per_layer: f64| affine.layers as f64 * per_layer + affine.base.kept_per_site();
-                match affine.symmetrise {
-                    Symmetrise::Never | Symmetrise::AfterTraining => pass(hidden + 3.0),
-                    // There and back.
-                    Symmetrise::Always => 2.0 * pass(hidden + 3.0),
-                    // Networks of both signs, and results of tensor operations.
-                    Symmetrise::Equivariant => pass(2.0 * (hidden + 6.0)),
-                }
-            }
+            Self::Affine(affine) => affine.kept_per_site(),
+            Self::Gauge(gauge) => gauge.kept_per_site(),
         }
     }
 
     /// Whether its parameters are those of one lattice, and of no use on another.
     pub fn is_of_one_lattice(&self) -> bool {
-        matches!(self.base(), BaseSpec::LearnedSpectrum(_))
+        matches!(self.base(), Some(BaseSpec::LearnedSpectrum(_)))
     }
 
     /// Whether the weights of one serve the other, on the same lattice.
     pub fn has_weights_of(&self, other: &Self) -> bool {
-        let plain = |flow: &Self| match flow.architecture() {
-            Self::Affine(affine) => {
-                let symmetrise = affine.symmetrise.of_weights();
-                Self::Affine(AffineSpec { symmetrise, ..affine })
-            }
+        let of_weights = |flow: &Self| match flow {
+            Self::Affine(affine) => Self::Affine(affine.of_weights()),
+            Self::Gauge(_) => flow.architecture(),
         };
-        plain(self) == plain(other)
+        of_weights(self) == of_weights(other)
     }
 
     /// The same architecture, all numbers that do not change its size at their defaults.
     pub fn architecture(&self) -> Self {
         match self {
-            Self::Affine(affine) => {
-                let (initial, base) = (InitialSpec::default(), affine.base.kind());
-                Self::Affine(AffineSpec { initial, base, ..affine.clone() })
-            }
+            Self::Affine(affine) => Self::Affine(affine.architecture()),
+            Self::Gauge(gauge) => Self::Gauge(gauge.architecture()),
         }
     }
-}
 
-/// `[flow.affine]`: couplings `φ_a → e^s φ_a + t` with (s, t) from a periodic convolutional network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(from = "AffineWire", into = "AffineWire")]
-pub struct AffineSpec {
-    /// Number of coupling layers.
-    pub layers: usize,
-    /// Kernel size K of the convolutions.
-    pub kernel_size: usize,
-    /// Widths of the hidden layers of each network.
-    pub hidden: Vec<usize>,
-    /// What the initial weights are drawn from.
-    pub initial: InitialSpec,
-    /// How the density is made even.
-    pub symmetrise: Symmetrise,
-    /// What the couplings start from.
-    pub base: BaseSpec,
-}
-
-/// `[flow.affine]` as it is read and written. Kaiming's width has a short form of its own, `initial_width`, and is written in it: so
-/// it was before there was a choice, and specifications that mean the same have the same digest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct AffineWire {
-    /// Number of coupling layers.
-    #[schemars(range(min = 1, max = 4096))]
-    layers: usize,
-    /// Kernel size K of the convolutions, odd, at most the smallest extent.
-    #[schemars(range(min = 1), extend("not" = {"multipleOf": 2}))]
-    kernel_size: usize,
-    /// Widths of the hidden layers of each network, e.g. `[12, 12]`.
-    #[schemars(inner(range(min = 1, max = 4096)))]
-    hidden: Vec<usize>,
-    /// Overall factor of the Kaiming-uniform initial weights; short for `initial.kaiming.width`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0), extend("default" = 1.0))]
-    initial_width: Option<f64>,
-    /// What the initial weights are drawn from; Kaiming-uniform if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    initial: Option<InitialSpec>,
-    /// How the density is made even: by `½ (q(φ) + q(-φ))` in place of q, or by couplings that commute with φ → -φ.
-    #[serde(default, skip_serializing_if = "Symmetrise::is_default")]
-    symmetrise: Symmetrise,
-    /// What the couplings start from; unit normals if left out.
-    #[serde(default, skip_serializing_if = "BaseSpec::is_default")]
-    base: BaseSpec,
-}
-
-impl From<AffineWire> for AffineSpec {
-    fn from(wire: AffineWire) -> Self {
-        let AffineWire { layers, kernel_size, hidden, initial_width, initial, symmetrise, base } = wire;
-        let short = || initial_width.map(|width| InitialSpec::Kaiming(KaimingSpec { width }));
-        let initial = initial.or_else(short).unwrap_or_default();
-        Self { layers, kernel_size, hidden, initial, symmetrise, base }
-    }
-}
-
-impl From<AffineSpec> for AffineWire {
-    fn from(spec: AffineSpec) -> Self {
-        let AffineSpec { layers, kernel_size, hidden, initial, symmetrise, base } = spec;
-        let (initial_width, initial) = match initial {
-            InitialSpec::Kaiming(kaiming) => (Some(kaiming.width), None),
-            InitialSpec::Xavier(_) => (None, Some(initial)),
-        };
-        Self { layers, kernel_size, hidden, initial_width, initial, symmetrise, base }
-    }
-}
-
-/// How the density is made even: `q̄(φ) = ½ (q(φ) + q(-φ))` takes the place of q, which costs a pass through the inverse flow, or the
-/// flow itself commutes with φ → -φ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Symmetrise {
-    /// Nowhere.
-    #[default]
-    Never,
-    /// In all that is drawn and judged; training is that of q.
-    AfterTraining,
-    /// There, and in the loss.
-    Always,
-    /// q itself is even: in every coupling s is made even and t odd in what they are computed from, with networks that are applied to
-    /// both signs.
-    Equivariant,
-}
-
-impl Symmetrise {
-    /// Whether the density is q̄, the mean of two.
-    pub fn is_mean(&self) -> bool {
-        matches!(self, Self::AfterTraining | Self::Always)
-    }
-
-    /// What weights are trained for, whether the mean is taken or not.
-    fn of_weights(&self) -> Self {
-        if self.is_mean() { Self::Never } else { *self }
-    }
-
-    fn is_default(&self) -> bool {
-        *self == Self::default()
+    /// What is allowed but hardly meant.
+    pub fn remark(&self) -> Option<String> {
+        match self {
+            Self::Affine(_) => None,
+            Self::Gauge(gauge) => gauge.remark(),
+        }
     }
 }

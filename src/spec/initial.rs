@@ -1,9 +1,9 @@
-//! `[flow.affine.initial.*]`: what the weights of networks are drawn from before training.
+//! `[flow.*.initial.*]`: what the weights of networks are drawn from before training.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[flow.affine.initial.*]`: one table, named by the choice.
+/// `[flow.*.initial.*]`: one table, named by the choice.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InitialSpec {
@@ -19,7 +19,14 @@ impl Default for InitialSpec {
     }
 }
 
-/// `[flow.affine.initial.kaiming]`: He et al., arXiv:1502.01852, with `a = √5`.
+impl InitialSpec {
+    /// Whether it is the choice that is made where a file makes none.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `[flow.*.initial.kaiming]`: He et al., arXiv:1502.01852, with `a = √5`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KaimingSpec {
@@ -29,7 +36,7 @@ pub struct KaimingSpec {
     pub width: f64,
 }
 
-/// `[flow.affine.initial.xavier]`: Glorot and Bengio, AISTATS 2010, p. 249.
+/// `[flow.*.initial.xavier]`: Glorot and Bengio, AISTATS 2010, p. 249.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct XavierSpec {

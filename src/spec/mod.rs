@@ -9,6 +9,7 @@
 //! made where a file makes none is the enum's default, has no keys and is not written; but the initial weights, which had a key
 //! before there was a choice, are written with it.
 
+mod affine;
 mod base;
 mod cell;
 mod cells;
@@ -17,6 +18,8 @@ mod document;
 mod drafts;
 mod evaluate;
 mod flow;
+mod gauge;
+mod gauge_rules;
 mod grid;
 mod initial;
 mod links;
@@ -38,11 +41,14 @@ mod theory;
 mod train;
 mod validate;
 mod varied;
+mod view;
 
+pub use affine::{AffineSpec, Symmetrise};
 pub use base::{BaseSpec, FreeFieldSpec};
 pub use cell::{Cell, CellStart, STAGE};
 pub use evaluate::EvaluateSpec;
-pub use flow::{AffineSpec, FlowSpec, Symmetrise};
+pub use flow::FlowSpec;
+pub use gauge::{GaugeSpec, MapSpec, SplineSpec, TanSpec};
 pub use initial::{InitialSpec, KaimingSpec, XavierSpec};
 pub use links::identities;
 pub use loss::{ForwardKlSpec, Gradient, LossSpec, MixtureSpec, ReverseKlSpec, TargetHmcSpec};

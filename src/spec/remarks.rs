@@ -1,5 +1,6 @@
 //! What is allowed but hardly meant.
 
+use super::flow::FlowSpec;
 use super::specification::{ModelSpec, Spec};
 use super::train::LearningRateSpec;
 
@@ -10,7 +11,8 @@ impl Spec {
         let mut all = Vec::new();
         for cell in self.cells().unwrap_or_default() {
             let of_model = cell.spec.model().map(|model| without_effect(&model)).unwrap_or_default();
-            let found = cell.spec.theory.remark().into_iter().chain(of_model);
+            let of_flow = cell.spec.flow.as_ref().and_then(FlowSpec::remark);
+            let found = cell.spec.theory.remark().into_iter().chain(of_flow).chain(of_model);
             for remark in found {
                 if !all.contains(&remark) {
                     all.push(remark);

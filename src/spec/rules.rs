@@ -1,6 +1,7 @@
 //! Rules that span several keys. They read the raw document, so that they speak up beside other problems.
 
-use super::document::lookup;
+use super::gauge_rules;
+use super::view::View;
 use crate::error::Problem;
 use toml::Value;
 
@@ -15,33 +16,9 @@ pub fn check(document: &Value) -> Vec<Problem> {
         initial_weights_are_chosen_once,
         something_is_saved,
         chains_have_proposals,
-        scalar_flow_for_scalar_fields,
     ];
     let found = rules.iter().filter_map(|rule| rule(&view));
-    found.chain(phi4_couplings(&view)).chain(model_or_none(&view)).chain(of_gauge_theories(&view)).collect()
-}
-
-struct View<'a>(&'a Value);
-
-impl View<'_> {
-    fn get(&self, path: &str) -> Option<&Value> {
-        lookup(self.0, path)
-    }
-
-    /// What a table named by a choice holds, with its path.
-    fn chosen(&self, table: &str) -> Option<(String, &Value)> {
-        let (name, value) = self.get(table)?.as_table()?.iter().next()?;
-        Some((format!("{table}.{name}"), value))
-    }
-
-    fn integer(&self, path: &str) -> Option<i64> {
-        self.get(path)?.as_integer()
-    }
-
-    fn number(&self, path: &str) -> Option<f64> {
-        let value = self.get(path)?;
-        value.as_float().or_else(|| value.as_integer().map(|integer| integer as f64))
-    }
+    found.chain(phi4_couplings(&view)).chain(model_or_none(&view)).chain(gauge_rules::check(&view)).collect()
 }
 
 fn kernel_fits_lattice(view: &View) -> Option<Problem> {
@@ -119,13 +96,6 @@ fn chains_have_proposals(view: &View) -> Option<Problem> {
     })
 }
 
-fn scalar_flow_for_scalar_fields(view: &View) -> Option<Problem> {
-    view.get("theory.schwinger")?;
-    let (flow, _) = view.chosen("flow")?;
-    let rule = "acts on scalar fields, and theory.schwinger has link angles";
-    Some(Problem::new(flow, rule).hint("leave out [flow] and [train] to run Hybrid Monte Carlo alone"))
-}
-
 /// A flow is trained, and what needs one has one.
 fn model_or_none(view: &View) -> Vec<Problem> {
     let missing = |key: &str, why: &str| {
@@ -147,24 +117,6 @@ fn model_or_none(view: &View) -> Vec<Problem> {
         problems.push(missing("train", "nothing is asked for that needs no model"));
     }
     problems
-}
-
-/// Keys that act on gauge fields alone, or on fermions.
-fn of_gauge_theories(view: &View) -> Vec<Problem> {
-    let is_gauge = view.get("theory.schwinger").is_some();
-    let has_fermions = view.number("theory.schwinger.kappa").is_some_and(|kappa| kappa > 0.0);
-    let keys = [
-        ("sample.hmc.instanton_every", is_gauge, "has an effect on gauge theories alone"),
-        ("sample.hmc.fermions", has_fermions, "has an effect with fermions alone, kappa > 0"),
-        (
-            "sample.heat_bath",
-            is_gauge && !has_fermions,
-            "is for theory.schwinger without fermions, kappa = 0",
-        ),
-        ("sample.hmc.gauge_steps", has_fermions, "has an effect with fermions alone, kappa > 0"),
-    ];
-    let without = keys.into_iter().filter(|(key, acts, _)| !acts && view.get(key).is_some());
-    without.map(|(key, _, rule)| Problem::new(key, rule)).collect()
 }
 
 /// Which keys a φ⁴ convention takes, and that the action is bounded below.

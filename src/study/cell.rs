@@ -9,7 +9,7 @@ use super::summary::Summary;
 use super::tables::Tables;
 use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
-use crate::spec::TrainSpec;
+use crate::spec::{ModelSpec, TrainSpec};
 use crate::theory;
 use crate::train::checkpoint::{self, Loaded};
 use crate::train::{TrainState, Trainer, build_optimizer};
@@ -24,7 +24,7 @@ impl Context<'_> {
         let Some(model) = self.spec.model() else { return self.baseline(tables) };
         let experiment = Experiment::load(self.spec)?;
         self.progress.begin(&experiment.theory.action.describe());
-        let (state, stop_reason) = self.train(model.train, &experiment, tables)?;
+        let (state, stop_reason) = self.train(model, &experiment, tables)?;
         let sampled = self.sample(&experiment, &state)?;
         self.write(&experiment, &state, stop_reason, &sampled, tables)
     }
@@ -39,15 +39,15 @@ impl Context<'_> {
 
     fn train(
         &self,
-        train: &TrainSpec,
+        model: ModelSpec<'_>,
         experiment: &Experiment,
         tables: &mut Tables,
     ) -> Result<(TrainState, String)> {
-        let Experiment { theory, flow, .. } = experiment;
+        let (Experiment { theory, flow, .. }, train) = (experiment, model.train);
         let beside = experiment.beside(train, self.seed());
         let (target, device) = (experiment.learned_from(beside.as_ref()), self.device);
         let trainer = Trainer::new(flow, &*theory.action, train, target, device, self.seed())?;
-        let first = || first_state(&trainer, flow, train, self.seed(), self.origin.as_ref());
+        let first = || first_state(&trainer, flow, model, self.seed(), self.origin.as_ref());
         let (found, mut state, start) = match self.newest(train, experiment)? {
             Some(Loaded { path, header, state }) => {
                 // A model that is gone by now is not needed any more.

@@ -24,6 +24,7 @@ pub mod row;
 mod run;
 mod run_dir;
 mod sampling;
+mod sectors;
 mod start;
 mod status;
 mod summary;

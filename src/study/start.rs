@@ -3,7 +3,7 @@
 use crate::error::{Error, Problem, Result};
 use crate::flow::Flow;
 use crate::rng::Seed;
-use crate::spec::{FlowSpec, ModelStartSpec, OptimizerStart, Spec, StartSpec, TrainSpec};
+use crate::spec::{FlowSpec, ModelSpec, ModelStartSpec, OptimizerStart, Spec, StartSpec, TrainSpec};
 use crate::theory;
 use crate::train::{TrainState, Trainer, build_optimizer, checkpoint};
 use std::path::{Path, PathBuf};
@@ -28,12 +28,13 @@ impl Origin {
         }
     }
 
-    /// Reads the model for a flow that is trained by the optimizer of `train`.
+    /// Reads the model for a flow that is built and trained as `model` says.
     ///
     /// # Errors
     /// [`Error::Usage`] if there is none, [`Error::BadFile`] if it is damaged, of another architecture or, where its moments are
     /// carried over, of another optimizer; [`Error::Io`].
-    pub fn load(&self, flow: &Flow, train: &TrainSpec) -> Result<TrainState> {
+    pub fn load(&self, flow: &Flow, model: ModelSpec<'_>) -> Result<TrainState> {
+        let train = model.train;
         let path = checkpoint_file(&self.path)?;
         let refuse =
             |rule: String, hint: &str| Err(Error::BadFile { path: path.clone(), rule, hint: hint.into() });
@@ -46,6 +47,10 @@ impl Origin {
         if spec.flow.as_ref().is_some_and(FlowSpec::is_of_one_lattice) && there != flow.lattice().extents() {
             let rule = format!("has learned the spectrum of extents {there:?}, which is of no use on others");
             return refuse(rule, "train on that lattice, or start from a model with another base");
+        }
+        if spec.flow.as_ref().is_some_and(|there| is_another_map(there, model.flow)) {
+            let rule = "has couplings with another map or other dilations".into();
+            return refuse(rule, "a model can be gone on from with the same [flow]");
         }
         let of_start = spec.train.expect("what was trained says how").optimizer;
         let own = train.optimizer.name();
@@ -64,6 +69,16 @@ impl Origin {
     }
 }
 
+/// Whether weights of one flow of links mean something else in another, of which their shapes may tell nothing.
+fn is_another_map(there: &FlowSpec, here: &FlowSpec) -> bool {
+    match [there, here].map(FlowSpec::architecture) {
+        [FlowSpec::Gauge(there), FlowSpec::Gauge(here)] => {
+            (there.map, there.dilations) != (here.map, here.dilations)
+        }
+        _ => false,
+    }
+}
+
 /// The state that a training begins with, and the digest of the model that it goes on from, if it does.
 ///
 /// # Errors
@@ -71,12 +86,12 @@ impl Origin {
 pub fn first_state(
     trainer: &Trainer<'_>,
     flow: &Flow,
-    train: &TrainSpec,
+    model: ModelSpec<'_>,
     seed: Seed,
     origin: Option<&Origin>,
 ) -> Result<(TrainState, Option<String>)> {
     let Some(origin) = origin else { return Ok((trainer.initial_state(seed), None)) };
-    let state = trainer.state_after(origin.load(flow, train)?, origin.optimizer);
+    let state = trainer.state_after(origin.load(flow, model)?, origin.optimizer);
     let digest = state.digest();
     Ok((state, Some(digest)))
 }
@@ -94,7 +109,7 @@ pub fn problems(spec: &Spec) -> Vec<Problem> {
             continue;
         }
         let flow = Flow::new(model.flow, theory::build(&cell.spec.theory).action.lattice());
-        if let Err(error) = this.0.load(&flow, model.train) {
+        if let Err(error) = this.0.load(&flow, model) {
             problems.push(problem(&this.0.path, error));
         }
         seen.push(this);

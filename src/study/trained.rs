@@ -116,6 +116,8 @@ impl Trained {
                 });
             }
             writer.push(&batch.fields, &batch.log_q, &batch.actions)?;
+            let fields = batch.fields.chunks_exact(model.numbers());
+            writer.push_charges(fields.filter_map(|field| action.topological_charge(field)));
             let done = log_weights.len() as u64;
             progress.done(done, draw.count, "configurations");
             interrupt

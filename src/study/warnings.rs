@@ -1,5 +1,6 @@
 //! Where the figures of a cell would mislead.
 
+use super::sectors::{self, Fault};
 use super::summary::{ObservableSummary, Summary};
 use crate::sample::{ChainInfo, Method, MethodRun};
 use crate::stats::{Ess, FRAGILE, ParetoShape, TimeSeries, Trust};
@@ -65,6 +66,8 @@ pub enum Warning {
     GoneWrong { method: Method, share: f64, wrong: &'static str },
     /// Chains that do not move.
     Frozen { method: Method, observable: String },
+    /// The model does not know a sector of the target as it should.
+    Sector(Fault),
     /// Nobody can tell whether it has.
     FewTargetSamples { n: usize },
     /// Hardly any proposal is accepted.
@@ -114,6 +117,7 @@ impl fmt::Display for Warning {
                 f,
                 "{method}: {observable} is the same in all configurations: the chains are frozen, and nothing is known of it"
             ),
+            Self::Sector(fault) => fault.fmt(f),
             Self::FewTargetSamples { n } => write!(
                 f,
                 "the target-sample ESS rests on {n} configurations: too few to show a part of the distribution that the model \
@@ -226,6 +230,8 @@ impl Weights {
 pub fn of(summary: &Summary, evidence: &Evidence<'_>) -> Vec<Warning> {
     let mut found: Vec<Warning> = evidence.weights.iter().filter_map(of_weights).collect();
     found.extend(mode_collapse(summary, evidence));
+    let of_sectors = sectors::faults(summary, evidence.runs, evidence.derived);
+    found.extend(of_sectors.into_iter().map(Warning::Sector));
     found.extend(summary.observables.iter().filter_map(|found| broken_symmetry(found, evidence)));
     for run in evidence.runs {
         found.extend(evidence.derived.iter().filter_map(|observable| constant(run, observable)));

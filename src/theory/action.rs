@@ -23,6 +23,17 @@ pub trait Action: std::fmt::Debug + Send + Sync {
     /// Numbers per site.
     fn components(&self) -> usize;
 
+    /// The number that stands for one of the field where flows and files take it: of an angle the one in (-π, π], else itself. Nothing
+    /// depends on the choice, but single precision has more digits for it.
+    fn canonical(&self, number: f64) -> f64 {
+        number
+    }
+
+    /// The topological charge of a configuration `[component, site]`, in theories that have one.
+    fn topological_charge(&self, _: &[f64]) -> Option<f64> {
+        None
+    }
+
     /// The action of every configuration, differentiable.
     ///
     /// # Shapes

@@ -30,6 +30,8 @@ pub struct Derived {
     pub must_vanish: Option<&'static str>,
     /// What went wrong if it is not zero in every configuration.
     pub never: Option<&'static str>,
+    /// Whether it is the share of configurations in one of the parts of the target between which chains and models may fail to go.
+    pub sector: bool,
     /// Whether it is a plain mean with a spread of its own, whose autocorrelation and cost are worth a row.
     pub primary: bool,
 }
@@ -38,7 +40,7 @@ impl Derived {
     /// An observable without an exact value.
     pub fn new(name: impl Into<String>, value: impl Fn(&[f64]) -> f64 + Send + Sync + 'static) -> Self {
         let (name, value) = (name.into(), Box::new(value));
-        Self { name, value, exact: None, must_vanish: None, never: None, primary: false }
+        Self { name, value, exact: None, must_vanish: None, never: None, sector: false, primary: false }
     }
 
     /// Adds the exact value.
@@ -56,6 +58,12 @@ impl Derived {
     /// Says that it is zero in every configuration, unless something went wrong.
     pub fn never(mut self, wrong: &'static str) -> Self {
         self.never = Some(wrong);
+        self
+    }
+
+    /// Marks it as the share of a sector.
+    pub fn sector(mut self) -> Self {
+        self.sector = true;
         self
     }
 

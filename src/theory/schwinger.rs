@@ -4,7 +4,7 @@ use super::action::Action;
 use super::dynamics::{Auxiliary, Drawn, Dynamics, Jumps, Local, Parts};
 use super::pseudofermions::Pseudofermions;
 use super::pure_u1::PureU1;
-use crate::kernel::gauge::GaugeAction;
+use crate::kernel::gauge::{GaugeAction, reduced};
 use crate::kernel::wilson::{EvenOdd, Wilson};
 use crate::lattice::Lattice;
 use burn::tensor::Tensor;
@@ -86,6 +86,14 @@ impl Action for Schwinger {
 
     fn components(&self) -> usize {
         2
+    }
+
+    fn canonical(&self, angle: f64) -> f64 {
+        reduced(angle)
+    }
+
+    fn topological_charge(&self, field: &[f64]) -> Option<f64> {
+        Some(self.action.plaquettes().charge(field).round())
     }
 
     fn action(&self, field: Tensor<3>) -> Tensor<1> {

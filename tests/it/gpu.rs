@@ -1,6 +1,7 @@
 //! The wgpu device gives the CPU's numbers.
 
 use super::ensembles::{CHAINS, array};
+use super::gauge_flows::U1;
 use super::support::{Finished, Sandbox, TINY, column};
 use std::io::Write;
 use std::time::Duration;
@@ -72,6 +73,28 @@ fn every_loss_agrees_with_the_cpu() {
     for loss in losses {
         sandbox.write("tiny.toml", &format!("{spec}\n[train.loss.{loss}\n"));
         if !agrees_with_the_cpu(&sandbox, &[]) {
+            return;
+        }
+    }
+}
+
+/// Layer by layer, with the determinant on the host; every estimator, both maps.
+#[test]
+fn flows_of_links_agree_with_the_cpu() {
+    let sandbox = Sandbox::new();
+    let spec = U1.replace("steps = 300", "steps = 3").replace("kappa = 0.0", "kappa = 0.2");
+    sandbox.write("tiny.toml", &spec.replace("samples = 4000", "samples = 16").replace("20000", "16"));
+    let losses = [
+        "reverse_kl={gradient=\"path\"}",
+        "reverse_kl={gradient=\"reinforce\"}",
+        "forward_kl={hmc={chains=8}}",
+    ];
+    let losses = losses.map(|loss| format!("train.loss={{{loss}}}"));
+    let tan = "flow.gauge.map={tan={components=3}}";
+    let all =
+        [&[][..], &["--set", &losses[0]], &["--set", &losses[1]], &["--set", &losses[2]], &["--set", tan]];
+    for more in all {
+        if !agrees_with_the_cpu(&sandbox, more) {
             return;
         }
     }

@@ -4,6 +4,7 @@ mod campaigns;
 mod cli;
 mod ensembles;
 mod gauge;
+mod gauge_flows;
 #[cfg(feature = "wgpu")]
 mod gpu;
 mod initial_weights;

@@ -1,7 +1,8 @@
 //! Affine checkerboard couplings of real fields.
 
-use super::equivariant::Equivariant;
-use crate::flow::{Bijection, init, mask, net};
+use super::equivariant::equivariant;
+use super::weights;
+use crate::flow::{Bijection, mask, net};
 use crate::kernel::{Affine, CouplingStack, Direction, SiteCoupling, coupling_stack};
 use crate::lattice::Lattice;
 use crate::rng::Stream;
@@ -21,8 +22,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct AffineCouplings {
     stack: CouplingStack<SiteCoupling<Affine>>,
-    /// In place of the networks as they are.
-    equivariant: Option<Equivariant>,
+    /// Whether networks are applied to the field and to its mirror image.
+    is_equivariant: bool,
     initial: InitialSpec,
 }
 
@@ -37,48 +38,38 @@ impl AffineCouplings {
         });
         let layer = |index: usize| (SiteCoupling { map: Affine }, Arc::clone(&networks[index % 2]));
         let stack = CouplingStack::new((0..spec.layers).map(layer).collect());
-        let equivariant =
-            (spec.symmetrise == Symmetrise::Equivariant).then(|| Equivariant::new(stack.networks().layers()));
-        Self { stack, equivariant, initial: spec.initial }
+        Self { stack, is_equivariant: spec.symmetrise == Symmetrise::Equivariant, initial: spec.initial }
     }
 
     /// Times that a pass applies each network.
     fn applications(&self) -> usize {
-        if self.equivariant.is_some() { 2 } else { 1 }
+        if self.is_equivariant { 2 } else { 1 }
     }
 
     fn through(&self, x: Tensor<3>, parameters: Tensor<1>, direction: Direction) -> (Tensor<3>, Tensor<1>) {
-        match &self.equivariant {
-            Some(equivariant) => equivariant.apply(x, parameters, &self.stack, direction),
-            None => coupling_stack(x, parameters, &self.stack, direction),
+        match self.is_equivariant {
+            true => equivariant(x, parameters, &self.stack, direction),
+            false => coupling_stack(x, parameters, &self.stack, direction),
         }
     }
 }
 
 impl Bijection for AffineCouplings {
     fn parameter_shapes(&self) -> Vec<(String, Vec<usize>)> {
-        let layers = self.stack.networks().layers().iter().enumerate();
-        layers
-            .flat_map(|(index, net)| {
-                let shapes = net.parameter_shapes().into_iter();
-                shapes.map(move |(name, shape)| (format!("layers.{index}.{name}"), shape))
-            })
-            .collect()
+        weights::shapes(self.stack.networks().layers())
     }
 
     fn initial_parameters(&self, stream: &Stream) -> Vec<f32> {
-        let layers = (0u64..).zip(self.stack.networks().layers());
-        layers.flat_map(|(i, net)| init::uniform(net, self.initial, stream, i << 32)).collect()
+        weights::initial(self.stack.networks().layers(), self.initial, stream)
     }
 
     fn multiply_adds(&self) -> u64 {
-        let once = self.stack.networks().layers().iter().map(|net| net.multiply_adds()).sum::<u64>();
-        once * self.applications() as u64
+        weights::multiply_adds(self.stack.networks().layers()) * self.applications() as u64
     }
 
     fn activations(&self) -> usize {
         // The hidden layers, the field, and (s, t); of tensor operations their results, too.
-        let beside = if self.equivariant.is_some() { 6 } else { 3 };
+        let beside = if self.is_equivariant { 6 } else { 3 };
         let layers = self.stack.networks().layers().iter();
         layers.map(|net| (net.hidden_width() + beside) * net.volume()).sum::<usize>() * self.applications()
     }

@@ -1,11 +1,11 @@
 //! Affine couplings that commute with φ → -φ.
 
 use crate::kernel::coupling::CouplingMap;
-use crate::kernel::{Affine, ConvStack, CouplingStack, Direction, FusedConvStack, SiteCoupling, conv_stack};
+use crate::kernel::{Affine, CouplingStack, Direction, FusedConvStack, SiteCoupling, conv_stack};
 use burn::tensor::Tensor;
 use std::sync::Arc;
 
-/// The networks of a stack of couplings, each applied to the frozen sites and to their mirror image:
+/// The field after all layers of a stack whose networks are each applied to the frozen sites and to their mirror image:
 ///
 /// `s = ½ (ŝ(x_f) + ŝ(-x_f))`, `t = ½ (t̂(x_f) - t̂(-x_f))`
 ///
@@ -15,47 +15,27 @@ use std::sync::Arc;
 /// A layer is a network on twice the batch and plain tensor operations, not a part of the kernel that goes through all layers.
 ///
 /// Source: Z₂-equivariant flows as in arXiv:2105.12481, there by networks of odd functions without biases.
-#[derive(Debug)]
-pub struct Equivariant {
-    /// One of each layer; layers with the same sites share theirs.
-    networks: Vec<Arc<FusedConvStack>>,
-}
-
-impl Equivariant {
-    /// Couplings with the networks of `layers`.
-    pub fn new(layers: &[Arc<ConvStack>]) -> Self {
-        let mut networks: Vec<Arc<FusedConvStack>> = Vec::new();
-        for layer in layers {
-            let same = networks.iter().find(|known| std::ptr::eq(known.stack(), &**layer)).cloned();
-            networks.push(same.unwrap_or_else(|| Arc::new(FusedConvStack::new(Arc::clone(layer)))));
-        }
-        Self { networks }
-    }
-
-    /// The field after all layers of `stack`, whose networks are these, and the log det of the map.
-    ///
-    /// # Shapes
-    /// As [`crate::kernel::coupling_stack`].
-    pub fn apply(
-        &self,
-        x: Tensor<3>,
-        parameters: Tensor<1>,
-        stack: &CouplingStack<SiteCoupling<Affine>>,
-        direction: Direction,
-    ) -> (Tensor<3>, Tensor<1>) {
-        let [batch, components, volume] = x.dims();
-        let start = Tensor::zeros([batch, components, volume], (&x.device(), x.dtype()));
-        let layers = stack.networks().order(direction).into_iter();
-        let (y, log_det) = layers.fold((x, start), |(x, total), layer| {
-            let range = stack.networks().parameters_of(layer);
-            let parameters = parameters.clone().narrow(0, range.start, range.len());
-            // (s, t) are zero where the layer changes nothing, and (0, 0) is the identity.
-            let scale_and_shift = scale_and_shift(x.clone(), parameters, &self.networks[layer]);
-            let (y, log_det) = Affine.plain_apply(direction, x, scale_and_shift);
-            (y, total + log_det)
-        });
-        (y, log_det.reshape([batch, volume]).sum_dim(1).reshape([batch]))
-    }
+///
+/// # Shapes
+/// As [`crate::kernel::coupling_stack`].
+pub fn equivariant(
+    x: Tensor<3>,
+    parameters: Tensor<1>,
+    stack: &CouplingStack<SiteCoupling<Affine>>,
+    direction: Direction,
+) -> (Tensor<3>, Tensor<1>) {
+    let [batch, components, volume] = x.dims();
+    let (networks, operations) = (stack.networks(), stack.networks().fused());
+    let start = Tensor::zeros([batch, components, volume], (&x.device(), x.dtype()));
+    let (y, log_det) = networks.order(direction).into_iter().fold((x, start), |(x, total), layer| {
+        let range = networks.parameters_of(layer);
+        let parameters = parameters.clone().narrow(0, range.start, range.len());
+        // (s, t) are zero where the layer changes nothing, and (0, 0) is the identity.
+        let scale_and_shift = scale_and_shift(x.clone(), parameters, &operations[layer]);
+        let (y, log_det) = Affine.plain_apply(direction, x, scale_and_shift);
+        (y, total + log_det)
+    });
+    (y, log_det.reshape([batch, volume]).sum_dim(1).reshape([batch]))
 }
 
 /// (s, t) of every site, `[batch, 2, site]`.

@@ -50,11 +50,11 @@ pub trait Coupling: Debug + Clone + Send + Sync + 'static {
         by_output: &mut [V::Elem],
     );
 
-    /// Adds the gradient by what the network reads to that by the field.
+    /// Adds the gradient by what the network reads, which were these `features`, to that by the field.
     fn features_gradient<V: Vector>(
         &self,
         read: impl Iterator<Item = usize>,
-        before: &[V::Elem],
+        features: &[V::Elem],
         by_features: &[V::Elem],
         g: &mut [V::Elem],
     );
@@ -77,7 +77,7 @@ pub trait Coupling: Debug + Clone + Send + Sync + 'static {
         output: Tensor<3>,
     ) -> (Tensor<3>, Tensor<1>);
 
-    /// The map that the GPU kernels are compiled for.
+    /// The map that the GPU kernels are compiled for, if they know this coupling.
     #[cfg(feature = "wgpu")]
-    fn gpu_map(&self) -> GpuMap;
+    fn gpu_map(&self) -> Option<GpuMap>;
 }

@@ -5,11 +5,17 @@
 //! layers and tiles is written once for all of them.
 
 mod affine;
+mod circle;
 mod cpu;
+mod gauge;
 #[cfg(feature = "wgpu")]
 mod gpu_map;
 mod layer;
 mod map;
+#[cfg(test)]
+mod map_laws;
+#[cfg(test)]
+mod map_trials;
 mod networks;
 mod on_cpu;
 #[cfg(feature = "wgpu")]
@@ -19,16 +25,23 @@ mod reference;
 #[cfg(feature = "wgpu")]
 mod resident;
 mod sites;
+mod spline;
+mod tan_mixture;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "wgpu")]
 mod tiled;
+#[cfg(test)]
+mod trials;
 mod walk;
 
 pub use affine::Affine;
+pub use gauge::GaugeCoupling;
 pub use layer::Coupling;
 pub use map::CouplingMap;
 pub use networks::{Direction, Networks};
 pub use operation::{CouplingStack, coupling_stack};
 pub use reference::reference;
 pub use sites::SiteCoupling;
+pub use spline::Spline;
+pub use tan_mixture::TanMixture;

@@ -1,13 +1,11 @@
 //! The conditioner networks of all layers, where their parameters are, and which way to go through them.
 
-use crate::kernel::conv_stack::ConvStack;
+use crate::kernel::conv_stack::{ConvStack, FusedConvStack};
 #[cfg(feature = "wgpu")]
 use crate::kernel::gpu::Plans;
 use crate::lattice::Lattice;
 use std::ops::Range;
-use std::sync::Arc;
-#[cfg(feature = "wgpu")]
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Which way to go through the layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +21,7 @@ pub enum Direction {
 pub struct Networks {
     layers: Vec<Arc<ConvStack>>,
     parameters: Vec<Range<usize>>,
+    fused: OnceLock<Vec<Arc<FusedConvStack>>>,
     #[cfg(feature = "wgpu")]
     pub(super) plans: Plans,
     /// Whether the networks differ only in the sites of their lists.
@@ -46,6 +45,7 @@ impl Networks {
         Self {
             layers,
             parameters,
+            fused: OnceLock::new(),
             #[cfg(feature = "wgpu")]
             plans: Plans::default(),
             #[cfg(feature = "wgpu")]
@@ -58,7 +58,19 @@ impl Networks {
         &self.layers
     }
 
-    /// The same for the planner of the GPU kernels.
+    /// Each as an operation of its own, for a walk layer by layer; layers that share a network share its operation.
+    pub fn fused(&self) -> &[Arc<FusedConvStack>] {
+        self.fused.get_or_init(|| {
+            let mut operations: Vec<Arc<FusedConvStack>> = Vec::new();
+            for layer in &self.layers {
+                let same = operations.iter().find(|known| std::ptr::eq(known.stack(), &**layer)).cloned();
+                operations.push(same.unwrap_or_else(|| Arc::new(FusedConvStack::new(Arc::clone(layer)))));
+            }
+            operations
+        })
+    }
+
+    /// The networks for the planner of the GPU kernels.
     #[cfg(feature = "wgpu")]
     pub(super) fn stacks(&self) -> Vec<&ConvStack> {
         self.layers.iter().map(|layer| &**layer).collect()

@@ -1,13 +1,13 @@
-//! A stack of couplings as an operation on tensors: fused where the device has kernels, else its reference.
+//! A stack of couplings as an operation on tensors: fused where the device has kernels for it, else layer by layer.
 
 use super::layer::Coupling;
 use super::networks::{Direction, Networks};
 use super::on_cpu;
 #[cfg(feature = "wgpu")]
 use super::on_gpu;
-use super::reference::reference;
+use super::reference::layer_by_layer;
 use crate::kernel::conv_stack::ConvStack;
-use crate::kernel::fused::{Fused, Pass, binary, is_fused};
+use crate::kernel::fused::{Fused, Pass, binary, is_cpu, is_fused};
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::Tensor;
@@ -34,8 +34,18 @@ impl<C: Coupling> CouplingStack<C> {
         &self.networks
     }
 
-    fn parts(&self) -> (&Networks, &[C]) {
+    /// Networks and couplings.
+    pub(super) fn parts(&self) -> (&Networks, &[C]) {
         (&self.networks, &self.couplings)
+    }
+
+    /// Whether the device has kernels for a whole stack of these couplings.
+    fn is_fused(&self, x: &Tensor<3>) -> bool {
+        #[cfg(feature = "wgpu")]
+        let known = is_cpu(&x.device()) || self.couplings.iter().all(|layer| layer.gpu_map().is_some());
+        #[cfg(not(feature = "wgpu"))]
+        let known = is_cpu(&x.device());
+        known && is_fused(&x.device(), x.dtype())
     }
 
     fn check_shapes(&self, x: [usize; 3], parameters: [usize; 1]) {
@@ -64,12 +74,13 @@ impl<C: Coupling> Fused for Directed<C> {
     ) -> Pass<burn::backend::Cube> {
         let inputs = <[_; 2]>::try_from(inputs).expect("a field and parameters");
         let Self(CouplingStack { networks, couplings }, direction) = &*self;
-        on_gpu::pass(Arc::clone(networks), couplings[0].gpu_map(), *direction, inputs, keep)
+        let map = couplings[0].gpu_map().expect("a coupling that the kernels know");
+        on_gpu::pass(Arc::clone(networks), map, *direction, inputs, keep)
     }
 }
 
-/// Sends fields through all layers and returns the log det of the map: a fused kernel where the device has one, else the
-/// [`reference()`].
+/// Sends fields through all layers and returns the log det of the map: a fused kernel where the device has one for these couplings,
+/// else layer by layer.
 ///
 /// # Shapes
 /// - `x`: `[batch, component, site]`
@@ -85,8 +96,8 @@ pub fn coupling_stack<C: Coupling>(
     direction: Direction,
 ) -> (Tensor<3>, Tensor<1>) {
     stack.check_shapes(x.dims(), parameters.dims());
-    if !is_fused(&x.device(), x.dtype()) {
-        return reference(x, parameters, stack.parts(), direction);
+    if !stack.is_fused(&x) {
+        return layer_by_layer(x, parameters, stack.parts(), direction);
     }
     let [batch, components, volume] = x.dims();
     let numbers = components * volume;

@@ -1,11 +1,12 @@
-//! A stack of couplings in plain tensor operations, differentiated by burn: what the fused kernels are held against.
+//! A stack of couplings layer by layer, differentiated by burn: what devices without a kernel for the whole stack do, and, with plain
+//! tensor operations for the networks too, what the fused kernels are held against.
 
 use super::layer::Coupling;
 use super::networks::{Direction, Networks};
-use crate::kernel::conv_stack::reference as network;
+use crate::kernel::conv_stack::{conv_stack, reference as plain_network};
 use burn::tensor::Tensor;
 
-/// The field after all layers, and the log det of the map.
+/// The field after all layers, and the log det of the map, in plain tensor operations.
 ///
 /// # Shapes
 /// As [`super::coupling_stack`].
@@ -15,14 +16,41 @@ pub fn reference<C: Coupling>(
     (networks, couplings): (&Networks, &[C]),
     direction: Direction,
 ) -> (Tensor<3>, Tensor<1>) {
+    layers(x, parameters, (networks, couplings), direction, |layer, features, parameters| {
+        plain_network(features, parameters, &networks.layers()[layer])
+    })
+}
+
+/// The same with fused networks where the device has kernels for them.
+///
+/// # Shapes
+/// As [`super::coupling_stack`].
+pub fn layer_by_layer<C: Coupling>(
+    x: Tensor<3>,
+    parameters: Tensor<1>,
+    (networks, couplings): (&Networks, &[C]),
+    direction: Direction,
+) -> (Tensor<3>, Tensor<1>) {
+    layers(x, parameters, (networks, couplings), direction, |layer, features, parameters| {
+        conv_stack(features, parameters, &networks.fused()[layer])
+    })
+}
+
+/// Layer after layer with networks that are applied by `network`, from the features and the parameters of a layer.
+fn layers<C: Coupling>(
+    x: Tensor<3>,
+    parameters: Tensor<1>,
+    (networks, couplings): (&Networks, &[C]),
+    direction: Direction,
+    network: impl Fn(usize, Tensor<3>, Tensor<1>) -> Tensor<3>,
+) -> (Tensor<3>, Tensor<1>) {
     let batch = x.dims()[0];
     let start = Tensor::<1>::zeros([batch], (&x.device(), x.dtype()));
     networks.order(direction).into_iter().fold((x, start), |(x, total), layer| {
-        let (coupling, stack, range) =
-            (&couplings[layer], &networks.layers()[layer], networks.parameters_of(layer));
+        let (coupling, range) = (&couplings[layer], networks.parameters_of(layer));
         let parameters = parameters.clone().narrow(0, range.start, range.len());
-        let output = network(coupling.plain_features(x.clone()), parameters, stack);
-        let (x, log_det) = coupling.plain_apply(direction, stack, x, output);
+        let output = network(layer, coupling.plain_features(x.clone()), parameters);
+        let (x, log_det) = coupling.plain_apply(direction, &networks.layers()[layer], x, output);
         (x, total + log_det)
     })
 }

@@ -113,7 +113,7 @@ impl<M: CouplingMap> Coupling for SiteCoupling<M> {
     }
 
     #[cfg(feature = "wgpu")]
-    fn gpu_map(&self) -> GpuMap {
+    fn gpu_map(&self) -> Option<GpuMap> {
         self.map.gpu_map()
     }
 }

@@ -1,8 +1,9 @@
 //! A fused stack of couplings equals its reference for values and every gradient, both ways and on every instruction set.
 
+use super::trials::{assert_close, by_autodiff, run};
 use super::*;
 use crate::kernel::conv_stack::{ConvStack, OutputActivation};
-use crate::kernel::isa::{Isa, Scalar};
+use crate::kernel::isa::Isa;
 use crate::lattice::Lattice;
 use crate::rng::Seed;
 use burn::tensor::Tensor;
@@ -41,52 +42,6 @@ fn flows() -> Vec<(usize, AffineStack)> {
     ]
 }
 
-fn parts(flow: &AffineStack) -> (&Networks, &[SiteCoupling<Affine>]) {
-    (flow.networks(), &flow.couplings)
-}
-
-/// Field, log det, gradients by the field and by the parameters.
-type Results = [Vec<f64>; 4];
-
-fn by_autodiff(
-    f: impl Fn(Tensor<3>, Tensor<1>) -> (Tensor<3>, Tensor<1>),
-    flow: &AffineStack,
-    batch: usize,
-    (device, dtype): (Device, DType),
-) -> Results {
-    let device = device.autodiff();
-    let draw = |name: &str, shape: &[usize], factor: f64| {
-        let values = Seed(6).stream(name).normals(0, 1, shape.iter().product());
-        let values: Vec<f64> = values.into_iter().map(|v| factor * f64::from(v)).collect();
-        TensorData::new(values, shape.to_vec()).convert_dtype(dtype)
-    };
-    let volume = flow.networks().volume();
-    let x = Tensor::<3>::from_data(draw("x", &[batch, 1, volume], 1.0), (&device, dtype)).require_grad();
-    let theta = draw("theta", &[flow.networks().parameter_count()], 0.2);
-    let theta = Tensor::<1>::from_data(theta, (&device, dtype)).require_grad();
-    let (y, log_det) = f(x.clone(), theta.clone());
-    let by_y = Tensor::<3>::from_data(draw("by y", &[batch, 1, volume], 1.0), (&device, dtype));
-    let by_log_det = Tensor::<1>::from_data(draw("by log det", &[batch], 1.0), (&device, dtype));
-    let grads = ((y.clone() * by_y).sum() + (log_det.clone() * by_log_det).sum()).backward();
-    let list = |data: TensorData| data.iter::<f64>().collect::<Vec<f64>>();
-    [
-        list(y.into_data()),
-        list(log_det.into_data()),
-        list(x.grad(&grads).expect("tracked").into_data()),
-        list(theta.grad(&grads).expect("tracked").into_data()),
-    ]
-}
-
-fn assert_close(found: &Results, expected: &Results, tolerance: f64, what: &str) {
-    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
-        assert_eq!(found.len(), expected.len(), "result {index} of {what}");
-        let scale = expected.iter().fold(1f64, |scale, v| scale.max(v.abs()));
-        for (a, b) in found.iter().zip(expected) {
-            assert!((a - b).abs() <= tolerance * scale, "result {index} of {what}: {a} is not {b}");
-        }
-    }
-}
-
 #[test]
 fn fused_equals_reference_for_values_and_every_gradient() {
     for (dtype, tolerance) in [(DType::F32, F32_TOLERANCE), (DType::F64, F64_TOLERANCE)] {
@@ -96,7 +51,7 @@ fn fused_equals_reference_for_values_and_every_gradient() {
                 let fused =
                     by_autodiff(|x, theta| coupling_stack(x, theta, &flow, direction), &flow, batch, on());
                 let plain =
-                    by_autodiff(|x, theta| reference(x, theta, parts(&flow), direction), &flow, batch, on());
+                    by_autodiff(|x, theta| reference(x, theta, flow.parts(), direction), &flow, batch, on());
                 assert_close(
                     &fused,
                     &plain,
@@ -132,20 +87,6 @@ fn every_instruction_set_agrees_with_double_precision() {
     }
 }
 
-fn run<T: Scalar>(
-    isa: Isa,
-    flow: &AffineStack,
-    direction: Direction,
-    x: &[T],
-    theta: &[T],
-    g: &[T],
-) -> [Vec<T>; 4] {
-    let (y, mut saved) = cpu::forward(isa, parts(flow), direction, x, theta, true);
-    let (by_x, by_theta) = cpu::backward(isa, parts(flow), direction, theta, &mut saved, g, [true, true]);
-    let (unkept, _) = cpu::forward(isa, parts(flow), direction, x, theta, false);
-    [y, unkept, by_x, by_theta]
-}
-
 /// The same stack with a launch for each convolution.
 #[cfg(feature = "wgpu")]
 fn tiled(flow: &AffineStack, spread: crate::kernel::gpu::Spread) -> AffineStack {
@@ -166,7 +107,7 @@ fn a_gpu_agrees_with_double_precision() {
         let flow = tiled(&flow, Spread { sites, parts: shares });
         for direction in [Direction::Forward, Direction::Inverse] {
             let fused = |x, theta| coupling_stack(x, theta, &flow, direction);
-            let exact = |x, theta| reference(x, theta, parts(&flow), direction);
+            let exact = |x, theta| reference(x, theta, flow.parts(), direction);
             let found = by_autodiff(fused, &flow, batch, (device.clone(), DType::F32));
             let expected = by_autodiff(exact, &flow, batch, (Device::flex(), DType::F64));
             let what = format!("{direction:?} on a GPU, batch {batch}, {sites} sites a unit");
@@ -201,7 +142,7 @@ fn a_gpu_has_the_same_bits_in_one_launch_as_in_many() {
                 by_autodiff(fused, flow, batch, (device.clone(), DType::F32))
             });
             assert_eq!(one, many, "{direction:?}, batch {batch}");
-            let exact = |x, theta| reference(x, theta, parts(&flow), direction);
+            let exact = |x, theta| reference(x, theta, flow.parts(), direction);
             let expected = by_autodiff(exact, &flow, batch, (Device::flex(), DType::F64));
             assert_close(&one, &expected, F32_TOLERANCE, &format!("{direction:?} in one launch"));
         }
@@ -214,7 +155,7 @@ fn a_gpu_has_the_same_bits_in_one_launch_as_in_many() {
 fn plain_operations_on_a_gpu_agree_with_double_precision() {
     let Some(device) = crate::kernel::gpu::test_device() else { return };
     let (batch, flow) = (5, flow(&[4, 4], &[1, 3, 2], 3, 2, 2));
-    let plain = |x, theta| reference(x, theta, parts(&flow), Direction::Forward);
+    let plain = |x, theta| reference(x, theta, flow.parts(), Direction::Forward);
     let found = by_autodiff(plain, &flow, batch, (device, DType::F32));
     let expected = by_autodiff(plain, &flow, batch, (Device::flex(), DType::F64));
     assert_close(&found, &expected, F32_TOLERANCE, "plain operations");

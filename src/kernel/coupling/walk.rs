@@ -195,7 +195,7 @@ impl<C: Coupling, T: Scalar> Kernel for BackwardTile<'_, C, T> {
             network.backward_tile(features, kept.hidden, &by_output, to, by_parameters);
             give(T::pool(), by_output);
             if wanted {
-                coupling.features_gradient::<V>(network.in_sites(), kept.field, &by_features, &mut g);
+                coupling.features_gradient::<V>(network.in_sites(), features, &by_features, &mut g);
             }
             give(T::pool(), by_features);
         }

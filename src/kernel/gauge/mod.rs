@@ -2,8 +2,10 @@
 
 mod action;
 mod plaquette;
+mod stripes;
 #[cfg(test)]
 mod tests;
 
 pub use action::GaugeAction;
 pub use plaquette::{Plaquettes, reduced};
+pub use stripes::Stripes;

@@ -6,13 +6,14 @@ use super::trajectory::Tile;
 use crate::error::Result;
 use crate::rng::Seed;
 use crate::spec::TargetHmcSpec;
-use crate::theory::Theory;
+use crate::theory::{Action, Theory};
 use crate::train::{TargetBatch, TargetChains, TargetState};
 use rayon::prelude::*;
 
 /// Chains that draw from the streams `train/hmc/0`, `train/hmc/1`, …: thermalised and tuned before the first configuration, then one
 /// of each chain in turn after every so many trajectories. What comes next depends on where they stand alone.
 pub struct Beside<'a> {
+    action: &'a dyn Action,
     chains: Chains<'a>,
     every: u64,
 }
@@ -30,7 +31,12 @@ impl<'a> Beside<'a> {
     pub fn new(theory: &'a Theory, spec: &TargetHmcSpec, seed: Seed) -> Self {
         // How long they run is up to training.
         let spec_alone = spec.alone(u64::MAX);
-        Self { chains: Chains::named("train/hmc", theory, &spec_alone, seed, None), every: spec.every }
+        let action = &*theory.action;
+        Self {
+            action,
+            chains: Chains::named("train/hmc", theory, &spec_alone, seed, None),
+            every: spec.every,
+        }
     }
 
     fn standing(&self, state: &TargetState) -> Standing {
@@ -72,10 +78,11 @@ impl Standing {
     }
 
     /// Gives the configuration of a chain.
-    fn give(&mut self, chain: usize, batch: &mut TargetBatch) {
+    fn give(&mut self, chain: usize, action: &dyn Action, batch: &mut TargetBatch) {
         let side_by_side = self.tiles[0].actions.len();
         let tile = &self.tiles[chain / side_by_side];
-        batch.fields.extend(tile.chain(chain % side_by_side).into_iter().map(|number| number as f32));
+        let field = tile.chain(chain % side_by_side).into_iter();
+        batch.fields.extend(field.map(|number| action.canonical(number) as f32));
         batch.actions.push(tile.actions[chain % side_by_side]);
         self.given += 1;
     }
@@ -104,7 +111,7 @@ impl TargetChains for Beside<'_> {
                 sums = sums.add(self.advance(&mut standing));
                 go_on()?;
             }
-            standing.give(chain as usize, &mut batch);
+            standing.give(chain as usize, self.action, &mut batch);
         }
         batch.flops = self.chains.flops(&sums);
         Ok((standing.state(), batch))

@@ -1,6 +1,7 @@
 //! Specifications: what is accepted, what is refused, and in which words.
 
 mod choices;
+mod gauge;
 mod studies;
 mod values;
 

@@ -159,7 +159,7 @@ impl GaugeObservables {
         all.extend((0..=CHARGES).map(|charge| {
             let signs = if charge == 0 { 1.0 } else { 2.0 };
             let known = exact.map(|exact| signs * exact.charge_probability(charge));
-            Derived::new(format!("charge_probability_{charge}"), move |a| a[P + charge]).exact(known)
+            Derived::new(format!("charge_probability_{charge}"), move |a| a[P + charge]).exact(known).sector()
         }));
         all.extend((1..=CHARGES).map(|charge| {
             let value = move |a: &[f64]| a[ASYMMETRY + charge - 1];

@@ -1,5 +1,7 @@
 //! Laws of every flow: it inverts, its log det is that of its Jacobian, its gradient is that of its loss.
 
+mod gauge;
+
 use super::*;
 use crate::spec::{AffineSpec, BaseSpec, FreeFieldSpec, InitialSpec, KaimingSpec, Symmetrise};
 use crate::theory::{Action, Phi4};

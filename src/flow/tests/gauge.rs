@@ -1,0 +1,200 @@
+//! Laws of flows of link angles: those of every flow, on the circle, and what gauge transformations leave as it is.
+
+use super::*;
+use crate::kernel::gauge::reduced;
+use crate::kernel::{GaugeCoupling, Spline, TanMixture, coupling::CouplingMap};
+use crate::spec::{GaugeSpec, MapSpec, Spec, SplineSpec, TanSpec};
+use crate::theory::Schwinger;
+use std::f64::consts::PI;
+
+const LINKS: usize = 2 * 4 * 8;
+
+fn lattice() -> Lattice {
+    Lattice::new([4, 8])
+}
+
+fn spec(layers: usize, kernel_size: usize, hidden: Vec<usize>, map: MapSpec) -> GaugeSpec {
+    let initial = InitialSpec::Kaiming(KaimingSpec { width: 1.5 });
+    GaugeSpec { layers, kernel_size, hidden, dilations: None, map, initial }
+}
+
+/// Flows to hold against the laws, with double-precision parameters of some size.
+fn flows_of_links() -> Vec<(Flow, Vec<f64>)> {
+    let [eight, three] = [8, 3].map(|knots| MapSpec::Spline(SplineSpec { knots }));
+    let tan = |components: usize| MapSpec::Tan(TanSpec { components });
+    let dilated = GaugeSpec { dilations: Some(vec![1, 1, 1]), ..spec(3, 3, vec![5, 4], three) };
+    let cases =
+        [spec(9, 3, vec![5], eight), spec(8, 1, vec![6, 3], three), dilated, spec(9, 3, vec![4], tan(2))];
+    let flow = |gauge: GaugeSpec| {
+        let flow = Flow::new(&FlowSpec::Gauge(gauge), lattice());
+        let parameters = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
+        (flow, parameters)
+    };
+    cases.map(flow).into()
+}
+
+fn angles(flow: &Flow, count: usize) -> Vec<f64> {
+    flow.base().draw(&Seed(8).stream("angles"), 0, count).into_iter().map(f64::from).collect()
+}
+
+/// How far two lists of angles are apart on the circle, at most.
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| reduced(a - b).abs()).fold(0.0, f64::max)
+}
+
+/// Links after a gauge transformation: `θ_μ(x) + α(x) - α(x+μ)` with an angle for each site.
+fn transformed(links: &[f64]) -> Vec<f64> {
+    let (lattice, volume) = (lattice(), LINKS / 2);
+    let alpha: Vec<f64> = Seed(3).stream("gauge").angles(0, 1, volume).into_iter().map(f64::from).collect();
+    let one = |(place, angle): (usize, &f64)| {
+        let (mu, site) = (place % LINKS / volume, place % volume);
+        angle + alpha[site] - alpha[lattice.forward(site, mu)]
+    };
+    links.iter().enumerate().map(one).collect()
+}
+
+#[test]
+fn the_inverse_undoes_a_flow_of_links() {
+    for (flow, parameters) in flows_of_links() {
+        let bound = flow.bind(&parameters, &Device::flex());
+        let z = angles(&flow, 3);
+        let (theta, log_det) = bound.forward_and_log_det(bound.field(z.clone()));
+        assert!(distance(&list(theta.clone()), &z) > 0.1, "it does something");
+        let (back, inverse_log_det) = bound.inverse_and_log_det(theta);
+        assert!(distance(&list(back), &z) < 1e-10);
+        assert!(list(log_det + inverse_log_det).iter().all(|sum| sum.abs() < 1e-9));
+        let (again, log_q) = bound.sample_and_log_prob(bound.field(z));
+        assert!(list(log_q - bound.log_prob(again)).iter().all(|d| d.abs() < 1e-9));
+    }
+}
+
+/// Central differences in double precision: the error of the log det is far below 1e-6.
+#[test]
+fn the_log_det_of_a_flow_of_links_is_that_of_the_numeric_jacobian() {
+    for (flow, parameters) in flows_of_links() {
+        let bound = flow.bind(&parameters, &Device::flex());
+        let z = angles(&flow, 1);
+        let (_, log_det) = bound.forward_and_log_det(bound.field(z.clone()));
+        let h = 1e-5;
+        let mut jacobian = vec![vec![0.0; LINKS]; LINKS];
+        for column in 0..LINKS {
+            let at = |step: f64| {
+                let mut z = z.clone();
+                z[column] += step;
+                list(bound.forward_and_log_det(bound.field(z)).0)
+            };
+            let (up, down) = (at(h), at(-h));
+            (0..LINKS).for_each(|row| jacobian[row][column] = reduced(up[row] - down[row]) / (2.0 * h));
+        }
+        let (expected, found) = (log_abs_det(jacobian), list(log_det)[0]);
+        assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+    }
+}
+
+/// `⟨log q + S⟩` with fermions, by central differences in double precision, through the force of the determinant and through the
+/// density; every tenth parameter.
+#[test]
+fn the_gradient_through_the_determinant_is_that_of_finite_differences() {
+    let action = Schwinger::new(lattice(), 2.0, 0.2, true);
+    for (flow, parameters) in flows_of_links() {
+        let loss = |parameters: &[f64], device: &Device| {
+            let bound = flow.bind(parameters, device);
+            let (theta, log_q) = bound.sample_and_log_prob(bound.field(angles(&flow, 3)));
+            let loss = (log_q + action.action(theta)).sum();
+            let gradient =
+                device.is_autodiff().then(|| bound.gradient(&loss.backward()).expect("the CPU computes"));
+            (list(loss)[0], gradient)
+        };
+        let gradient = loss(&parameters, &Device::flex().autodiff()).1.unwrap();
+        let scale = gradient.iter().fold(1.0, |scale: f64, g| scale.max(g.abs()));
+        for index in (0..parameters.len()).step_by(10) {
+            let at = |step: f64| {
+                let mut moved = parameters.clone();
+                moved[index] += step;
+                loss(&moved, &Device::flex()).0
+            };
+            let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+            // The curvature of a spline jumps at its knots; elsewhere the difference is good to 1e-8.
+            assert!((gradient[index] - difference).abs() < 1e-6 * scale, "{} {difference}", gradient[index]);
+        }
+    }
+}
+
+#[test]
+fn gauge_transformations_go_through_a_flow_and_leave_its_density() {
+    for (flow, parameters) in flows_of_links() {
+        let bound = flow.bind(&parameters, &Device::flex());
+        let z = angles(&flow, 1);
+        let (theta, log_q) = bound.sample_and_log_prob(bound.field(z.clone()));
+        let (moved, moved_log_q) = bound.sample_and_log_prob(bound.field(transformed(&z)));
+        assert!(distance(&list(moved), &transformed(&list(theta))) < 1e-10);
+        assert!((list(log_q)[0] - list(moved_log_q)[0]).abs() < 1e-9);
+    }
+}
+
+/// Whole turns of links, and steps after which masks repeat, change nothing else.
+#[test]
+fn a_flow_of_links_commutes_with_turns_and_with_translations_by_its_period() {
+    for (flow, parameters) in flows_of_links() {
+        let bound = flow.bind(&parameters, &Device::flex());
+        let z = angles(&flow, 2);
+        let turned: Vec<f64> =
+            (0i32..).zip(&z).map(|(place, angle)| angle + f64::from(place % 5 - 2) * 2.0 * PI).collect();
+        let (theta, log_det) = bound.forward_and_log_det(bound.field(z.clone()));
+        let (same, same_log_det) = bound.forward_and_log_det(bound.field(turned));
+        assert!(distance(&list(theta.clone()), &list(same)) < 1e-10);
+        assert!(list(log_det.clone() - same_log_det).iter().all(|d| d.abs() < 1e-9));
+        let shift = |x: Tensor<3>| {
+            let rolled: Tensor<4> = x.reshape([2, 2, 4, 8]).roll_dim(4, 3);
+            rolled.reshape([2, 2, -1])
+        };
+        let (shifted, shifted_log_det) = bound.forward_and_log_det(shift(bound.field(z)));
+        assert!(distance(&list(shift(theta)), &list(shifted)) < 1e-10);
+        assert!(list(log_det - shifted_log_det).iter().all(|d| d.abs() < 1e-9));
+    }
+}
+
+#[test]
+fn every_layer_moves_an_eighth_of_the_links_and_eight_layers_all() {
+    for layers in [1, 2, 8] {
+        let gauge = spec(layers, 3, vec![4], MapSpec::default());
+        let flow = Flow::new(&FlowSpec::Gauge(gauge), lattice());
+        let parameters = flow.initial_parameters(Seed(4));
+        let bound = flow.bind(&parameters, &Device::flex());
+        let z = angles(&flow, 1);
+        let (theta, _) = bound.forward_and_log_det(bound.field(z.clone()));
+        let moved = list(theta).iter().zip(&z).filter(|(a, b)| reduced(*a - *b).abs() > 1e-5).count();
+        assert_eq!(moved, layers * LINKS / 8);
+    }
+}
+
+/// What a specification says of networks and lattices is what the couplings say.
+#[test]
+fn specifications_and_couplings_agree_on_parameters_and_lattices() {
+    for knots in [2, 8, 11] {
+        assert_eq!(MapSpec::Spline(SplineSpec { knots }).parameters(), Spline { knots }.parameters());
+    }
+    for components in [1, 6] {
+        let tan = MapSpec::Tan(TanSpec { components });
+        assert_eq!(tan.parameters(), TanMixture { components }.parameters());
+    }
+    let text = "version = 1\nseed = 1\ntheory.schwinger = { extents = EXTENTS, beta = 2.0, kappa = 0.0 }\n\
+                flow.gauge = { layers = 8, kernel_size = 1, hidden = [4] }\n\
+                train = { batch.size = 8, optimizer.adam.learning_rate = 1e-3, stop.steps = 1 }\n";
+    for extents in [[2, 4], [4, 4], [4, 6], [6, 6], [8, 4], [10, 8], [12, 8]] {
+        let is_read = Spec::parse(&text.replace("EXTENTS", &format!("{extents:?}")), &[]).is_ok();
+        assert_eq!(is_read, GaugeCoupling::<Spline>::fits(&extents).is_ok(), "{extents:?}");
+    }
+}
+
+#[test]
+fn uniform_links_have_the_density_of_their_measure() {
+    let base = HaarUniform::new(lattice());
+    let z = base.draw(&Seed(1).stream("z"), 0, 3);
+    let data = TensorData::new(z, [3, 2, LINKS / 2]);
+    let log_r = list(base.log_density(Tensor::from_data(data, &Device::flex())));
+    // Rounded to single precision.
+    let expected = -(LINKS as f64) * (2.0 * PI).ln();
+    assert!(log_r.len() == 3 && log_r.iter().all(|log_r| (log_r - expected).abs() < 1e-5), "{log_r:?}");
+}

@@ -1,0 +1,126 @@
+//! Flows of link angles: what is read, what is written, what is refused.
+
+use super::*;
+
+const GAUGE: &str = r#"
+version = 1
+seed = 1
+
+[theory.schwinger]
+extents = [8, 8]
+beta = 2.0
+kappa = 0.25
+
+[flow.gauge]
+layers = 24
+kernel_size = 3
+hidden = [32, 32]
+
+[train.batch]
+size = 64
+
+[train.optimizer.adam]
+learning_rate = 1e-3
+
+[train.stop]
+steps = 10
+"#;
+
+fn with(changes: &[&str]) -> Spec {
+    let changes: Vec<String> = changes.iter().map(|change| change.to_string()).collect();
+    Spec::parse(GAUGE, &changes).unwrap()
+}
+
+fn gauge(spec: &Spec) -> &GaugeSpec {
+    match spec.flow.as_ref().expect("it has one") {
+        FlowSpec::Gauge(gauge) => gauge,
+        FlowSpec::Affine(_) => panic!("a flow of links"),
+    }
+}
+
+#[test]
+fn splines_of_eight_knots_are_taken_without_a_choice_and_any_map_may_be_chosen_instead() {
+    let left_out = with(&[]);
+    assert_eq!(gauge(&left_out).map, MapSpec::Spline(SplineSpec { knots: 8 }));
+    for written in ["flow.gauge.map.spline.knots=8", "flow.gauge.map.spline={}"] {
+        assert_eq!(with(&[written]).digest(), left_out.digest());
+    }
+    let tan = with(&["flow.gauge.map.tan.components=4"]);
+    assert_eq!(gauge(&tan).map, MapSpec::Tan(TanSpec { components: 4 }));
+    assert_eq!(gauge(&with(&["flow.gauge.map.tan={}"])).map, MapSpec::Tan(TanSpec { components: 6 }));
+    assert_ne!(tan.digest(), left_out.digest());
+    // A resolved specification leaves the choice open, too.
+    let text = left_out.to_toml();
+    assert_eq!(Spec::parse(&text, &["flow.gauge.map.tan.components=4".into()]).as_ref(), Ok(&tan));
+    for spec in [left_out, tan, with(&["flow.gauge.dilations=[1,2,3]", "flow.gauge.initial.xavier.gain=0.5"])]
+    {
+        assert_eq!(Spec::parse(&spec.to_toml(), &[]).unwrap(), spec);
+    }
+}
+
+/// A22, App. A: `6 · 32 + 32 · 32 + 32 · 25` weights for each of 9 taps, in 24 layers.
+#[test]
+fn channels_are_those_of_the_features_and_of_the_map() {
+    let spec = with(&[]);
+    assert_eq!(gauge(&spec).channels(), [6, 32, 32, 25]);
+    assert_eq!(gauge(&spec).parameters(), 24.0 * 9.0 * (6.0 * 32.0 + 32.0 * 32.0 + 32.0 * 25.0));
+    assert_eq!(gauge(&with(&["flow.gauge.map.tan={}"])).channels(), [6, 32, 32, 7]);
+}
+
+#[test]
+fn weights_serve_where_only_initial_weights_or_the_theory_differ() {
+    let flow = |changes: &[&str]| with(changes).flow.expect("it has one");
+    let own = flow(&[]);
+    assert!(own.has_weights_of(&flow(&["flow.gauge.initial.kaiming.width=0.5"])));
+    assert!(own.has_weights_of(&flow(&["flow.gauge.dilations=[1,1,1]", "theory.schwinger.extents=[16,16]"])));
+    for other in ["flow.gauge.dilations=[1,2,1]", "flow.gauge.map.tan={}", "flow.gauge.layers=16"] {
+        assert!(!own.has_weights_of(&flow(&[other])), "{other}");
+    }
+    assert!(!own.is_of_one_lattice() && own.base().is_none());
+}
+
+#[test]
+fn wrong_flows_of_links_are_named_with_their_rule() {
+    for (changes, expected) in [
+        (&["flow.gauge.map.spline.knots=1"][..], "flow.gauge.map.spline.knots = 1: must be at least 2"),
+        (&["flow.gauge.map={}"], "flow.gauge.map: needs one of: flow.gauge.map.spline, flow.gauge.map.tan"),
+        (&["flow.gauge.maps.tan={}"], "did you mean `flow.gauge.map`?"),
+        (&["flow.gauge.kernel_size=2"], "flow.gauge.kernel_size = 2: must be odd"),
+        (&["flow.gauge.kernel_size=9"], "flow.gauge.kernel_size = 9: must not exceed the smallest extent, 8"),
+        (&["flow.gauge.dilations=[1,2]"], "flow.gauge.dilations = [1, 2]: must have 3 entries"),
+        (&["flow.gauge.dilations=[1,0,1]"], "flow.gauge.dilations[1] = 0: must be at least 1"),
+        (
+            &["flow.gauge.dilations=[1,2,4]"],
+            "must reach less far than the smallest extent, 8, and 4 reaches 8",
+        ),
+        (
+            &["theory.schwinger.extents=[8,6]"],
+            "extents[1] = 6: must be a multiple of 4 where there is flow.gauge",
+        ),
+        (&["theory.schwinger.extents=[7,8]"], "theory.schwinger.extents[0] = 7: must be even"),
+        (
+            &["theory={phi4={extents=[8,8],mass_squared=1.0,coupling=1.0}}"],
+            "flow.gauge: acts on link angles, and theory.phi4 is a scalar field",
+        ),
+        (
+            &["flow={affine={layers=2,kernel_size=3,hidden=[4]}}"],
+            "flow.affine: acts on scalar fields, and theory.schwinger has link angles",
+        ),
+    ] {
+        let found = problems(GAUGE, changes);
+        assert!(
+            found.len() == 1 && found[0].contains(expected),
+            "{expected} is not what is found: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn fewer_layers_than_move_all_links_are_remarked_on() {
+    assert_eq!(with(&[]).remarks(), Vec::<String>::new());
+    let remarks = with(&["flow.gauge.layers=7"]).remarks();
+    assert!(
+        remarks.len() == 1 && remarks[0].starts_with("flow.gauge.layers = 7: 8 layers move"),
+        "{remarks:?}"
+    );
+}
