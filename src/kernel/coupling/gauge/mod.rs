@@ -19,7 +19,7 @@ use crate::kernel::gauge::Stripes;
 use crate::kernel::vector::{MOST_LANES, Vector};
 use crate::lattice::Lattice;
 use burn::tensor::{Tensor, TensorData};
-use sites::Sites;
+use sites::{Sites, angle_gradient, write_angle};
 use std::sync::Arc;
 
 /// Loops that a network reads at a site: the plaquette, those around two plaquettes along either direction; each by cosine and sine.
@@ -255,26 +255,4 @@ impl<M: CouplingMap> Coupling for GaugeCoupling<M> {
     fn gpu_map(&self) -> Option<GpuMap> {
         None
     }
-}
-
-/// Cosine and sine of an angle, to two channels of a site from `first` on.
-#[inline(always)]
-fn write_angle<V: Vector>(angle: &[V::Elem; MOST_LANES], first: usize, room: &mut [V::Elem]) {
-    let (cosine, sine) = room[first * V::LANES..(first + 2) * V::LANES].split_at_mut(V::LANES);
-    for lane in 0..V::LANES {
-        (sine[lane], cosine[lane]) = angle[lane].sine_cosine();
-    }
-}
-
-/// The gradient by an angle from those by its cosine and sine, two channels of a site from `first` on.
-#[inline(always)]
-fn angle_gradient<V: Vector>(first: usize, features: &[V::Elem], by: &[V::Elem]) -> [V::Elem; MOST_LANES] {
-    let pair = first * V::LANES..(first + 2) * V::LANES;
-    let (cosine, sine) = features[pair.clone()].split_at(V::LANES);
-    let (by_cosine, by_sine) = by[pair].split_at(V::LANES);
-    let mut found = [V::Elem::default(); MOST_LANES];
-    for lane in 0..V::LANES {
-        found[lane] = cosine[lane] * by_sine[lane] - sine[lane] * by_cosine[lane];
-    }
-    found
 }

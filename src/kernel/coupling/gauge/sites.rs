@@ -1,8 +1,9 @@
-//! Plaquettes of a field of links by tables of sites: on tiles, in plain tensor operations, and the way back from their gradients.
+//! Plaquettes of a field of links by tables of sites, on tiles and in plain tensor operations, and what networks read of them.
 
 // Loops over lanes are the innermost ones and have no branches, so that the compiler makes each a few instructions.
 #![allow(clippy::needless_range_loop)]
 
+use crate::kernel::element::Element;
 use crate::kernel::gauge::Stripes;
 use crate::kernel::vector::{MOST_LANES, Vector};
 use burn::tensor::{Int, Tensor, TensorData};
@@ -84,4 +85,30 @@ impl Sites {
 fn indices(places: Vec<i64>, like: &Tensor<3>) -> Tensor<1, Int> {
     let count = places.len();
     Tensor::from_data(TensorData::new(places, [count]), &like.device())
+}
+
+/// Cosine and sine of an angle, to two channels of a site from `first` on.
+#[inline(always)]
+pub fn write_angle<V: Vector>(angle: &[V::Elem; MOST_LANES], first: usize, room: &mut [V::Elem]) {
+    let (cosine, sine) = room[first * V::LANES..(first + 2) * V::LANES].split_at_mut(V::LANES);
+    for lane in 0..V::LANES {
+        (sine[lane], cosine[lane]) = angle[lane].sine_cosine();
+    }
+}
+
+/// The gradient by an angle from those by its cosine and sine, two channels of a site from `first` on.
+#[inline(always)]
+pub fn angle_gradient<V: Vector>(
+    first: usize,
+    features: &[V::Elem],
+    by: &[V::Elem],
+) -> [V::Elem; MOST_LANES] {
+    let pair = first * V::LANES..(first + 2) * V::LANES;
+    let (cosine, sine) = features[pair.clone()].split_at(V::LANES);
+    let (by_cosine, by_sine) = by[pair].split_at(V::LANES);
+    let mut found = [V::Elem::default(); MOST_LANES];
+    for lane in 0..V::LANES {
+        found[lane] = cosine[lane] * by_sine[lane] - sine[lane] * by_cosine[lane];
+    }
+    found
 }

@@ -1,6 +1,6 @@
 //! Circular splines in plain tensor operations.
 
-use super::bins::{LEAST_SLOPE, sizes, slope_offset};
+use super::bins::{LEAST_SLOPE, SLOPE_OFFSET, sizes};
 use crate::kernel::coupling::circle::plain_positive;
 use crate::kernel::coupling::networks::Direction;
 use burn::tensor::{Tensor, activation};
@@ -22,7 +22,7 @@ impl Bins {
         let [least, factor] = sizes(knots);
         let size = [0, 1].map(|index| activation::softmax(part(index), 1) * factor + least);
         let start = size.clone().map(|size| size.clone().cumsum(1) - size);
-        let left = activation::softplus(part(2) + slope_offset(), 1.0) + LEAST_SLOPE;
+        let left = activation::softplus(part(2) + SLOPE_OFFSET, 1.0) + LEAST_SLOPE;
         let right = left.clone().roll_dim(-1, 1);
         Self { start, size, slopes: [left, right] }
     }
