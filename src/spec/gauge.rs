@@ -55,7 +55,7 @@ pub enum MapSpec {
 pub struct SplineSpec {
     /// Knots on the circle, between which the map is a ratio of quadratic functions.
     #[serde(default = "eight")]
-    #[schemars(range(min = 2, max = 256))]
+    #[schemars(range(min = 2, max = 32))]
     pub knots: usize,
 }
 
