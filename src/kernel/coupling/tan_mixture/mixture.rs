@@ -116,6 +116,7 @@ pub fn solve<V: Vector>(components: &[V::Elem], v: &mut [V::Elem; MOST_LANES]) {
             high[lane] = if off > zero { here } else { high[lane] };
             let (step, middle) = (here - off / slope, half * (low[lane] + high[lane]));
             let is_between = step > low[lane] && step < high[lane] && round % 3 != 2;
+            // Steep maps jump over it from one angle to the next; their search ends with the bounds.
             let rounding = near * (here.magnitude() + goal[lane].magnitude());
             // What is no number is not away either.
             let is_away = off.magnitude() > rounding && high[lane] - low[lane] > near * here.magnitude();
