@@ -32,8 +32,10 @@ impl TargetSamples {
         let numbers = file_shape(action).iter().product();
         let (mut fields, mut actions) = (Vec::new(), Vec::new());
         reader.fields(&mut |part| {
-            fields.extend(part.iter().map(|&number| action.canonical(number) as f32));
             actions.par_extend(part.par_chunks_exact(numbers).map(|field| action.action_f64(field)));
+            let mut part = part.to_vec();
+            action.make_canonical(&mut part);
+            fields.extend(part.into_iter().map(|number| number as f32));
             Ok(())
         })?;
         check_actions(path, &mut reader, &actions)?;

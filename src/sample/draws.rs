@@ -90,7 +90,7 @@ impl Model<'_> {
             let z = base.draw(start..end, more.then(|| end..last.min(end + part.len() as u64)));
             let (fields, log_q) = bound.sample_and_log_prob(bound.field(z));
             let (mut fields, log_q) = (to_host(fields)?, to_host(log_q)?);
-            fields.iter_mut().for_each(|number| *number = self.action.canonical(*number));
+            self.action.make_canonical(&mut fields);
             if let Some(signs) = self.flow.signs(stream, start..end) {
                 let configurations = fields.chunks_exact_mut(self.numbers()).zip(signs);
                 configurations.for_each(|(field, sign)| field.iter_mut().for_each(|phi| *phi *= sign));
@@ -112,7 +112,8 @@ impl Model<'_> {
         let (numbers, mut all) = (self.numbers(), Vec::new());
         let compute = |part: Range<usize>| {
             let fields = fields[part.start * numbers..part.end * numbers].iter();
-            let fields: Vec<f64> = fields.map(|number| self.action.canonical(number.elem())).collect();
+            let mut fields: Vec<f64> = fields.map(|number| number.elem()).collect();
+            self.action.make_canonical(&mut fields);
             to_host(bound.log_prob(bound.field(fields)))
         };
         let keep = |log_q: Vec<f64>| {

@@ -48,10 +48,6 @@ impl Origin {
             let rule = format!("has learned the spectrum of extents {there:?}, which is of no use on others");
             return refuse(rule, "train on that lattice, or start from a model with another base");
         }
-        if spec.flow.as_ref().is_some_and(|there| is_another_map(there, model.flow)) {
-            let rule = "has couplings with another map or other dilations".into();
-            return refuse(rule, "a model can be gone on from with the same [flow]");
-        }
         let of_start = spec.train.expect("what was trained says how").optimizer;
         let own = train.optimizer.name();
         if self.optimizer == OptimizerStart::Carried && !train.optimizer.carries_on(&of_start) {
@@ -60,7 +56,10 @@ impl Origin {
         }
         let optimizer = build_optimizer(&of_start);
         match checkpoint::load(&path, flow.layout(), &*optimizer, train.smoothing_window) {
-            Ok((_, state)) => Ok(state),
+            Ok((_, state)) => match spec.flow.and_then(|there| other_meaning(&there, model.flow)) {
+                Some(rule) => refuse(rule.into(), "a model can be gone on from with the same [flow]"),
+                None => Ok(state),
+            },
             Err(Error::BadFile { rule, .. }) => {
                 refuse(rule, "a model can be gone on from with the same [flow] and number of dimensions")
             }
@@ -69,14 +68,14 @@ impl Origin {
     }
 }
 
-/// Whether weights of one flow of links mean something else in another, of which their shapes may tell nothing.
-fn is_another_map(there: &FlowSpec, here: &FlowSpec) -> bool {
-    match [there, here].map(FlowSpec::architecture) {
-        [FlowSpec::Gauge(there), FlowSpec::Gauge(here)] => {
-            (there.map, there.dilations) != (here.map, here.dilations)
+/// How a flow whose weights have the right shapes is another one all the same, if it is.
+fn other_meaning(there: &FlowSpec, here: &FlowSpec) -> Option<&'static str> {
+    (!here.has_weights_of(there)).then_some(match here {
+        FlowSpec::Affine(_) => {
+            "has couplings that are equivariant where these are not, or the other way round"
         }
-        _ => false,
-    }
+        FlowSpec::Gauge(_) => "has couplings with another map or other dilations",
+    })
 }
 
 /// The state that a training begins with, and the digest of the model that it goes on from, if it does.

@@ -23,11 +23,9 @@ pub trait Action: std::fmt::Debug + Send + Sync {
     /// Numbers per site.
     fn components(&self) -> usize;
 
-    /// The number that stands for one of the field where flows and files take it: of an angle the one in (-π, π], else itself. Nothing
-    /// depends on the choice, but single precision has more digits for it.
-    fn canonical(&self, number: f64) -> f64 {
-        number
-    }
+    /// Puts in the place of numbers of the field those that stand for them where flows and files take them: of angles those in (-π, π],
+    /// else themselves. Nothing depends on the choice, but single precision has more digits for them.
+    fn make_canonical(&self, _: &mut [f64]) {}
 
     /// The topological charge of a configuration `[component, site]`, in theories that have one.
     fn topological_charge(&self, _: &[f64]) -> Option<f64> {

@@ -88,8 +88,8 @@ impl Action for Schwinger {
         2
     }
 
-    fn canonical(&self, angle: f64) -> f64 {
-        reduced(angle)
+    fn make_canonical(&self, angles: &mut [f64]) {
+        angles.iter_mut().for_each(|angle| *angle = reduced(*angle));
     }
 
     fn topological_charge(&self, field: &[f64]) -> Option<f64> {

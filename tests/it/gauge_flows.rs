@@ -1,10 +1,9 @@
 //! Flows of link angles from the command line: exact values, estimators, what is continued, transferred, stored and refused.
 
 use super::ensembles::array;
-use super::resume::{assert_same, results};
+use super::resume::{assert_same, results, survives_being_killed};
 use super::support::{Sandbox, column, table};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// The gauge field alone, on a lattice on which a small flow learns it in seconds.
 pub const U1: &str = r#"
@@ -153,26 +152,10 @@ fn every_method_finds_the_same_schwinger_model() {
 
 #[test]
 fn a_run_of_a_flow_of_links_that_is_killed_ends_as_if_it_had_not_been() {
-    let sandbox = Sandbox::new();
     let spec = schwinger()
         + "\n[sample.independence]\nproposals = 2000\n[train.loss.reverse_kl]\ngradient = \"path\"\n";
-    sandbox.write("gauge.toml", &spec.replace("steps = 300", "steps = 200"));
-    sandbox.flowqcd(&["run", "gauge.toml", "--out", "whole"]).succeeds();
-    let mut killed = 0;
-    for attempt in 0u64..60 {
-        let mut child = sandbox.start(&["run", "gauge.toml", "--out", "killed"]);
-        std::thread::sleep(Duration::from_millis(60 + attempt * 37 % 113));
-        if child.try_wait().unwrap().is_some() {
-            break;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        killed += 1;
-    }
-    assert!(killed >= 3, "the run was killed only {killed} times");
-    sandbox.flowqcd(&["run", "gauge.toml", "--out", "killed"]).succeeds();
-    assert_same(&sandbox, "killed", &results(&sandbox, "whole"));
-    sandbox.flowqcd(&["run", "gauge.toml", "--out", "one", "--threads", "1"]).succeeds();
+    let sandbox = survives_being_killed(&spec.replace("steps = 300", "steps = 200"), 60);
+    sandbox.flowqcd(&["run", "spec.toml", "--out", "one", "--threads", "1"]).succeeds();
     assert_same(&sandbox, "one", &results(&sandbox, "whole"));
 }
 

@@ -1,9 +1,8 @@
 //! Losses and estimators of their gradients: each teaches the model, whatever happens on the way.
 
 use super::ensembles::CHAINS;
-use super::resume::{assert_same, results};
+use super::resume::{assert_same, results, survives_being_killed};
 use super::support::{Sandbox, TINY, column};
-use std::time::Duration;
 
 /// Mean ESS of the first training batches, and the ESS of the trained model on fresh configurations.
 fn learned(sandbox: &Sandbox, out: &str) -> [f64; 2] {
@@ -42,12 +41,8 @@ fn a_mixture_of_divergences_teaches_the_model() {
 
 #[test]
 fn a_run_with_another_estimator_that_is_killed_ends_as_if_it_had_not_been() {
-    let sandbox = Sandbox::new();
     let reinforce = "\n[train.loss.reverse_kl]\ngradient = \"reinforce\"\n";
-    sandbox.write("tiny.toml", &format!("{TINY}{reinforce}"));
-    sandbox.flowqcd(&["run", "tiny.toml", "--out", "whole"]).succeeds();
-    let expected = results(&sandbox, "whole");
-    assert_ends_the_same(&sandbox, "tiny.toml", &expected);
+    survives_being_killed(&format!("{TINY}{reinforce}"), 25);
 }
 
 /// Chains of the target that run beside a short training.
@@ -66,33 +61,11 @@ fn chains_that_run_beside_training_teach_the_model() {
 
 #[test]
 fn chains_beside_a_training_that_is_killed_go_on_with_it() {
-    let sandbox = Sandbox::new();
-    sandbox.write("beside.toml", &format!("{TINY}{BESIDE}"));
-    sandbox.flowqcd(&["run", "beside.toml", "--out", "whole"]).succeeds();
-    let expected = results(&sandbox, "whole");
+    let sandbox = survives_being_killed(&format!("{TINY}{BESIDE}"), 25);
     assert!(
-        expected.iter().any(|(_, text)| text.contains("train.target.fields")),
+        results(&sandbox, "whole").iter().any(|(_, text)| text.contains("train.target.fields")),
         "a checkpoint holds the chains"
     );
-    assert_ends_the_same(&sandbox, "beside.toml", &expected);
-}
-
-/// Kills a run at moments spread over its length, until it ends.
-fn assert_ends_the_same(sandbox: &Sandbox, file: &str, expected: &[(String, String)]) {
-    let mut killed = 0;
-    for attempt in 0u64..60 {
-        let mut child = sandbox.start(&["run", file, "--out", "killed"]);
-        std::thread::sleep(Duration::from_millis(25 + attempt * 37 % 113));
-        if child.try_wait().unwrap().is_some() {
-            break;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        killed += 1;
-    }
-    assert!(killed >= 3, "the run was killed only {killed} times");
-    sandbox.flowqcd(&["run", file, "--out", "killed"]).succeeds();
-    assert_same(sandbox, "killed", expected);
 }
 
 #[test]

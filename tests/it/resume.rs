@@ -56,17 +56,18 @@ pub fn forget_the_end(sandbox: &Sandbox, out: &str) {
     }
 }
 
-/// Kills a run again and again until it gets through; it ends as one that was never killed.
-fn survives_being_killed(spec: &str) {
+/// Kills a run again and again, after `shortest` milliseconds or more, until it gets through; it ends as one that was never killed,
+/// which is `whole`.
+pub fn survives_being_killed(spec: &str, shortest: u64) -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.write("tiny.toml", spec);
-    sandbox.flowqcd(&["run", "tiny.toml", "--out", "whole"]).succeeds();
+    sandbox.write("spec.toml", spec);
+    sandbox.flowqcd(&["run", "spec.toml", "--out", "whole"]).succeeds();
     let expected = results(&sandbox, "whole");
     let mut killed = 0;
     // Delays spread over the length of the run, in an order that mixes short and long ones.
     for attempt in 0u64..60 {
-        let mut child = sandbox.start(&["run", "tiny.toml", "--out", "killed"]);
-        std::thread::sleep(Duration::from_millis(25 + attempt * 37 % 113));
+        let mut child = sandbox.start(&["run", "spec.toml", "--out", "killed"]);
+        std::thread::sleep(Duration::from_millis(shortest + attempt * 37 % 113));
         if child.try_wait().unwrap().is_some() {
             break;
         }
@@ -75,13 +76,14 @@ fn survives_being_killed(spec: &str) {
         killed += 1;
     }
     assert!(killed >= 3, "the run was killed only {killed} times");
-    sandbox.flowqcd(&["run", "tiny.toml", "--out", "killed"]).succeeds();
+    sandbox.flowqcd(&["run", "spec.toml", "--out", "killed"]).succeeds();
     assert_same(&sandbox, "killed", &expected);
+    sandbox
 }
 
 #[test]
 fn a_run_killed_at_random_moments_ends_as_if_it_had_not_been() {
-    survives_being_killed(TINY);
+    survives_being_killed(TINY, 25);
 }
 
 /// What they remember of gradients is carried on, too.
@@ -93,7 +95,7 @@ fn runs_with_other_optimizers_survive_being_killed() {
         "[train.optimizer.adadelta]\n",
         "[train.optimizer.sgd]\nlearning_rate = 2e-3\nmomentum = 0.9\nnesterov = true\n",
     ] {
-        survives_being_killed(&TINY.replace(adam, optimizer));
+        survives_being_killed(&TINY.replace(adam, optimizer), 25);
     }
 }
 

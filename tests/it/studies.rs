@@ -284,6 +284,10 @@ fn a_start_that_cannot_be_is_refused_before_anything_is_written() {
     says(&other, "train.start.model.file = model: ");
     says(&other, "not this flow: flow.layers.0.conv.0.weight has shape [6, 1, 3, 3], not [5, 1, 3, 3]");
     says(&run(&[from, "theory.phi4.extents=[4, 4, 4]"]), "has shape [6, 1, 3, 3], not [6, 1, 3, 3, 3]");
+    says(
+        &run(&[from, "flow.affine.symmetrise=equivariant"]),
+        "has couplings that are equivariant where these are not",
+    );
     let other = run(&[from, "train.optimizer={ sgd = { learning_rate = 1e-3 } }"]);
     says(&other, "has the moments of `adam`, which `sgd` cannot carry on");
     let spectrum = "flow.affine.base.learned_spectrum={}";

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// `s = ½ (ŝ(x_f) + ŝ(-x_f))`, `t = ½ (t̂(x_f) - t̂(-x_f))`
 ///
 /// where `(ŝ, t̂)` is what the network says. s is even and t is odd to the last bit, so `f(-z) = -f(z)`: of an even base density such a
-/// flow makes an even one. Unlike `½ (q(φ) + q(-φ))` it has one mode less to find, and weight between two.
+/// flow makes an even one.
 ///
 /// A layer is a network on twice the batch and plain tensor operations, not a part of the kernel that goes through all layers.
 ///

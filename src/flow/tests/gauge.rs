@@ -172,16 +172,21 @@ fn every_layer_moves_an_eighth_of_the_links_and_eight_layers_all() {
 /// What a specification says of networks and lattices is what the couplings say.
 #[test]
 fn specifications_and_couplings_agree_on_parameters_and_lattices() {
+    let text = "version = 1\nseed = 1\ntheory.schwinger = { extents = EXTENTS, beta = 2.0, kappa = 0.0 }\n\
+                flow.gauge = { layers = 8, kernel_size = 1, hidden = [4] }\n\
+                train = { batch.size = 8, optimizer.adam.learning_rate = 1e-3, stop.steps = 1 }\n";
     for knots in [2, 8, 11] {
         assert_eq!(MapSpec::Spline(SplineSpec { knots }).parameters(), Spline { knots }.parameters());
     }
+    let reads = |knots: usize| {
+        let set = format!("flow.gauge.map.spline.knots={knots}");
+        Spec::parse(&text.replace("EXTENTS", "[4, 4]"), &[set]).is_ok()
+    };
+    assert!(reads(Spline::MOST_KNOTS) && !reads(Spline::MOST_KNOTS + 1));
     for components in [1, 6] {
         let tan = MapSpec::Tan(TanSpec { components });
         assert_eq!(tan.parameters(), TanMixture { components }.parameters());
     }
-    let text = "version = 1\nseed = 1\ntheory.schwinger = { extents = EXTENTS, beta = 2.0, kappa = 0.0 }\n\
-                flow.gauge = { layers = 8, kernel_size = 1, hidden = [4] }\n\
-                train = { batch.size = 8, optimizer.adam.learning_rate = 1e-3, stop.steps = 1 }\n";
     for extents in [[2, 4], [4, 4], [4, 6], [6, 6], [8, 4], [10, 8], [12, 8]] {
         let is_read = Spec::parse(&text.replace("EXTENTS", &format!("{extents:?}")), &[]).is_ok();
         assert_eq!(is_read, GaugeCoupling::<Spline>::fits(&extents).is_ok(), "{extents:?}");

@@ -81,8 +81,9 @@ impl Standing {
     fn give(&mut self, chain: usize, action: &dyn Action, batch: &mut TargetBatch) {
         let side_by_side = self.tiles[0].actions.len();
         let tile = &self.tiles[chain / side_by_side];
-        let field = tile.chain(chain % side_by_side).into_iter();
-        batch.fields.extend(field.map(|number| action.canonical(number) as f32));
+        let mut field = tile.chain(chain % side_by_side);
+        action.make_canonical(&mut field);
+        batch.fields.extend(field.into_iter().map(|number| number as f32));
         batch.actions.push(tile.actions[chain % side_by_side]);
         self.given += 1;
     }
