@@ -97,7 +97,7 @@ fn size(spec: &Spec, device: &ComputeDevice, seconds: f64) -> Result<Size> {
         measure(model, Seed(spec.seed), &experiment, device, seconds)?;
     let model = ModelSize {
         parameters: experiment.flow.layout().len(),
-        flops_per_sample: experiment.flow.flops_per_sample(),
+        flops_per_sample: experiment.flow.flops_per_sample() + experiment.theory.action.value_flops(),
         memory_bytes: memory_bytes(model.train, &experiment.flow, device),
         width: experiment.theory.observables.width(),
         samples_per_s,

@@ -106,6 +106,6 @@ pub fn draw(
         asked
     })?;
     let Draws { log_weights, rows, width, wall_s, .. } = draws;
-    let cost = MethodCost { setup: None, flops_per_configuration: model.flow.flops_per_sample(), wall_s };
+    let cost = MethodCost { setup: None, flops_per_configuration: model.flops_per_sample(), wall_s };
     Ok(MethodRun::new(Method::Direct, Ensemble::Weighted { log_weights, rows, width }, cost, None))
 }

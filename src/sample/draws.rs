@@ -57,6 +57,11 @@ impl Model<'_> {
         self.observables.map_or(0, Observables::width)
     }
 
+    /// Counted floating-point operations to draw one configuration with its weight: those of the flow and of the action.
+    pub fn flops_per_sample(&self) -> f64 {
+        self.flow.flops_per_sample() + self.action.value_flops()
+    }
+
     /// What stands for its density where draws are told apart: the parameters, and whether it is made even.
     pub fn density_id(&self) -> Vec<u8> {
         let parameters: &[u8] = bytemuck::cast_slice(self.parameters);

@@ -87,7 +87,7 @@ impl<'a> Independence<'a> {
         // With trajectories between, the weights alone do not decide where a chain is.
         let alone = self.spec.hmc.is_none();
         chain.proposals = alone.then_some(Ensemble::Weighted { log_weights, rows, width });
-        let flops_per_configuration = self.model.flow.flops_per_sample();
+        let flops_per_configuration = self.model.flops_per_sample();
         let cost = MethodCost { setup: None, flops_per_configuration, wall_s };
         MethodRun::new(Method::Independence, Ensemble::Chains(series), cost, Some(chain))
     }

@@ -41,6 +41,17 @@ pub trait Action: std::fmt::Debug + Send + Sync {
     /// The action of one configuration `[component, site]`.
     fn action_f64(&self, field: &[f64]) -> f64;
 
+    /// Floating-point operations of an action, about, as far as they are more than sums over sites, which are not counted: those of a
+    /// determinant.
+    fn value_flops(&self) -> f64 {
+        0.0
+    }
+
+    /// The same of an action with its gradient.
+    fn gradient_flops(&self) -> f64 {
+        0.0
+    }
+
     /// `ln Z = ln ∫ dφ e^{-S}` where it is known exactly.
     fn log_partition(&self) -> Option<f64>;
 }

@@ -104,6 +104,14 @@ impl Action for Schwinger {
         self.action.value(field)
     }
 
+    fn value_flops(&self) -> f64 {
+        self.action.wilson().map_or(0.0, Wilson::determinant_flops)
+    }
+
+    fn gradient_flops(&self) -> f64 {
+        self.action.wilson().map_or(0.0, Wilson::gradient_flops)
+    }
+
     fn log_partition(&self) -> Option<f64> {
         self.exact().map(PureU1::log_partition)
     }
@@ -142,11 +150,11 @@ impl Dynamics for Schwinger {
     }
 
     fn force_flops(&self) -> f64 {
-        self.plaquette_flops() + self.action.wilson().map_or(0.0, Wilson::gradient_flops)
+        self.plaquette_flops() + self.gradient_flops()
     }
 
     fn action_flops(&self) -> f64 {
-        self.plaquette_flops() + self.action.wilson().map_or(0.0, Wilson::determinant_flops)
+        self.plaquette_flops() + self.value_flops()
     }
 
     /// Charge conjugation.

@@ -266,3 +266,23 @@ fn extents_that_the_masks_do_not_fit_are_refused_with_the_rule() {
         few.stderr
     );
 }
+
+/// A determinant takes 56 T X³ operations, with its gradient 136 T X³.
+#[test]
+fn what_determinants_take_is_counted() {
+    let sandbox = Sandbox::new();
+    sandbox.write("spec.toml", &schwinger());
+    let flops = |kappa: &str, gradient: &str| {
+        let gradient = format!("train.loss.reverse_kl.gradient={gradient}");
+        let command = ["check", "spec.toml", "--json", "--set", kappa, "--set", &gradient];
+        let report = sandbox.flowqcd(&command).succeeds().stdout;
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        ["flops_per_sample", "flops_per_training_sample"].map(|key| report[key].as_f64().unwrap())
+    };
+    for (gradient, of_training) in [("reparametrised", 136.0), ("path", 136.0), ("reinforce", 56.0)] {
+        let [without, with] = ["theory.schwinger.kappa=0.0", "theory.schwinger.kappa=0.2"]
+            .map(|kappa| flops(kappa, gradient));
+        let cubes = 4f64.powi(4);
+        assert_eq!([with[0] - without[0], with[1] - without[1]], [56.0 * cubes, of_training * cubes]);
+    }
+}

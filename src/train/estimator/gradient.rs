@@ -136,7 +136,7 @@ pub trait Estimator {
         BatchGradient { loss, ess, gradient: only(sums.gradients) }
     }
 
-    /// Counted floating-point operations per configuration.
+    /// Counted floating-point operations per configuration: those of the flow and of the action.
     fn flops_per_sample(&self, flow: &Flow) -> f64;
 }
 

@@ -27,8 +27,9 @@ impl Estimator for PathGradient<'_> {
         Ok(BatchSums::of_model(losses, flow.gradient(&gradients)?))
     }
 
-    /// Forward, inverse with its gradient by the field, and the gradients by activations and weights of the forward pass.
+    /// Forward, inverse with its gradient by the field, and the gradients by activations and weights of the forward pass; the
+    /// action with its gradient.
     fn flops_per_sample(&self, flow: &Flow) -> f64 {
-        passes(5, flow)
+        passes(5, flow) + self.0.action.gradient_flops()
     }
 }

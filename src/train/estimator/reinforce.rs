@@ -47,8 +47,8 @@ impl Estimator for Reinforce<'_> {
         Ok(BatchSums::of_model(losses, flow.gradient(&gradients)?))
     }
 
-    /// Forward, and inverse with its gradients by activations and weights.
+    /// Forward, and inverse with its gradients by activations and weights; the action.
     fn flops_per_sample(&self, flow: &Flow) -> f64 {
-        passes(4, flow)
+        passes(4, flow) + self.0.action.value_flops()
     }
 }

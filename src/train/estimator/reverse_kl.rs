@@ -20,6 +20,6 @@ impl Estimator for ReverseKl<'_> {
     }
 
     fn flops_per_sample(&self, flow: &Flow) -> f64 {
-        passes(3, flow)
+        passes(3, flow) + self.0.action.gradient_flops()
     }
 }
