@@ -280,8 +280,8 @@ fn what_determinants_take_is_counted() {
         ["flops_per_sample", "flops_per_training_sample"].map(|key| report[key].as_f64().unwrap())
     };
     for (gradient, of_training) in [("reparametrised", 136.0), ("path", 136.0), ("reinforce", 56.0)] {
-        let [without, with] = ["theory.schwinger.kappa=0.0", "theory.schwinger.kappa=0.2"]
-            .map(|kappa| flops(kappa, gradient));
+        let [without, with] =
+            ["theory.schwinger.kappa=0.0", "theory.schwinger.kappa=0.2"].map(|kappa| flops(kappa, gradient));
         let cubes = 4f64.powi(4);
         assert_eq!([with[0] - without[0], with[1] - without[1]], [56.0 * cubes, of_training * cubes]);
     }
