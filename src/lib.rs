@@ -22,7 +22,7 @@
 //! - Lattice units, one to four dimensions, extents `[T, X, …]`; fields are `[batch, component, site]`, the last
 //!   coordinate of a site innermost.
 //! - `log_det` is that of the map just applied: `log q(f(z)) = log r(z) - log_det`.
-//! - A multiply-add is two floating-point operations; only convolutions are counted.
+//! - A multiply-add is two floating-point operations; convolutions and determinants are counted, sums over sites are not.
 //!
 //! # References
 //! - A22: Abbott et al., "Aspects of scaling and scalability for flow-based sampling of lattice QCD" (2022)
