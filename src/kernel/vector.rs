@@ -35,6 +35,17 @@ pub trait Vector: Copy {
     unsafe fn leaky_gradient(self, activation: Self, slope: Self) -> Self;
     /// Sum over the lanes, always in the same order.
     unsafe fn sum(self) -> Self::Elem;
+    /// The sums of `LANES` vectors, each that of [`Self::sum`].
+    #[inline(always)]
+    unsafe fn sums(of: *const Self) -> Self {
+        let mut found = [Self::Elem::default(); MOST_LANES];
+        for (lane, sum) in found.iter_mut().enumerate().take(Self::LANES) {
+            // SAFETY: the caller promises `LANES` vectors.
+            *sum = unsafe { (*of.add(lane)).sum() };
+        }
+        // SAFETY: no vector has more lanes.
+        unsafe { Self::load(found.as_ptr()) }
+    }
 }
 
 /// Vector for machines without a special path, and for `f64`: an array that the compiler may vectorise.
@@ -131,6 +142,35 @@ mod x86 {
         unsafe fn sum(self) -> f32 {
             unsafe { _mm512_reduce_add_ps(self.0) }
         }
+        /// Halves, quarters, pairs and single lanes of as many vectors are added at once, in the order of the sum of one.
+        #[inline(always)]
+        unsafe fn sums(of: *const Self) -> Self {
+            unsafe {
+                // The quarter q of the r-th has four lanes of the vector 4 q + r.
+                let [a, b, c, d] =
+                    [four_lanes(of), four_lanes(of.add(1)), four_lanes(of.add(2)), four_lanes(of.add(3))];
+                let [low, high] = [_mm512_shuffle_ps::<0x44>(a, b), _mm512_shuffle_ps::<0xee>(a, b)];
+                let ab = _mm512_add_ps(low, high);
+                let [low, high] = [_mm512_shuffle_ps::<0x44>(c, d), _mm512_shuffle_ps::<0xee>(c, d)];
+                let cd = _mm512_add_ps(low, high);
+                let [low, high] = [_mm512_shuffle_ps::<0x88>(ab, cd), _mm512_shuffle_ps::<0xdd>(ab, cd)];
+                Self(_mm512_add_ps(low, high))
+            }
+        }
+    }
+
+    /// Halves of every fourth vector added, then quarters: four lanes of each, one after the other.
+    #[inline(always)]
+    unsafe fn four_lanes(of: *const Avx512) -> __m512 {
+        unsafe {
+            let [a, b, c, d] = [(*of).0, (*of.add(4)).0, (*of.add(8)).0, (*of.add(12)).0];
+            let [low, high] = [_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xee>(a, b)];
+            let ab = _mm512_add_ps(low, high);
+            let [low, high] = [_mm512_shuffle_f32x4::<0x44>(c, d), _mm512_shuffle_f32x4::<0xee>(c, d)];
+            let cd = _mm512_add_ps(low, high);
+            let [low, high] = [_mm512_shuffle_f32x4::<0x88>(ab, cd), _mm512_shuffle_f32x4::<0xdd>(ab, cd)];
+            _mm512_add_ps(low, high)
+        }
     }
 
     /// Eight `f32` in an AVX register, with FMA.
@@ -175,6 +215,30 @@ mod x86 {
                 let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
                 _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
             }
+        }
+        /// Halves, pairs and single lanes of as many vectors are added at once, in the order of the sum of one.
+        #[inline(always)]
+        unsafe fn sums(of: *const Self) -> Self {
+            unsafe {
+                // The half q of the r-th has four lanes of the vector 4 q + r.
+                let [a, b, c, d] = [halves(of), halves(of.add(1)), halves(of.add(2)), halves(of.add(3))];
+                let [low, high] = [_mm256_shuffle_ps::<0x44>(a, b), _mm256_shuffle_ps::<0xee>(a, b)];
+                let ab = _mm256_add_ps(low, high);
+                let [low, high] = [_mm256_shuffle_ps::<0x44>(c, d), _mm256_shuffle_ps::<0xee>(c, d)];
+                let cd = _mm256_add_ps(low, high);
+                let [low, high] = [_mm256_shuffle_ps::<0x88>(ab, cd), _mm256_shuffle_ps::<0xdd>(ab, cd)];
+                Self(_mm256_add_ps(low, high))
+            }
+        }
+    }
+
+    /// Halves of a vector and of the fourth after it added: four lanes of each, one after the other.
+    #[inline(always)]
+    unsafe fn halves(of: *const Avx2) -> __m256 {
+        unsafe {
+            let [a, b] = [(*of).0, (*of.add(4)).0];
+            let [low, high] = [_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b)];
+            _mm256_add_ps(low, high)
         }
     }
 }
@@ -257,4 +321,39 @@ pub trait Kernel {
     /// # Safety
     /// The instruction set of `V` must be there.
     unsafe fn run<V: Vector<Elem = Self::Elem>>(self) -> Self::Output;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::isa::{Isa, Scalar};
+    use crate::rng::Seed;
+
+    /// Sums of as many vectors as lanes, all at once and one after the other.
+    struct Sums(Vec<f32>);
+
+    impl Kernel for Sums {
+        type Elem = f32;
+        type Output = [Vec<f32>; 2];
+        #[inline(always)]
+        unsafe fn run<V: Vector<Elem = f32>>(self) -> [Vec<f32>; 2] {
+            // SAFETY: there are more numbers than those of as many vectors as lanes.
+            unsafe {
+                let vectors: Vec<V> =
+                    (0..V::LANES).map(|place| V::load(self.0[place * V::LANES..].as_ptr())).collect();
+                let mut at_once = vec![0.0; V::LANES];
+                V::sums(vectors.as_ptr()).store(at_once.as_mut_ptr());
+                [at_once, vectors.iter().map(|vector| vector.sum()).collect()]
+            }
+        }
+    }
+
+    #[test]
+    fn sums_of_many_vectors_are_those_of_each_to_the_last_bit() {
+        let numbers = Seed(1).stream("numbers").normals(0, 1, MOST_LANES * MOST_LANES);
+        for isa in Isa::available() {
+            let [at_once, each] = f32::dispatch(isa, Sums(numbers.clone()));
+            assert_eq!(at_once, each, "{}", isa.name());
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Convolutions and weight gradients of one tile: blocks of sums held in registers, written once for every vector type.
+//! Convolutions of one tile: blocks of sums held in registers, written once for every vector type.
 //!
 //! Each is a [`Kernel`] of its own, so that its many block sizes are compiled once for an instruction set and not once for every
 //! caller.
@@ -7,7 +7,7 @@
 // need not be inlined into the `#[target_feature]` function and then computes without the instruction set.
 #![allow(clippy::needless_range_loop)]
 
-use super::plan::{Convolution, SiteGroup};
+use super::plan::SiteGroup;
 use crate::kernel::element::Element;
 use crate::kernel::vector::{Kernel, Vector};
 
@@ -16,7 +16,7 @@ pub const BLOCKS_32: &[usize] = &[12, 8, 4, 2, 1];
 pub const BLOCKS_16: &[usize] = &[6, 4, 2, 1];
 
 /// Splits `width` channels into `(first, size)` blocks of the listed sizes, largest first.
-fn blocks(width: usize, sizes: &[usize]) -> Vec<(usize, usize)> {
+pub fn blocks(width: usize, sizes: &[usize]) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut first = 0;
     while first < width {
@@ -30,7 +30,8 @@ fn blocks(width: usize, sizes: &[usize]) -> Vec<(usize, usize)> {
 /// Weights of one convolution in the order the kernel reads them: per block of written channels
 /// `[tap][read channel][written channel in block]`.
 pub struct Packed<T> {
-    blocks: Vec<(usize, usize)>,
+    /// First channel and number of channels of every block.
+    pub blocks: Vec<(usize, usize)>,
     weights: Vec<T>,
 }
 
@@ -52,6 +53,12 @@ impl<T: Element> Packed<T> {
         }
         Self { blocks, weights }
     }
+
+    /// Those of a block, `[tap][read channel][written channel in block]`.
+    #[inline(always)]
+    pub fn of_block(&self, [read, taps]: [usize; 2], (first, size): (usize, usize)) -> &[T] {
+        &self.weights[taps * read * first..][..taps * read * size]
+    }
 }
 
 /// What happens to a finished sum before it is stored.
@@ -70,7 +77,7 @@ pub enum Epilogue<'a, T> {
 /// # Safety
 /// The instruction set of `V` must be there; neighbours must be sites of `from`.
 #[inline(always)]
-unsafe fn conv_block<V: Vector, const S: usize, const O: usize>(
+pub unsafe fn conv_block<V: Vector, const S: usize, const O: usize>(
     from: &[V::Elem],
     read: usize,
     weights: &[V::Elem],
@@ -185,6 +192,23 @@ unsafe fn conv_group<V: Vector, const S: usize, const O: usize>(
     }
 }
 
+/// Calls a macro with the sites and channels of a block of so many channels: as many sums as registers hold.
+macro_rules! in_blocks {
+    ($registers:expr, $size:expr, $block:ident) => {
+        match ($registers, $size) {
+            (32, 12) => $block!(2, 12),
+            (32, 8) => $block!(3, 8),
+            (32, 4) => $block!(6, 4),
+            (32, 2) => $block!(12, 2),
+            (16, 6) => $block!(2, 6),
+            (16, 4) => $block!(3, 4),
+            (16, 2) => $block!(6, 2),
+            _ => $block!(8, 1),
+        }
+    };
+}
+pub(super) use in_blocks;
+
 /// One convolution of one tile over the listed sites.
 pub struct Conv<'a, T> {
     /// `[site][read channel][lane]`.
@@ -207,7 +231,7 @@ impl<T: Element> Kernel for Conv<'_, T> {
         let Self { from, to, shape: [read, written, taps], packed, bias, groups, epilogue } = self;
         for group in groups {
             for &(first, size) in &packed.blocks {
-                let weights = &packed.weights[taps * read * first..][..taps * read * size];
+                let weights = packed.of_block([read, taps], (first, size));
                 let shape = [read, written, first];
                 macro_rules! block {
                     ($s:literal, $o:literal) => {
@@ -215,210 +239,8 @@ impl<T: Element> Kernel for Conv<'_, T> {
                         unsafe { conv_group::<V, $s, $o>(from, to, shape, weights, bias, group, epilogue) }
                     };
                 }
-                match (V::REGISTERS, size) {
-                    (32, 12) => block!(2, 12),
-                    (32, 8) => block!(3, 8),
-                    (32, 4) => block!(6, 4),
-                    (32, 2) => block!(12, 2),
-                    (16, 6) => block!(2, 6),
-                    (16, 4) => block!(3, 4),
-                    (16, 2) => block!(6, 2),
-                    _ => block!(8, 1),
-                }
+                in_blocks!(V::REGISTERS, size, block);
             }
         }
-    }
-}
-
-/// Adds to the weight gradients of `I` read and `O` written channels under one tap, lane by lane.
-///
-/// # Safety
-/// The instruction set of `V` must be there; pairs must be sites of `x` and `g`.
-#[inline(always)]
-unsafe fn weight_block<V: Vector, const I: usize, const O: usize>(
-    x: &[V::Elem],
-    g: &[V::Elem],
-    [read, written]: [usize; 2],
-    [i0, o0]: [usize; 2],
-    pairs: &[(u32, u32)],
-    sums: &mut [V],
-) {
-    // SAFETY: pairs are sites of the tiles; channels i0..i0+I and o0..o0+O exist; `sums` has I · O entries.
-    unsafe {
-        let mut block = [[sums[0]; O]; I];
-        for i in 0..I {
-            for o in 0..O {
-                block[i][o] = sums[i * O + o];
-            }
-        }
-        for &(from, to) in pairs {
-            let x = x.as_ptr().add((from as usize * read + i0) * V::LANES);
-            let g = g.as_ptr().add((to as usize * written + o0) * V::LANES);
-            if I < O {
-                let mut xs = [block[0][0]; I];
-                for i in 0..I {
-                    xs[i] = V::load(x.add(i * V::LANES));
-                }
-                for o in 0..O {
-                    let g = V::load(g.add(o * V::LANES));
-                    for i in 0..I {
-                        block[i][o] = xs[i].mul_add(g, block[i][o]);
-                    }
-                }
-            } else {
-                let mut gs = [block[0][0]; O];
-                for o in 0..O {
-                    gs[o] = V::load(g.add(o * V::LANES));
-                }
-                for i in 0..I {
-                    let x = V::load(x.add(i * V::LANES));
-                    for o in 0..O {
-                        block[i][o] = x.mul_add(gs[o], block[i][o]);
-                    }
-                }
-            }
-        }
-        for i in 0..I {
-            for o in 0..O {
-                sums[i * O + o] = block[i][o];
-            }
-        }
-    }
-}
-
-/// Bytes of `x` and `g` that all blocks of one tap go over before the next chunk, so that they come from a near cache.
-/// Measured on Zen 4 (Fig. 1 network): 8 KiB a tenth slower, 20 KiB a twentieth; from 40 KiB on no difference.
-const WEIGHT_CHUNK_BYTES: usize = 40 << 10;
-
-/// Adds the weight and bias gradients of one convolution of one tile to the packed gradient.
-pub struct WeightGradient<'a, T> {
-    pub convolution: &'a Convolution,
-    /// What the convolution read, `[site][channel][lane]`.
-    pub x: &'a [T],
-    /// Gradient by what it wrote, `[site][channel][lane]`.
-    pub g: &'a [T],
-    /// By the packed parameters.
-    pub gradient: &'a mut [T],
-}
-
-impl<T: Element> Kernel for WeightGradient<'_, T> {
-    type Elem = T;
-    type Output = ();
-    #[inline(always)]
-    unsafe fn run<V: Vector<Elem = T>>(self) {
-        let Self { convolution, x, g, gradient } = self;
-        let (read, written) = (convolution.inputs, convolution.outputs);
-        let wide = V::REGISTERS == 32;
-        let (read_sizes, written_sizes): (&[usize], &[usize]) = match (wide, read, written) {
-            (true, _, 1..=2) => (&[12, 4, 2, 1], &[2, 1]),
-            (true, 1..=2, _) => (&[2, 1], BLOCKS_32),
-            (true, _, _) => (&[4, 2, 1], &[6, 4, 2, 1]),
-            (false, _, 1..=2) => (&[6, 4, 2, 1], &[2, 1]),
-            (false, 1..=2, _) => (&[2, 1], BLOCKS_16),
-            (false, _, _) => (&[3, 2, 1], &[4, 2, 1]),
-        };
-        let (read_blocks, written_blocks) = (blocks(read, read_sizes), blocks(written, written_sizes));
-        let per_pair = (read + written) * V::LANES * size_of::<V::Elem>();
-        let chunk = (WEIGHT_CHUNK_BYTES / per_pair).max(1);
-        // SAFETY: the instruction set is there.
-        let zero = unsafe { V::splat(V::Elem::default()) };
-        let mut sums = vec![zero; read * written];
-        for (tap, pairs) in convolution.pairs.iter().enumerate() {
-            sums.fill(zero);
-            for pairs in pairs.chunks(chunk) {
-                let mut rest = &mut sums[..];
-                for &(i0, i_size) in &read_blocks {
-                    for &(o0, o_size) in &written_blocks {
-                        let (sums, others) = rest.split_at_mut(i_size * o_size);
-                        rest = others;
-                        macro_rules! block {
-                            ($i:literal, $o:literal) => {
-                                // SAFETY: passed on from the caller.
-                                unsafe {
-                                    weight_block::<V, $i, $o>(x, g, [read, written], [i0, o0], pairs, sums)
-                                }
-                            };
-                        }
-                        match (i_size, o_size) {
-                            (12, 2) => block!(12, 2),
-                            (12, 1) => block!(12, 1),
-                            (6, 2) => block!(6, 2),
-                            (6, 1) => block!(6, 1),
-                            (4, 6) => block!(4, 6),
-                            (4, 4) => block!(4, 4),
-                            (4, 2) => block!(4, 2),
-                            (4, 1) => block!(4, 1),
-                            (3, 4) => block!(3, 4),
-                            (3, 2) => block!(3, 2),
-                            (3, 1) => block!(3, 1),
-                            (2, 12) => block!(2, 12),
-                            (2, 8) => block!(2, 8),
-                            (2, 6) => block!(2, 6),
-                            (2, 4) => block!(2, 4),
-                            (2, 2) => block!(2, 2),
-                            (2, 1) => block!(2, 1),
-                            (1, 12) => block!(1, 12),
-                            (1, 8) => block!(1, 8),
-                            (1, 6) => block!(1, 6),
-                            (1, 4) => block!(1, 4),
-                            (1, 2) => block!(1, 2),
-                            (1, 1) => block!(1, 1),
-                            pair => unreachable!("no kernel for a block of {pair:?} channels"),
-                        }
-                    }
-                }
-            }
-            // SAFETY: passed on from the caller.
-            unsafe { add_lane_sums(convolution, tap, &sums, [&read_blocks, &written_blocks], gradient) };
-        }
-        // SAFETY: passed on from the caller.
-        unsafe { bias_gradient::<V>(convolution, g, gradient) };
-    }
-}
-
-/// Sums the weight gradients of one tap over the lanes and adds them to the packed gradient.
-///
-/// # Safety
-/// The instruction set of `V` must be there.
-#[inline(always)]
-unsafe fn add_lane_sums<V: Vector>(
-    convolution: &Convolution,
-    tap: usize,
-    sums: &[V],
-    [read_blocks, written_blocks]: [&[(usize, usize)]; 2],
-    gradient: &mut [V::Elem],
-) {
-    let mut sums = sums.iter();
-    for &(i0, i_size) in read_blocks {
-        for &(o0, o_size) in written_blocks {
-            for (i, o) in (0..i_size).flat_map(|i| (0..o_size).map(move |o| (i, o))) {
-                let place = ((o0 + o) * convolution.inputs + i0 + i) * convolution.taps + tap;
-                let sum = sums.next().expect("one sum for each pair of channels");
-                // SAFETY: passed on from the caller.
-                gradient[convolution.weight + place] += unsafe { sum.sum() };
-            }
-        }
-    }
-}
-
-/// Adds the bias gradients of one convolution of one tile to the packed gradient.
-///
-/// # Safety
-/// The instruction set of `V` must be there.
-#[inline(always)]
-unsafe fn bias_gradient<V: Vector>(convolution: &Convolution, g: &[V::Elem], gradient: &mut [V::Elem]) {
-    let written = convolution.outputs;
-    for channel in 0..written {
-        // SAFETY: the site is one of the tile `g`, which holds `written` channels for each.
-        let sum = unsafe {
-            let one = V::splat(V::Elem::from_f64(1.0));
-            let mut sum = V::splat(V::Elem::default());
-            for &site in &convolution.out_sites {
-                sum =
-                    V::load(g.as_ptr().add((site as usize * written + channel) * V::LANES)).mul_add(one, sum);
-            }
-            sum.sum()
-        };
-        gradient[convolution.bias + channel] += sum;
     }
 }

@@ -7,11 +7,14 @@ mod on_cpu;
 #[cfg(feature = "wgpu")]
 mod on_gpu;
 mod operation;
+mod patches;
 pub(super) mod plan;
 mod reference;
 mod stack;
 #[cfg(test)]
 mod tests;
+mod weight_blocks;
+mod winograd;
 
 pub use operation::{FusedConvStack, conv_stack};
 pub(super) use reference::mask;

@@ -1,8 +1,10 @@
 //! A stack with its weights packed for the registers at hand, and its passes over one tile.
 
-use super::blocks::{BLOCKS_16, BLOCKS_32, Conv, Epilogue, Packed, WeightGradient};
-use super::plan::Convolution;
+use super::blocks::{BLOCKS_16, BLOCKS_32, Conv, Epilogue, Packed};
+use super::plan::{Convolution, SiteGroup};
 use super::stack::{ConvStack, OutputActivation};
+use super::weight_blocks::WeightGradient;
+use super::winograd::{self, WinogradConv, WinogradWeights};
 use crate::kernel::element::Element;
 use crate::kernel::isa::{Isa, Scalar, vector_shape};
 use crate::kernel::pool::{give, take};
@@ -37,11 +39,18 @@ impl<'a, T: Scalar> Network<'a, T> {
             let weight = |out: usize, input: usize, tap: usize| {
                 parameters[c.weight + (out * c.inputs + input) * c.taps + tap]
             };
-            match sweep {
-                Sweep::Forward => {
+            match (sweep, &c.patches) {
+                (Sweep::Forward, None) => {
                     Packed::new([c.inputs, c.outputs, c.taps], sizes, |i, o, t| weight(o, i, t))
                 }
-                Sweep::Backward => Packed::new([c.outputs, c.inputs, c.taps], sizes, weight),
+                (Sweep::Forward, Some(_)) => {
+                    winograd::packed([c.inputs, c.outputs], sizes, |i, o, t| weight(o, i, t))
+                }
+                (Sweep::Backward, None) => Packed::new([c.outputs, c.inputs, c.taps], sizes, weight),
+                // Gradients come from where sums went: the taps in reverse.
+                (Sweep::Backward, Some(_)) => {
+                    winograd::packed([c.outputs, c.inputs], sizes, |o, i, t| weight(o, i, c.taps - 1 - t))
+                }
             }
         };
         let packed = convolutions.iter().map(pack).collect();
@@ -90,10 +99,8 @@ impl<'a, T: Scalar> Network<'a, T> {
     /// One convolution.
     fn conv(&self, index: usize, from: &[T], to: &mut [T], epilogue: Epilogue<'_, T>) {
         let c = &self.convolutions[index];
-        let shape = [c.inputs, c.outputs, c.taps];
         let bias = Some(&self.parameters[c.bias..][..c.outputs]);
-        let (packed, groups) = (&self.packed[index], &c.forward);
-        T::dispatch(self.isa, Conv { from, to, shape, packed, bias, groups, epilogue });
+        self.sums(index, (from, to), [c.inputs, c.outputs], bias, epilogue, &c.forward);
     }
 
     /// Backward pass of a tile from the gradient `by_output` before the output activation; gradients by inputs and parameters where
@@ -115,7 +122,7 @@ impl<'a, T: Scalar> Network<'a, T> {
             let start = end - if index == 0 { 0 } else { tile * convolution.inputs };
             let x = if index == 0 { input } else { &hidden[start..end] };
             if let Some(gradient) = gradient.as_deref_mut() {
-                T::dispatch(self.isa, WeightGradient { convolution, x, g, gradient });
+                self.weight_gradient(convolution, x, g, gradient);
             }
             if index > 0 {
                 let mut next = take(T::pool(), x.len());
@@ -137,9 +144,40 @@ impl<'a, T: Scalar> Network<'a, T> {
     /// The gradient by the inputs of a convolution.
     fn conv_back(&self, index: usize, from: &[T], to: &mut [T], epilogue: Epilogue<'_, T>) {
         let c = &self.convolutions[index];
-        let shape = [c.outputs, c.inputs, c.taps];
-        let (packed, groups) = (&self.packed[index], &c.backward);
-        T::dispatch(self.isa, Conv { from, to, shape, packed, bias: None, groups, epilogue });
+        self.sums(index, (from, to), [c.outputs, c.inputs], None, epilogue, &c.backward);
+    }
+
+    /// Sums over taps and channels, by patches where there are any.
+    fn sums(
+        &self,
+        index: usize,
+        (from, to): (&[T], &mut [T]),
+        [read, written]: [usize; 2],
+        bias: Option<&[T]>,
+        epilogue: Epilogue<'_, T>,
+        groups: &[SiteGroup],
+    ) {
+        let (c, packed) = (&self.convolutions[index], &self.packed[index]);
+        let Some(patches) = &c.patches else {
+            let shape = [read, written, c.taps];
+            return T::dispatch(self.isa, Conv { from, to, shape, packed, bias, groups, epilogue });
+        };
+        let mut room = take(T::pool(), winograd::room(read, self.lanes));
+        let shape = [read, written];
+        let conv = WinogradConv { from, to, shape, packed, bias, patches, epilogue, room: &mut room };
+        T::dispatch(self.isa, conv);
+        give(T::pool(), room);
+    }
+
+    /// The gradients by weights and bias of a convolution.
+    fn weight_gradient(&self, convolution: &Convolution, x: &[T], g: &[T], gradient: &mut [T]) {
+        let Some(patches) = &convolution.patches else {
+            return T::dispatch(self.isa, WeightGradient { convolution, x, g, gradient });
+        };
+        let [mut x_room, mut g_room] = [x, g].map(|tile| take(T::pool(), tile.len() / 4));
+        let room = [&mut x_room[..], &mut g_room[..]];
+        T::dispatch(self.isa, WinogradWeights { convolution, patches, x, g, gradient, room });
+        [x_room, g_room].into_iter().for_each(|room| give(T::pool(), room));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which sites each convolution reads and writes, so that work on masked-out sites is simply not listed.
 
+use super::patches::{LEAST_CHANNELS, Patches};
 use crate::lattice::Lattice;
 
 /// A step from an output site to an input site.
@@ -45,10 +46,18 @@ pub struct Convolution {
     pub pairs: Vec<Vec<(u32, u32)>>,
     /// The sites written.
     pub out_sites: Vec<u32>,
+    /// The same in patches, where sums are computed by them.
+    pub patches: Option<Patches>,
 }
 
 impl Convolution {
-    /// Multiply-adds of one forward pass for one sample.
+    /// Where a weight is in the packed parameters.
+    #[inline(always)]
+    pub fn weight_at(&self, read: usize, written: usize, tap: usize) -> usize {
+        self.weight + (written * self.inputs + read) * self.taps + tap
+    }
+
+    /// Multiply-adds of one forward pass for one sample, as sums over taps.
     pub fn multiply_adds(&self) -> u64 {
         let meetings: usize = self.pairs.iter().map(Vec::len).sum();
         (meetings * self.inputs * self.outputs) as u64
@@ -86,6 +95,9 @@ pub fn convolutions(
             forward: groups(lattice, taps, &out_sites, read),
             backward: groups(lattice, &mirrored, &sites(read), &written[index]),
             pairs: taps.iter().map(|tap| pairs(lattice, tap, &out_sites, read)).collect(),
+            patches: Some([inputs, outputs])
+                .filter(|channels| channels.iter().all(|count| *count >= LEAST_CHANNELS))
+                .and_then(|_| Patches::new(lattice, taps, [read, &written[index]])),
             out_sites,
         }
     };
