@@ -51,10 +51,10 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    /// Where a weight is in the packed parameters.
+    /// Where the weights of two channels are in the packed parameters, tap by tap.
     #[inline(always)]
-    pub fn weight_at(&self, read: usize, written: usize, tap: usize) -> usize {
-        self.weight + (written * self.inputs + read) * self.taps + tap
+    pub fn weight_at(&self, read: usize, written: usize) -> usize {
+        self.weight + (written * self.inputs + read) * self.taps
     }
 
     /// Multiply-adds of one forward pass for one sample, as sums over taps.

@@ -157,13 +157,17 @@ impl Products {
         }
     }
 
-    /// Channels read and written of every sum, in the order of the sums.
-    pub fn channels(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
-        self.read_blocks.iter().flat_map(move |&(i0, i_size)| {
-            self.written_blocks.iter().flat_map(move |&(o0, o_size)| {
-                (0..i_size).flat_map(move |i| (0..o_size).map(move |o| (i0 + i, o0 + o)))
-            })
-        })
+    /// Where the weights of every sum are in the packed parameters, the first tap of each, in the order of the sums.
+    pub fn places(&self, convolution: &Convolution) -> Vec<usize> {
+        let mut places = Vec::with_capacity(self.shape[0] * self.shape[1]);
+        for &(i0, i_size) in &self.read_blocks {
+            for &(o0, o_size) in &self.written_blocks {
+                for i in i0..i0 + i_size {
+                    places.extend((o0..o0 + o_size).map(|o| convolution.weight_at(i, o)));
+                }
+            }
+        }
+        places
     }
 }
 
@@ -203,15 +207,16 @@ impl<T: Element> Kernel for WeightGradient<'_, T> {
         let Self { convolution, x, g, gradient } = self;
         let products = Products::new::<V>([convolution.inputs, convolution.outputs]);
         let mut sums: Vec<V> = Vec::new();
-        let mut found = vec![T::default(); convolution.inputs * convolution.outputs];
+        let places = products.places(convolution);
+        let mut found = vec![T::default(); places.len()];
         for (tap, pairs) in convolution.pairs.iter().enumerate() {
             // SAFETY: passed on from the caller.
             unsafe {
                 products.sum(x, g, pairs, &mut sums);
                 lane_sums(&sums, &mut found);
             }
-            for ((i, o), sum) in products.channels().zip(&found) {
-                gradient[convolution.weight_at(i, o, tap)] += *sum;
+            for (place, sum) in places.iter().zip(&found) {
+                gradient[place + tap] += *sum;
             }
         }
         // SAFETY: passed on from the caller.

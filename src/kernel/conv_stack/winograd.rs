@@ -16,6 +16,7 @@ use super::plan::Convolution;
 use super::weight_blocks::{Products, bias_gradient, lane_sums};
 use crate::kernel::element::Element;
 use crate::kernel::vector::{Kernel, Vector};
+use std::mem::MaybeUninit;
 
 /// Products of a patch.
 pub const PRODUCTS: usize = 16;
@@ -193,8 +194,9 @@ unsafe fn group<V: Vector, const S: usize, const O: usize>(
             }
         }
         let last = sites.len() - 1;
+        // Every product is written before it is read; to clear them first would take as long as a twentieth of the sums.
+        let mut products = [const { MaybeUninit::<[[V; O]; S]>::uninit() }; PRODUCTS];
         for start in (0..sites.len()).step_by(S) {
-            let mut products = [[[zero; O]; S]; PRODUCTS];
             for product in 0..PRODUCTS {
                 let mut places = [[0u32; 1]; S];
                 for s in 0..S {
@@ -205,14 +207,15 @@ unsafe fn group<V: Vector, const S: usize, const O: usize>(
                     neighbours[s] = &places[s][..];
                 }
                 let tap = [product as u32];
-                products[product] = conv_block::<V, S, O>(room, read, weights, &tap, neighbours, [zero; O]);
+                products[product]
+                    .write(conv_block::<V, S, O>(room, read, weights, &tap, neighbours, [zero; O]));
             }
             for s in 0..S.min(last + 1 - start) {
                 for o in 0..O {
                     // Aᵀ from the left, then A from the right.
                     let mut rows = [[zero; 4]; 2];
                     for j in 0..4 {
-                        let m = |i: usize| products[4 * i + j][s][o];
+                        let m = |i: usize| products[4 * i + j].assume_init_ref()[s][o];
                         rows[0][j] = m(0).mul_add(plus, m(1)).mul_add(plus, m(2));
                         rows[1][j] = m(3).mul_add(minus, m(2).mul_add(minus, m(1)));
                     }
@@ -292,13 +295,16 @@ impl<T: Element> Kernel for WinogradWeights<'_, T> {
                 lane_sums(&sums, found);
             }
         }
+        let places = products.places(convolution);
+        let mut of_tap = vec![T::default(); places.len()];
         for (tap, factors) in tap_factors::<T>().into_iter().enumerate() {
-            for (place, (from, to)) in products.channels().enumerate() {
-                let mut sum = T::default();
-                for product in 0..PRODUCTS {
-                    sum += factors[product] * found[product * read * written + place];
-                }
-                gradient[convolution.weight_at(from, to, tap)] += sum;
+            of_tap.fill(T::default());
+            let found = found.chunks_exact(places.len()).zip(factors);
+            for (found, factor) in found.filter(|(_, factor)| *factor != T::default()) {
+                of_tap.iter_mut().zip(found).for_each(|(sum, number)| *sum += factor * *number);
+            }
+            for (place, sum) in places.iter().zip(&of_tap) {
+                gradient[place + tap] += *sum;
             }
         }
         // SAFETY: passed on from the caller.
