@@ -97,7 +97,7 @@ impl Flow {
 
     /// Passes that the loss takes of a configuration: there, and back for the density at -φ.
     fn passes_in_training(&self) -> f64 {
-        if self.symmetrise == Symmetrise::Always { 2.0 } else { 1.0 }
+        self.symmetrise.passes_in_training() as f64
     }
 
     /// Floating-point operations to draw one configuration with its density (convolutions only; a multiply-add is two).

@@ -90,11 +90,11 @@ impl Model<'_> {
             let z = base.draw(start..end, more.then(|| end..last.min(end + part.len() as u64)));
             let (fields, log_q) = bound.sample_and_log_prob(bound.field(z));
             let (mut fields, log_q) = (to_host(fields)?, to_host(log_q)?);
-            self.action.make_canonical(&mut fields);
             if let Some(signs) = self.flow.signs(stream, start..end) {
                 let configurations = fields.chunks_exact_mut(self.numbers()).zip(signs);
                 configurations.for_each(|(field, sign)| field.iter_mut().for_each(|phi| *phi *= sign));
             }
+            self.action.make_canonical(&mut fields);
             Ok::<_, Failure>((fields, log_q))
         };
         let measure = |(fields, log_q)| each(self.measured(fields, log_q));

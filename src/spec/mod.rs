@@ -35,6 +35,7 @@ mod schema;
 mod specification;
 mod stages;
 mod study;
+mod symmetrise;
 #[cfg(test)]
 mod tests;
 mod theory;
@@ -43,7 +44,7 @@ mod validate;
 mod varied;
 mod view;
 
-pub use affine::{AffineSpec, Symmetrise};
+pub use affine::AffineSpec;
 pub use base::{BaseSpec, FreeFieldSpec};
 pub use cell::{Cell, CellStart, STAGE};
 pub use evaluate::EvaluateSpec;
@@ -60,6 +61,7 @@ pub use sample::{
 pub use schema::json_schema;
 pub use specification::{ModelSpec, Spec};
 pub use study::{CellStartSpec, Lists, PreviousStartSpec, StageSpec, StageStartSpec, StudySpec};
+pub use symmetrise::Symmetrise;
 pub use theory::{Boundary, Convention, Phi4Couplings, Phi4Spec, SchwingerSpec, TheorySpec};
 pub use train::{
     BatchSpec, DoubleSpec, HalveSpec, LearningRateSpec, ModelStartSpec, OptimizerStart, StartSpec, StopSpec,

@@ -15,7 +15,7 @@ fn lattice() -> Lattice {
 
 fn spec(layers: usize, kernel_size: usize, hidden: Vec<usize>, map: MapSpec) -> GaugeSpec {
     let initial = InitialSpec::Kaiming(KaimingSpec { width: 1.5 });
-    GaugeSpec { layers, kernel_size, hidden, dilations: None, map, initial }
+    GaugeSpec { layers, kernel_size, hidden, dilations: None, map, initial, symmetrise: Symmetrise::Never }
 }
 
 /// Flows to hold against the laws, with double-precision parameters of some size.
@@ -23,8 +23,15 @@ fn flows_of_links() -> Vec<(Flow, Vec<f64>)> {
     let [eight, three] = [8, 3].map(|knots| MapSpec::Spline(SplineSpec { knots }));
     let tan = |components: usize| MapSpec::Tan(TanSpec { components });
     let dilated = GaugeSpec { dilations: Some(vec![1, 1, 1]), ..spec(3, 3, vec![5, 4], three) };
-    let cases =
-        [spec(9, 3, vec![5], eight), spec(8, 1, vec![6, 3], three), dilated, spec(9, 3, vec![4], tan(2))];
+    let equivariant = |gauge: GaugeSpec| GaugeSpec { symmetrise: Symmetrise::Equivariant, ..gauge };
+    let cases = [
+        spec(9, 3, vec![5], eight),
+        spec(8, 1, vec![6, 3], three),
+        dilated,
+        spec(9, 3, vec![4], tan(2)),
+        equivariant(spec(9, 3, vec![4], three)),
+        equivariant(spec(8, 3, vec![3], tan(3))),
+    ];
     let flow = |gauge: GaugeSpec| {
         let flow = Flow::new(&FlowSpec::Gauge(gauge), lattice());
         let parameters = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
@@ -152,6 +159,41 @@ fn a_flow_of_links_commutes_with_turns_and_with_translations_by_its_period() {
         let (shifted, shifted_log_det) = bound.forward_and_log_det(shift(bound.field(z)));
         assert!(distance(&list(shift(theta)), &list(shifted)) < 1e-10);
         assert!(list(log_det - shifted_log_det).iter().all(|d| d.abs() < 1e-9));
+    }
+}
+
+/// To the last bit on the CPU: couplings as links change their sign, densities where they are made even.
+#[test]
+fn a_flow_of_links_that_is_made_even_is_so_under_charge_conjugation() {
+    fn law<E: Element>(flow: &Flow, parameters: &[E], symmetrise: Symmetrise) {
+        let bits = |tensor: Tensor<3>| list(tensor).into_iter().map(f64::to_bits).collect::<Vec<_>>();
+        let bound = flow.bind(parameters, &Device::flex());
+        let z = bound.field(angles(flow, 17));
+        let [(theta, there), (mirrored, mirrored_there)] =
+            [z.clone(), -z].map(|z| bound.forward_and_log_det(z));
+        let is_odd = bits(theta.clone()) == bits(-mirrored) && list(there) == list(mirrored_there);
+        assert_eq!(is_odd, symmetrise == Symmetrise::Equivariant, "{symmetrise:?} in {:?}", E::dtype());
+        let is_even = list(bound.log_prob(theta.clone())) == list(bound.log_prob(-theta));
+        assert_eq!(is_even, symmetrise != Symmetrise::Never, "{symmetrise:?} in {:?}", E::dtype());
+    }
+    let modes = [Symmetrise::Never, Symmetrise::AfterTraining, Symmetrise::Always, Symmetrise::Equivariant];
+    for map in [MapSpec::default(), MapSpec::Tan(TanSpec { components: 3 })] {
+        let pass = Flow::new(&FlowSpec::Gauge(spec(8, 3, vec![4], map)), lattice()).flops_per_sample();
+        for symmetrise in modes {
+            let gauge = GaugeSpec { symmetrise, ..spec(8, 3, vec![4], map) };
+            let flow = Flow::new(&FlowSpec::Gauge(gauge), lattice());
+            let single = flow.initial_parameters(Seed(4));
+            law(&flow, &single, symmetrise);
+            let double: Vec<f64> = single.into_iter().map(f64::from).collect();
+            law(&flow, &double, symmetrise);
+            let [drawn, trained] = [flow.flops_per_sample(), flow.flops_in_training()].map(|f| f / pass);
+            let expected = match symmetrise {
+                Symmetrise::Never => [1.0, 1.0],
+                Symmetrise::AfterTraining => [2.0, 1.0],
+                Symmetrise::Always | Symmetrise::Equivariant => [2.0, 2.0],
+            };
+            assert_eq!([drawn, trained], expected, "{symmetrise:?}");
+        }
     }
 }
 

@@ -85,6 +85,10 @@ fn wrong_flows_of_links_are_named_with_their_rule() {
         (&["flow.gauge.map.spline.knots=1"][..], "flow.gauge.map.spline.knots = 1: must be at least 2"),
         (&["flow.gauge.map={}"], "flow.gauge.map: needs one of: flow.gauge.map.spline, flow.gauge.map.tan"),
         (&["flow.gauge.maps.tan={}"], "did you mean `flow.gauge.map`?"),
+        (
+            &["flow.gauge.symmetrise=odd"],
+            "symmetrise = \"odd\": must be one of: never, after_training, always, equivariant",
+        ),
         (&["flow.gauge.kernel_size=2"], "flow.gauge.kernel_size = 2: must be odd"),
         (&["flow.gauge.kernel_size=9"], "flow.gauge.kernel_size = 9: must not exceed the smallest extent, 8"),
         (&["flow.gauge.dilations=[1,2]"], "flow.gauge.dilations = [1, 2]: must have 3 entries"),
@@ -113,6 +117,24 @@ fn wrong_flows_of_links_are_named_with_their_rule() {
             "{expected} is not what is found: {found:?}"
         );
     }
+}
+
+/// Densities that are a mean of two have the weights of the flow alone, those of an equivariant one are of another.
+#[test]
+fn a_flow_of_links_that_is_made_even_says_so_and_others_do_not() {
+    let flow = |spec: &Spec| spec.flow.clone().expect("it has one");
+    let even = |value: &str| with(&[&format!("flow.gauge.symmetrise={value}")]);
+    let plain = with(&[]);
+    assert_eq!(even("never").digest(), plain.digest());
+    assert!(!plain.to_toml().contains("symmetrise"));
+    let [after, always, equivariant] = ["after_training", "always", "equivariant"].map(even);
+    assert!(equivariant.to_toml().contains("symmetrise = \"equivariant\""));
+    let kept = [&plain, &after, &always].map(|spec| flow(spec).kept_per_site());
+    assert_eq!(kept, [kept[0], kept[0], 2.0 * kept[0]]);
+    assert!(flow(&equivariant).kept_per_site() > 2.0 * kept[0]);
+    assert_eq!(flow(&equivariant).parameters(&[8, 8]), flow(&plain).parameters(&[8, 8]));
+    assert!(flow(&always).has_weights_of(&flow(&after)) && flow(&plain).has_weights_of(&flow(&always)));
+    assert!(!flow(&equivariant).has_weights_of(&flow(&plain)));
 }
 
 #[test]
