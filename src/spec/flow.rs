@@ -3,6 +3,7 @@
 use super::affine::AffineSpec;
 use super::base::BaseSpec;
 use super::gauge::GaugeSpec;
+use super::sectors::SectorsSpec;
 use super::symmetrise::Symmetrise;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,14 @@ impl FlowSpec {
         match self {
             Self::Affine(affine) => affine.symmetrise,
             Self::Gauge(gauge) => gauge.symmetrise,
+        }
+    }
+
+    /// Moves between topological sectors behind the couplings, if it makes some.
+    pub fn sectors(&self) -> Option<&SectorsSpec> {
+        match self {
+            Self::Affine(_) => None,
+            Self::Gauge(gauge) => gauge.sectors.as_ref(),
         }
     }
 

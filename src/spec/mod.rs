@@ -32,6 +32,7 @@ mod remarks;
 mod rules;
 mod sample;
 mod schema;
+mod sectors;
 mod specification;
 mod stages;
 mod study;
@@ -59,6 +60,7 @@ pub use sample::{
     DirectSpec, Fermions, HeatBathSpec, HmcSpec, IndependenceSpec, Integrator, InterludeSpec, SampleSpec,
 };
 pub use schema::json_schema;
+pub use sectors::{FixedWeights, LearnedWeights, SectorWeights, SectorsSpec};
 pub use specification::{ModelSpec, Spec};
 pub use study::{CellStartSpec, Lists, PreviousStartSpec, StageSpec, StageStartSpec, StudySpec};
 pub use symmetrise::Symmetrise;
