@@ -24,6 +24,11 @@ impl Ahead {
         Self { base, stream, next: RefCell::new(None) }
     }
 
+    /// The stream that is read.
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
     /// The items `items`, as `[count, component, site]`; from now on `then` is drawn in a thread of its own, if anything is.
     ///
     /// # Panics

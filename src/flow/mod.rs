@@ -5,10 +5,12 @@ mod base;
 mod bijection;
 mod coupling;
 mod init;
+mod log_sum;
 mod mask;
 mod momentum;
 mod net;
 mod parameters;
+mod sectors;
 mod spectrum;
 mod symmetrised;
 #[cfg(test)]
@@ -20,6 +22,7 @@ pub use bijection::Bijection;
 pub use coupling::{AffineCouplings, GaugeCouplings};
 pub use momentum::MomentumScaling;
 pub use parameters::{Layout, Slot};
+pub use sectors::Sectors;
 pub use spectrum::Spectrum;
 
 use crate::device::{Failure, to_host};
@@ -27,6 +30,7 @@ use crate::lattice::Lattice;
 use crate::rng::{Seed, Stream};
 use crate::spec::{FlowSpec, Symmetrise};
 use burn::tensor::{DType, Device, Element, Gradients, Tensor, TensorData};
+use sectors::BoundSectors;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,6 +42,7 @@ pub struct Flow {
     lattice: Lattice,
     base: Arc<dyn Base>,
     bijections: Vec<Box<dyn Bijection>>,
+    sectors: Option<Sectors>,
     layout: Layout,
     symmetrise: Symmetrise,
 }
@@ -53,13 +58,16 @@ impl Flow {
             gaussian.map(|spectrum| Box::new(MomentumScaling::new(lattice, spectrum)) as Box<dyn Bijection>);
         let bijections = gaussian.into_iter().chain([coupling::build(spec, lattice)]).collect();
         let flow = Self::from_parts(lattice, base::build(spec, lattice), bijections);
-        Self { symmetrise: spec.symmetrise(), ..flow }
+        let sectors = spec.sectors().map(|sectors| Sectors::new(sectors, lattice));
+        let layout =
+            sectors.iter().fold(flow.layout, |layout, sectors| layout.with(sectors.parameter_shapes()));
+        Self { symmetrise: spec.symmetrise(), sectors, layout, ..flow }
     }
 
     /// A flow from its parts, not made even.
     pub fn from_parts(lattice: Lattice, base: Arc<dyn Base>, bijections: Vec<Box<dyn Bijection>>) -> Self {
         let layout = Layout::new(&bijections);
-        Self { lattice, base, bijections, layout, symmetrise: Symmetrise::Never }
+        Self { lattice, base, bijections, sectors: None, layout, symmetrise: Symmetrise::Never }
     }
 
     /// The base density r.
@@ -83,11 +91,14 @@ impl Flow {
     }
 
     /// Initial parameters, drawn from the streams `init/0`, `init/1`, … by the number in the names of each bijection, so that
-    /// couplings start from the same weights whatever is before them.
+    /// couplings start from the same weights whatever is before them; what is learned of sectors is zero, which makes all alike.
     pub fn initial_parameters(&self, seed: Seed) -> Vec<f32> {
         let bijections = self.bijections.iter().enumerate();
         let stream = |index| seed.stream(&format!("init/{}", self.layout.number(index)));
-        bijections.flat_map(|(index, b)| b.initial_parameters(&stream(index))).collect()
+        let mut parameters: Vec<f32> =
+            bijections.flat_map(|(index, b)| b.initial_parameters(&stream(index))).collect();
+        parameters.resize(self.layout.len(), 0.0);
+        parameters
     }
 
     /// Whether `½ (q(φ) + q(-φ))` is the model's density.
@@ -95,14 +106,25 @@ impl Flow {
         self.symmetrise.is_mean()
     }
 
-    /// Passes that the loss takes of a configuration: there, and back for the density at -φ.
+    /// What tells apart densities with the same parameters: whether they are made even, and which sectors they move to.
+    pub fn density_id(&self) -> String {
+        let mark = if self.is_symmetrised() { "symmetrised" } else { "" };
+        mark.to_owned() + &self.sectors.as_ref().map_or(String::new(), Sectors::id)
+    }
+
+    /// Passes of a configuration, there, and back for the densities in other sectors.
+    fn passes(&self) -> f64 {
+        self.sectors.as_ref().map_or(1, Sectors::charges) as f64
+    }
+
+    /// The same in the loss, where all of it may be done at -φ too.
     fn passes_in_training(&self) -> f64 {
-        if self.symmetrise == Symmetrise::Always { 2.0 } else { 1.0 }
+        self.passes() * self.symmetrise.passes_in_training() as f64
     }
 
     /// Floating-point operations to draw one configuration with its density (convolutions only; a multiply-add is two).
     pub fn flops_per_sample(&self) -> f64 {
-        self.flops_per_pass() * if self.is_symmetrised() { 2.0 } else { 1.0 }
+        self.flops_per_pass() * self.passes() * if self.is_symmetrised() { 2.0 } else { 1.0 }
     }
 
     /// The same in the loss.
@@ -154,16 +176,33 @@ impl Flow {
             let tensor = Tensor::<1>::from_data(data, (device, E::dtype()));
             if device.is_autodiff() { tensor.require_grad() } else { tensor }
         };
-        let parameters =
-            (0..self.bijections.len()).map(|index| tensor(self.layout.bijection(index))).collect();
-        BoundFlow { flow: self, parameters, device: device.clone(), dtype: E::dtype(), is_even }
+        let count = self.bijections.len();
+        let own = (0..count).map(|index| tensor(self.layout.part(index))).collect();
+        let sectors = self.sectors.as_ref().map(|sectors| {
+            let range = self.layout.part(count);
+            let learned: Vec<f64> = parameters[range.clone()].iter().map(|number| number.elem()).collect();
+            sectors.bind(&learned, (!range.is_empty()).then(|| tensor(range)), (device, E::dtype()))
+        });
+        BoundFlow { flow: self, parameters: own, sectors, device: device.clone(), dtype: E::dtype(), is_even }
     }
+}
+
+/// Configurations of the model.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// φ, `[batch, component, site]`.
+    pub phi: Tensor<3>,
+    /// `log q(φ)`, `[batch]`.
+    pub log_q: Tensor<1>,
+    /// Charges by which they were moved, of a flow that moves between sectors.
+    pub charges: Vec<i64>,
 }
 
 /// A flow with its parameters on a device.
 pub struct BoundFlow<'a> {
     flow: &'a Flow,
     parameters: Vec<Tensor<1>>,
+    sectors: Option<BoundSectors<'a>>,
     device: Device,
     dtype: DType,
     /// Whether its density is that of φ and -φ together.
@@ -191,7 +230,8 @@ impl BoundFlow<'_> {
         // `detach` would leave them leaves that want a gradient.
         let fixed = |parameters: &Tensor<1>| parameters.clone().set_require_grad(false);
         let parameters = self.parameters.iter().map(fixed).collect();
-        Self { parameters, device: self.device.clone(), ..*self }
+        let sectors = self.sectors.as_ref().map(BoundSectors::at_fixed_parameters);
+        Self { parameters, sectors, device: self.device.clone(), ..*self }
     }
 
     /// `φ = f(z)` and `log|det ∂f/∂z|`.
@@ -231,14 +271,52 @@ impl BoundFlow<'_> {
         (y, total.unwrap_or_else(|| Tensor::zeros([batch], (&self.device, self.dtype))))
     }
 
-    /// `φ = f(z)` and `log q(φ)`; of a symmetrised flow `log q̄(φ)`, which does not depend on the sign of φ: [`Flow::signs`] draws it.
+    /// `φ = f(z)` and `log q(φ)`; of a flow that moves between sectors where it does not move, of a symmetrised flow `log q̄(φ)`, which
+    /// does not depend on the sign of φ: [`Flow::signs`] draws it.
     ///
     /// # Shapes
     /// As [`Self::forward_and_log_det`].
     pub fn sample_and_log_prob(&self, z: Tensor<3>) -> (Tensor<3>, Tensor<1>) {
+        let still = vec![0; z.dims()[0]];
+        self.moved_and_log_prob(z, &still)
+    }
+
+    /// Configurations from items of a stream of draws, of which `z` is those of the base: moved between sectors, where the flow does
+    /// that, with their density as [`Self::sample_and_log_prob`] has it.
+    ///
+    /// # Shapes
+    /// `z`: `[batch, component, site]`
+    pub fn sample(&self, z: Tensor<3>, draws: &Stream, items: Range<u64>) -> Sample {
+        let Some(sectors) = &self.sectors else {
+            let (phi, log_q) = self.sample_and_log_prob(z);
+            return Sample { phi, log_q, charges: Vec::new() };
+        };
+        let charges = sectors.draw(draws, items);
+        let (phi, log_q) = self.moved_and_log_prob(z, &charges);
+        Sample { phi, log_q, charges }
+    }
+
+    /// The score of drawn charges: `∂ ln w_k` by what is learned of sectors, the last parameters of the layout.
+    ///
+    /// # Shapes
+    /// `[batch][parameter]`; empty where nothing is learned of them
+    pub fn scores(&self, charges: &[i64]) -> Vec<f64> {
+        self.sectors.as_ref().map_or(Vec::new(), |sectors| sectors.scores(charges))
+    }
+
+    fn moved_and_log_prob(&self, z: Tensor<3>, charges: &[i64]) -> (Tensor<3>, Tensor<1>) {
         let log_r = self.flow.base.log_density(z.clone());
         let (phi, log_det) = self.forward_and_log_det(z);
-        let log_q = log_r - log_det;
+        let own = log_r - log_det;
+        let (phi, log_q) = match &self.sectors {
+            None => (phi, own),
+            Some(sectors) => {
+                let phi = sectors.moved(phi, charges);
+                let of_one = |phi| self.log_prob_of_couplings(phi);
+                let log_q = sectors.log_density_of_moved((phi.clone(), charges), own, of_one);
+                (phi, log_q)
+            }
+        };
         let log_q = match self.is_even {
             true => symmetrised::log_mean(log_q, self.log_prob_of_one(-phi.clone())),
             false => log_q,
@@ -260,8 +338,16 @@ impl BoundFlow<'_> {
         }
     }
 
-    /// The density of the flow alone.
+    /// The density of one sign alone.
     fn log_prob_of_one(&self, phi: Tensor<3>) -> Tensor<1> {
+        match &self.sectors {
+            Some(sectors) => sectors.log_density(phi, |phi| self.log_prob_of_couplings(phi)),
+            None => self.log_prob_of_couplings(phi),
+        }
+    }
+
+    /// The density of the couplings alone.
+    fn log_prob_of_couplings(&self, phi: Tensor<3>) -> Tensor<1> {
         let (z, log_det) = self.inverse_and_log_det(phi);
         self.flow.base.log_density(z) + log_det
     }
@@ -278,6 +364,11 @@ impl BoundFlow<'_> {
         for parameters in &self.parameters {
             let gradient = parameters.grad(gradients).expect("bound to an autodiff device");
             all.extend(to_host(gradient)?);
+        }
+        if let Some(learned) = self.sectors.as_ref().and_then(BoundSectors::parameters) {
+            // Configurations that a path gradient moves do not depend on them.
+            let gradient = learned.grad(gradients).map_or(Ok(vec![0.0; learned.dims()[0]]), to_host)?;
+            all.extend(gradient);
         }
         Ok(all)
     }

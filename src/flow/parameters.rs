@@ -14,11 +14,11 @@ pub struct Slot {
     pub range: Range<usize>,
 }
 
-/// The parameters of all bijections, one after the other.
+/// The parameters of all bijections, one after the other, and of what stands behind them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     slots: Vec<Slot>,
-    bijections: Vec<Range<usize>>,
+    parts: Vec<Range<usize>>,
     numbers: Vec<usize>,
 }
 
@@ -26,9 +26,15 @@ impl Layout {
     /// The layout of a list of bijections. Names have a number where they would else be those of another bijection, so that
     /// the first of each kind stays plain.
     pub fn new(bijections: &[Box<dyn Bijection>]) -> Self {
-        let mut layout = Self { slots: Vec::new(), bijections: Vec::new(), numbers: Vec::new() };
+        let mut layout = Self { slots: Vec::new(), parts: Vec::new(), numbers: Vec::new() };
         bijections.iter().for_each(|bijection| layout.push(bijection.parameter_shapes()));
         layout
+    }
+
+    /// The same with a further part behind all others.
+    pub fn with(mut self, shapes: Vec<(String, Vec<usize>)>) -> Self {
+        self.push(shapes);
+        self
     }
 
     fn push(&mut self, shapes: Vec<(String, Vec<usize>)>) {
@@ -45,7 +51,7 @@ impl Layout {
             let range = first..first + shape.iter().product::<usize>();
             self.slots.push(Slot { name: name(number, &of), shape, range });
         }
-        self.bijections.push(start..self.len());
+        self.parts.push(start..self.len());
         self.numbers.push(number);
     }
 
@@ -69,8 +75,8 @@ impl Layout {
         self.numbers[bijection]
     }
 
-    /// Place of one bijection's parameters.
-    pub fn bijection(&self, index: usize) -> Range<usize> {
-        self.bijections[index].clone()
+    /// Place of the parameters of one part: a bijection, or what stands behind all of them.
+    pub fn part(&self, index: usize) -> Range<usize> {
+        self.parts[index].clone()
     }
 }

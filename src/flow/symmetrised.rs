@@ -1,5 +1,6 @@
 //! Densities made even under φ → -φ, so that a model of one of two mirrored modes is a model of both.
 
+use super::log_sum::log_sum;
 use crate::rng::Stream;
 use burn::tensor::Tensor;
 use rand::RngExt;
@@ -8,20 +9,10 @@ use std::ops::Range;
 
 /// `ln ½ (e^a + e^b)`, from `a = log q(φ)` and `b = log q(-φ)`.
 ///
-/// - value: `max(a, b) + ln(1 + e^{-|a-b|}) - ln 2`, which overflows nowhere and keeps the digits of the larger
-/// - gradient: `w ∂a + (1-w) ∂b` with `w = 1/(1 + e^{b-a})`, also where both are equal and the larger is neither
-///
 /// # Shapes
 /// `[batch]`, `[batch]` → `[batch]`
 pub fn log_mean(a: Tensor<1>, b: Tensor<1>) -> Tensor<1> {
-    let [left, right] = [a.clone().detach(), b.clone().detach()];
-    let difference = left.clone() - right.clone();
-    let value = left.max_pair(right) + difference.clone().abs().neg().exp().log1p() - LN_2;
-    let weight = (difference.neg().exp() + 1.0).recip();
-    // Linear in a and b with the right slopes; then shifted to the right value.
-    let slopes = (a - b.clone()) * weight + b;
-    let shift = value - slopes.clone().detach();
-    slopes + shift
+    log_sum(a, b, LN_2)
 }
 
 /// A sign for each item of a stream of draws, from a stream of their own.

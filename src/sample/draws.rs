@@ -2,7 +2,7 @@
 
 use crate::device::{ComputeDevice, Failure, to_host};
 use crate::error::Result;
-use crate::flow::{Ahead, BoundFlow, Flow};
+use crate::flow::{Ahead, BoundFlow, Flow, Sample};
 use crate::rng::Stream;
 use crate::theory::{Action, Observables};
 use burn::tensor::Element;
@@ -62,11 +62,10 @@ impl Model<'_> {
         self.flow.flops_per_sample() + self.action.value_flops()
     }
 
-    /// What stands for its density where draws are told apart: the parameters, and whether it is made even.
+    /// What stands for its density where draws are told apart: the parameters, and what the flow is beside them.
     pub fn density_id(&self) -> Vec<u8> {
         let parameters: &[u8] = bytemuck::cast_slice(self.parameters);
-        let mark: &[u8] = if self.flow.is_symmetrised() { b"symmetrised" } else { b"" };
-        [parameters, mark].concat()
+        [parameters, self.flow.density_id().as_bytes()].concat()
     }
 
     /// The parameters on the device.
@@ -93,13 +92,13 @@ impl Model<'_> {
             let more = end < last && !self.device.is_cpu();
             // As many again, or what is left: also where parts had to be made smaller.
             let z = base.draw(start..end, more.then(|| end..last.min(end + part.len() as u64)));
-            let (fields, log_q) = bound.sample_and_log_prob(bound.field(z));
-            let (mut fields, log_q) = (to_host(fields)?, to_host(log_q)?);
-            self.action.make_canonical(&mut fields);
+            let Sample { phi, log_q, .. } = bound.sample(bound.field(z), stream, start..end);
+            let (mut fields, log_q) = (to_host(phi)?, to_host(log_q)?);
             if let Some(signs) = self.flow.signs(stream, start..end) {
                 let configurations = fields.chunks_exact_mut(self.numbers()).zip(signs);
                 configurations.for_each(|(field, sign)| field.iter_mut().for_each(|phi| *phi *= sign));
             }
+            self.action.make_canonical(&mut fields);
             Ok::<_, Failure>((fields, log_q))
         };
         let measure = |(fields, log_q)| each(self.measured(fields, log_q));

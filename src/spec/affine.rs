@@ -2,6 +2,7 @@
 
 use super::base::BaseSpec;
 use super::initial::{InitialSpec, KaimingSpec};
+use super::symmetrise::Symmetrise;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -103,38 +104,5 @@ impl From<AffineSpec> for AffineWire {
             InitialSpec::Xavier(_) => (None, Some(initial)),
         };
         Self { layers, kernel_size, hidden, initial_width, initial, symmetrise, base }
-    }
-}
-
-/// How the density is made even: `q̄(φ) = ½ (q(φ) + q(-φ))` takes the place of q, which costs a pass through the inverse flow, or the
-/// flow itself commutes with φ → -φ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Symmetrise {
-    /// Nowhere.
-    #[default]
-    Never,
-    /// In all that is drawn and judged; training is that of q.
-    AfterTraining,
-    /// There, and in the loss.
-    Always,
-    /// q itself is even: in every coupling s is made even and t odd in what they are computed from, with networks that are applied to
-    /// both signs.
-    Equivariant,
-}
-
-impl Symmetrise {
-    /// Whether the density is q̄, the mean of two.
-    pub fn is_mean(&self) -> bool {
-        matches!(self, Self::AfterTraining | Self::Always)
-    }
-
-    /// What weights are trained for, whether the mean is taken or not.
-    fn of_weights(&self) -> Self {
-        if self.is_mean() { Self::Never } else { *self }
-    }
-
-    fn is_default(&self) -> bool {
-        *self == Self::default()
     }
 }

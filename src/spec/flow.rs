@@ -1,8 +1,10 @@
 //! `[flow.*]`: the architecture of the model.
 
-use super::affine::{AffineSpec, Symmetrise};
+use super::affine::AffineSpec;
 use super::base::BaseSpec;
 use super::gauge::GaugeSpec;
+use super::sectors::SectorsSpec;
+use super::symmetrise::Symmetrise;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +31,15 @@ impl FlowSpec {
     pub fn symmetrise(&self) -> Symmetrise {
         match self {
             Self::Affine(affine) => affine.symmetrise,
-            Self::Gauge(_) => Symmetrise::Never,
+            Self::Gauge(gauge) => gauge.symmetrise,
+        }
+    }
+
+    /// Moves between topological sectors behind the couplings, if it makes some.
+    pub fn sectors(&self) -> Option<&SectorsSpec> {
+        match self {
+            Self::Affine(_) => None,
+            Self::Gauge(gauge) => gauge.sectors.as_ref(),
         }
     }
 
@@ -66,7 +76,7 @@ impl FlowSpec {
     pub fn has_weights_of(&self, other: &Self) -> bool {
         let of_weights = |flow: &Self| match flow {
             Self::Affine(affine) => Self::Affine(affine.of_weights()),
-            Self::Gauge(_) => flow.architecture(),
+            Self::Gauge(gauge) => Self::Gauge(gauge.of_weights()),
         };
         of_weights(self) == of_weights(other)
     }

@@ -1,6 +1,8 @@
 //! `[flow.gauge]`: gauge-equivariant couplings of link angles.
 
 use super::initial::InitialSpec;
+use super::sectors::SectorsSpec;
+use super::symmetrise::Symmetrise;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,10 @@ const LAYERS_OF_ALL_LINKS: usize = 8;
 
 /// What networks read of a plaquette: cos and sin of it and of both loops of two plaquettes that begin there.
 const FEATURES: usize = 6;
+
+/// Results of tensor operations that are kept for each site where couplings are equivariant: measured with splines of eight knots, and
+/// more than mixtures of six need.
+const RESULTS: f64 = 40.0;
 
 /// Sites after which the masks of a layer repeat: extents must be multiples of it.
 pub const PERIOD: usize = 4;
@@ -37,6 +43,13 @@ pub struct GaugeSpec {
     /// What the initial weights are drawn from; Kaiming-uniform if left out.
     #[serde(default, skip_serializing_if = "InitialSpec::is_default")]
     pub initial: InitialSpec,
+    /// How the density is made even under charge conjugation: by `½ (q(θ) + q(-θ))` in place of q, or by couplings that commute with
+    /// θ → -θ.
+    #[serde(default, skip_serializing_if = "Symmetrise::is_default")]
+    pub symmetrise: Symmetrise,
+    /// Moves between topological sectors behind the couplings; none if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sectors: Option<SectorsSpec>,
 }
 
 /// `[flow.gauge.map.*]`: one table, named by the choice; each map is followed by a shift.
@@ -100,20 +113,35 @@ impl GaugeSpec {
         let taps = (self.kernel_size as f64).powi(2);
         let channels = self.channels();
         let weights = channels.windows(2).map(|pair| pair[0] as f64 * pair[1] as f64 * taps);
-        self.layers as f64 * weights.sum::<f64>()
+        let of_sectors = self.sectors.as_ref().map_or(0, SectorsSpec::parameters);
+        self.layers as f64 * weights.sum::<f64>() + of_sectors as f64
     }
 
     /// Numbers of a configuration that training keeps for each site: both links, and all channels.
     pub fn kept_per_site(&self) -> f64 {
-        let channels = self.channels().iter().map(|&channels| channels as f64).sum::<f64>();
-        self.layers as f64 * (2.0 + channels)
+        let pass = 2.0 + self.channels().iter().map(|&channels| channels as f64).sum::<f64>();
+        let per_layer = match self.symmetrise {
+            // Networks of both signs, and results of tensor operations.
+            Symmetrise::Equivariant => 2.0 * pass + RESULTS,
+            Symmetrise::Never | Symmetrise::AfterTraining | Symmetrise::Always => pass,
+        };
+        let charges = self.sectors.as_ref().map_or(1, SectorsSpec::charges);
+        (self.layers * self.symmetrise.passes_in_training() * charges) as f64 * per_layer
+    }
+
+    /// The same with everything at its default that a trained set of weights does not depend on.
+    pub fn of_weights(&self) -> Self {
+        let own = self.architecture();
+        let sectors = own.sectors.filter(|sectors| sectors.parameters() > 0);
+        Self { symmetrise: self.symmetrise.of_weights(), sectors, ..own }
     }
 
     /// The same with all numbers that do not change its size at their defaults.
     pub fn architecture(&self) -> Self {
         let ones = vec![1; self.hidden.len() + 1];
         let dilations = self.dilations.clone().filter(|dilations| *dilations != ones);
-        Self { initial: InitialSpec::default(), dilations, ..self.clone() }
+        let sectors = self.sectors.as_ref().map(SectorsSpec::architecture);
+        Self { initial: InitialSpec::default(), dilations, sectors, ..self.clone() }
     }
 
     /// What is allowed but hardly meant.

@@ -7,8 +7,12 @@ use toml::Value;
 
 /// Every rule that is broken.
 pub fn check(view: &View) -> Vec<Problem> {
-    let rules =
-        [flow_acts_on_the_field, dilations_are_those_of_the_convolutions, dilated_kernel_fits_lattice];
+    let rules = [
+        flow_acts_on_the_field,
+        dilations_are_those_of_the_convolutions,
+        dilated_kernel_fits_lattice,
+        learned_sectors_have_a_baseline,
+    ];
     let found = rules.iter().filter_map(|rule| rule(view));
     found.chain(masks_fit_lattice(view)).chain(keys_of_gauge_theories(view)).collect()
 }
@@ -68,6 +72,15 @@ fn dilated_kernel_fits_lattice(view: &View) -> Option<Problem> {
         let problem = Problem::new("flow.gauge.dilations", rule).value(Value::from(dilations.clone()));
         problem.hint("the outermost taps of a kernel are dilation * (kernel_size - 1) sites apart")
     })
+}
+
+/// What is learned of the probabilities of charges is held against a mean, as all of `reinforce` is.
+fn learned_sectors_have_a_baseline(view: &View) -> Option<Problem> {
+    let key = "flow.gauge.sectors.weights.learned";
+    view.get(key).filter(|_| view.get("train.loss.forward_kl").is_none())?;
+    let size = view.integer("train.batch.size").filter(|&size| size == 1)?;
+    let problem = Problem::new("train.batch.size", format!("must be at least 2 where there is {key}"));
+    Some(problem.value(size).hint("each configuration is held against the mean over the others"))
 }
 
 /// Keys that act on gauge fields alone, or on fermions.

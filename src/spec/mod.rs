@@ -32,9 +32,11 @@ mod remarks;
 mod rules;
 mod sample;
 mod schema;
+mod sectors;
 mod specification;
 mod stages;
 mod study;
+mod symmetrise;
 #[cfg(test)]
 mod tests;
 mod theory;
@@ -43,7 +45,7 @@ mod validate;
 mod varied;
 mod view;
 
-pub use affine::{AffineSpec, Symmetrise};
+pub use affine::AffineSpec;
 pub use base::{BaseSpec, FreeFieldSpec};
 pub use cell::{Cell, CellStart, STAGE};
 pub use evaluate::EvaluateSpec;
@@ -58,8 +60,10 @@ pub use sample::{
     DirectSpec, Fermions, HeatBathSpec, HmcSpec, IndependenceSpec, Integrator, InterludeSpec, SampleSpec,
 };
 pub use schema::json_schema;
+pub use sectors::{FixedWeights, LearnedWeights, SectorWeights, SectorsSpec};
 pub use specification::{ModelSpec, Spec};
 pub use study::{CellStartSpec, Lists, PreviousStartSpec, StageSpec, StageStartSpec, StudySpec};
+pub use symmetrise::Symmetrise;
 pub use theory::{Boundary, Convention, Phi4Couplings, Phi4Spec, SchwingerSpec, TheorySpec};
 pub use train::{
     BatchSpec, DoubleSpec, HalveSpec, LearningRateSpec, ModelStartSpec, OptimizerStart, StartSpec, StopSpec,

@@ -74,7 +74,9 @@ fn other_meaning(there: &FlowSpec, here: &FlowSpec) -> Option<&'static str> {
         FlowSpec::Affine(_) => {
             "has couplings that are equivariant where these are not, or the other way round"
         }
-        FlowSpec::Gauge(_) => "has couplings with another map or other dilations",
+        FlowSpec::Gauge(_) => {
+            "has couplings with another map or other dilations, or equivariant ones where these are not, or the other way round"
+        },
     })
 }
 

@@ -125,6 +125,36 @@ fn every_loss_teaches_a_flow_of_the_schwinger_model() {
     }
 }
 
+/// Couplings that commute with charge conjugation, and moves between sectors, by every estimator: exact values all the same.
+#[test]
+fn flows_that_are_even_or_move_between_sectors_find_the_exact_values() {
+    let sandbox = Sandbox::new();
+    sandbox.write("u1.toml", U1);
+    let keys = [
+        "flow.gauge.symmetrise=equivariant",
+        "flow.gauge.sectors.weights.learned={}",
+        "flow.gauge.sectors={largest=2,weights={fixed={moving=0.2}}}",
+    ];
+    for (index, key) in keys.into_iter().enumerate() {
+        for gradient in ["reparametrised", "path", "reinforce"] {
+            let out = format!("{index}{gradient}");
+            let gradient = format!("train.loss.reverse_kl.gradient={gradient}");
+            let arguments = ["run", "u1.toml", "--out", &out, "--set", key, "--set", &gradient];
+            sandbox.flowqcd(&arguments).succeeds();
+            let batches = column(&sandbox.read(&format!("{out}/train.csv")), "ess");
+            let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+            let (first, last) = (mean(&batches[..10]), mean(&batches[250..]));
+            assert!(last > first + 0.2, "{key}, {gradient}: ESS from {first} to {last}");
+            for (of, [value, error, pull]) in observables(&sandbox, &out) {
+                assert!(
+                    pull.is_nan() || pull.abs() < 4.0,
+                    "{key}, {gradient}: {of:?} = {value} +- {error}, {pull} off"
+                );
+            }
+        }
+    }
+}
+
 /// Direct sampling, independence Metropolis, with and without trajectories between, and Hybrid Monte Carlo.
 #[test]
 fn every_method_finds_the_same_schwinger_model() {
@@ -155,6 +185,16 @@ fn a_run_of_a_flow_of_links_that_is_killed_ends_as_if_it_had_not_been() {
     let spec = schwinger()
         + "\n[sample.independence]\nproposals = 2000\n[train.loss.reverse_kl]\ngradient = \"path\"\n";
     let sandbox = survives_being_killed(&spec.replace("steps = 300", "steps = 200"), 60);
+    sandbox.flowqcd(&["run", "spec.toml", "--out", "one", "--threads", "1"]).succeeds();
+    assert_same(&sandbox, "one", &results(&sandbox, "whole"));
+}
+
+/// Charges are drawn from streams of their own, by place.
+#[test]
+fn a_run_of_a_flow_that_moves_between_sectors_survives_being_killed() {
+    let spec = U1.replace("steps = 300", "steps = 150")
+        + "\n[flow.gauge.sectors.weights.learned]\n[sample.independence]\nproposals = 2000\n";
+    let sandbox = survives_being_killed(&spec, 60);
     sandbox.flowqcd(&["run", "spec.toml", "--out", "one", "--threads", "1"]).succeeds();
     assert_same(&sandbox, "one", &results(&sandbox, "whole"));
 }

@@ -91,8 +91,17 @@ fn flows_of_links_agree_with_the_cpu() {
     ];
     let losses = losses.map(|loss| format!("train.loss={{{loss}}}"));
     let tan = "flow.gauge.map={tan={components=3}}";
-    let all =
-        [&[][..], &["--set", &losses[0]], &["--set", &losses[1]], &["--set", &losses[2]], &["--set", tan]];
+    let even = ["--set", "flow.gauge.symmetrise=equivariant"];
+    let moving = ["--set", "flow.gauge.sectors.weights.learned={}"];
+    let all = [
+        &[][..],
+        &["--set", &losses[0]],
+        &["--set", &losses[1]],
+        &["--set", &losses[2]],
+        &["--set", tan],
+        &even,
+        &moving,
+    ];
     for more in all {
         if !agrees_with_the_cpu(&sandbox, more) {
             return;

@@ -1,9 +1,9 @@
 //! Affine checkerboard couplings of real fields.
 
-use super::equivariant::equivariant;
+use super::equivariant::Mirrored;
 use super::weights;
 use crate::flow::{Bijection, mask, net};
-use crate::kernel::{Affine, CouplingStack, Direction, SiteCoupling, coupling_stack};
+use crate::kernel::{Affine, ConvStack, CouplingStack, Direction, SiteCoupling};
 use crate::lattice::Lattice;
 use crate::rng::Stream;
 use crate::spec::{AffineSpec, InitialSpec, Symmetrise};
@@ -21,9 +21,7 @@ use std::sync::Arc;
 /// Source: A22, App. A, as in A21.
 #[derive(Debug)]
 pub struct AffineCouplings {
-    stack: CouplingStack<SiteCoupling<Affine>>,
-    /// Whether networks are applied to the field and to its mirror image.
-    is_equivariant: bool,
+    couplings: Mirrored<SiteCoupling<Affine>>,
     initial: InitialSpec,
 }
 
@@ -38,54 +36,48 @@ impl AffineCouplings {
         });
         let layer = |index: usize| (SiteCoupling { map: Affine }, Arc::clone(&networks[index % 2]));
         let stack = CouplingStack::new((0..spec.layers).map(layer).collect());
-        Self { stack, is_equivariant: spec.symmetrise == Symmetrise::Equivariant, initial: spec.initial }
+        let is_equivariant = spec.symmetrise == Symmetrise::Equivariant;
+        Self { couplings: Mirrored { stack, is_equivariant }, initial: spec.initial }
     }
 
-    /// Times that a pass applies each network.
-    fn applications(&self) -> usize {
-        if self.is_equivariant { 2 } else { 1 }
-    }
-
-    fn through(&self, x: Tensor<3>, parameters: Tensor<1>, direction: Direction) -> (Tensor<3>, Tensor<1>) {
-        match self.is_equivariant {
-            true => equivariant(x, parameters, &self.stack, direction),
-            false => coupling_stack(x, parameters, &self.stack, direction),
-        }
+    fn networks(&self) -> &[Arc<ConvStack>] {
+        self.couplings.stack.networks().layers()
     }
 }
 
 impl Bijection for AffineCouplings {
     fn parameter_shapes(&self) -> Vec<(String, Vec<usize>)> {
-        weights::shapes(self.stack.networks().layers())
+        weights::shapes(self.networks())
     }
 
     fn initial_parameters(&self, stream: &Stream) -> Vec<f32> {
-        weights::initial(self.stack.networks().layers(), self.initial, stream)
+        weights::initial(self.networks(), self.initial, stream)
     }
 
     fn multiply_adds(&self) -> u64 {
-        weights::multiply_adds(self.stack.networks().layers()) * self.applications() as u64
+        weights::multiply_adds(self.networks()) * self.couplings.applications() as u64
     }
 
     fn activations(&self) -> usize {
         // The hidden layers, the field, and (s, t); of tensor operations their results, too.
-        let beside = if self.is_equivariant { 6 } else { 3 };
-        let layers = self.stack.networks().layers().iter();
-        layers.map(|net| (net.hidden_width() + beside) * net.volume()).sum::<usize>() * self.applications()
+        let beside = if self.couplings.is_equivariant { 6 } else { 3 };
+        let layers = self.networks().iter();
+        layers.map(|net| (net.hidden_width() + beside) * net.volume()).sum::<usize>()
+            * self.couplings.applications()
     }
 
     fn working(&self) -> usize {
         // One layer's, the log det, and the field as it came and as it goes.
-        let layers = self.stack.networks().layers().iter();
+        let layers = self.networks().iter();
         let most = layers.map(|net| (net.hidden_width() + 6) * net.volume()).max();
-        most.unwrap_or(0) * self.applications()
+        most.unwrap_or(0) * self.couplings.applications()
     }
 
     fn forward_and_log_det(&self, x: Tensor<3>, parameters: Tensor<1>) -> (Tensor<3>, Tensor<1>) {
-        self.through(x, parameters, Direction::Forward)
+        self.couplings.through(x, parameters, Direction::Forward)
     }
 
     fn inverse_and_log_det(&self, y: Tensor<3>, parameters: Tensor<1>) -> (Tensor<3>, Tensor<1>) {
-        self.through(y, parameters, Direction::Inverse)
+        self.couplings.through(y, parameters, Direction::Inverse)
     }
 }

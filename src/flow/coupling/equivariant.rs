@@ -1,16 +1,48 @@
-//! Affine couplings that commute with φ → -φ.
+//! Couplings that commute with the change of sign of the field.
 
-use crate::kernel::coupling::CouplingMap;
-use crate::kernel::{Affine, CouplingStack, Direction, FusedConvStack, SiteCoupling, conv_stack};
-use burn::tensor::Tensor;
+use crate::kernel::coupling::{Coupling, CouplingMap};
+use crate::kernel::{CouplingStack, Direction, FusedConvStack, conv_stack, coupling_stack};
+use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use std::sync::Arc;
 
-/// The field after all layers of a stack whose networks are each applied to the frozen sites and to their mirror image:
+/// A stack of couplings, and whether their networks are applied to the field and to its mirror image.
+#[derive(Debug)]
+pub struct Mirrored<C> {
+    /// The couplings.
+    pub stack: CouplingStack<C>,
+    /// Whether they commute with the change of sign.
+    pub is_equivariant: bool,
+}
+
+impl<C: Coupling> Mirrored<C> {
+    /// Times that a pass applies each network.
+    pub fn applications(&self) -> usize {
+        if self.is_equivariant { 2 } else { 1 }
+    }
+
+    /// The field after all layers, and the log det.
+    ///
+    /// # Shapes
+    /// As [`crate::kernel::coupling_stack`].
+    pub fn through(
+        &self,
+        x: Tensor<3>,
+        parameters: Tensor<1>,
+        direction: Direction,
+    ) -> (Tensor<3>, Tensor<1>) {
+        match self.is_equivariant {
+            true => equivariant(x, parameters, &self.stack, direction),
+            false => coupling_stack(x, parameters, &self.stack, direction),
+        }
+    }
+}
+
+/// The field after all layers of a stack whose networks are each applied to what they read of the field and of its mirror image:
 ///
-/// `s = ½ (ŝ(x_f) + ŝ(-x_f))`, `t = ½ (t̂(x_f) - t̂(-x_f))`
+/// `h = ½ (ĥ(φ) + ĥ(-φ)*)`
 ///
-/// where `(ŝ, t̂)` is what the network says. s is even and t is odd to the last bit, so `f(-z) = -f(z)`: of an even base density such a
-/// flow makes an even one.
+/// where ĥ is what the network says and h* are the parameters of the mirrored map, `m(-x; h*) = -m(x; h)`: of affine maps
+/// `(s, t)* = (s, -t)`. So `h(-φ) = h(φ)*`, and `f(-z) = -f(z)` to the last bit: of an even base density such a flow makes an even one.
 ///
 /// A layer is a network on twice the batch and plain tensor operations, not a part of the kernel that goes through all layers.
 ///
@@ -18,31 +50,55 @@ use std::sync::Arc;
 ///
 /// # Shapes
 /// As [`crate::kernel::coupling_stack`].
-pub fn equivariant(
+fn equivariant<C: Coupling>(
     x: Tensor<3>,
     parameters: Tensor<1>,
-    stack: &CouplingStack<SiteCoupling<Affine>>,
+    stack: &CouplingStack<C>,
     direction: Direction,
 ) -> (Tensor<3>, Tensor<1>) {
-    let [batch, components, volume] = x.dims();
+    let [batch, _, volume] = x.dims();
     let (networks, operations) = (stack.networks(), stack.networks().fused());
-    let start = Tensor::zeros([batch, components, volume], (&x.device(), x.dtype()));
+    let start = Tensor::zeros([batch, 1, volume], (&x.device(), x.dtype()));
     let (y, log_det) = networks.order(direction).into_iter().fold((x, start), |(x, total), layer| {
+        let (coupling, network) = (&stack.couplings()[layer], &operations[layer]);
         let range = networks.parameters_of(layer);
         let parameters = parameters.clone().narrow(0, range.start, range.len());
-        // (s, t) are zero where the layer changes nothing, and (0, 0) is the identity.
-        let scale_and_shift = scale_and_shift(x.clone(), parameters, &operations[layer]);
-        let (y, log_det) = Affine.plain_apply(direction, x, scale_and_shift);
+        let sites = written(network, &x.device());
+        let of_map = of_both_signs(coupling, x.clone(), parameters, (network, &sites));
+        // Only there: what is elsewhere is not read.
+        let map = |number: Tensor<3>| {
+            let chosen = number.clone().select(2, sites.clone());
+            let (y, log_det) = coupling.map().plain_apply_odd(direction, chosen, of_map);
+            let rest = number.zeros_like();
+            let put = |values: Tensor<3>| {
+                rest.clone().select_assign(2, sites.clone(), values, IndexingUpdateOp::Add)
+            };
+            (put(y), put(log_det))
+        };
+        let (y, log_det) = coupling.plain_apply(network.stack(), x, map);
         (y, total + log_det)
     });
     (y, log_det.reshape([batch, volume]).sum_dim(1).reshape([batch]))
 }
 
-/// (s, t) of every site, `[batch, 2, site]`.
-fn scale_and_shift(x: Tensor<3>, parameters: Tensor<1>, network: &Arc<FusedConvStack>) -> Tensor<3> {
+/// The sites that a network writes.
+fn written(network: &FusedConvStack, device: &Device) -> Tensor<1, Int> {
+    let sites = (0i64..).zip(&network.stack().outputs).filter(|(_, on)| **on);
+    let sites: Vec<i64> = sites.map(|(site, _)| site).collect();
+    let count = sites.len();
+    Tensor::from_data(TensorData::new(sites, [count]), device)
+}
+
+/// The parameters of the map at the sites that are written, `[batch, parameter, written]`.
+fn of_both_signs<C: Coupling>(
+    coupling: &C,
+    x: Tensor<3>,
+    parameters: Tensor<1>,
+    (network, sites): (&Arc<FusedConvStack>, &Tensor<1, Int>),
+) -> Tensor<3> {
     let batch = x.dims()[0];
-    let parities = Tensor::<3>::from_data([[[1.0], [-1.0]]], (&x.device(), x.dtype()));
-    let both = conv_stack(Tensor::cat(vec![x.clone(), -x], 0), parameters, network);
+    let features = coupling.plain_features(Tensor::cat(vec![x.clone(), -x], 0));
+    let both = conv_stack(features, parameters, network).select(2, sites.clone());
     let [there, mirrored] = [0, batch].map(|first| both.clone().narrow(0, first, batch));
-    (there + mirrored * parities) * 0.5
+    (there + coupling.map().plain_mirrored(mirrored)) * 0.5
 }

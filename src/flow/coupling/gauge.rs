@@ -1,15 +1,20 @@
 //! Gauge-equivariant couplings of link angles.
 
+use super::equivariant::Mirrored;
 use super::weights;
 use crate::flow::{Bijection, net};
 use crate::kernel::coupling::CouplingMap;
 use crate::kernel::gauge::Stripes;
-use crate::kernel::{ConvStack, CouplingStack, Direction, GaugeCoupling, coupling_stack};
+use crate::kernel::{ConvStack, CouplingStack, Direction, GaugeCoupling};
 use crate::lattice::Lattice;
 use crate::rng::Stream;
-use crate::spec::{GaugeSpec, InitialSpec};
+use crate::spec::{GaugeSpec, InitialSpec, Symmetrise};
 use burn::tensor::Tensor;
 use std::sync::Arc;
+
+/// Results of tensor operations that are kept for each site where couplings are equivariant: measured with splines of eight knots, and
+/// more than mixtures of six need.
+const RESULTS: usize = 40;
 
 /// A stack of couplings `θ_μ → θ_μ ± (P' - P)` of active links, each the only active one of its plaquette P, and `P' = m(P)` with the map
 /// M of the circle, whose parameters a network computes from loops of links that do not move.
@@ -17,12 +22,15 @@ use std::sync::Arc;
 /// - inverse: the same with the inverse map
 /// - log det: `Σ ln m'(P)` over the plaquettes of active links
 ///
+/// Where they are equivariant they commute with charge conjugation, θ → -θ, too, which leaves cosines of loops and changes the sign of
+/// their sines.
+///
 /// Loops are all that is read, and links only turn by what their plaquettes do, so that the stack commutes with gauge transformations.
 ///
 /// Sources: arXiv:2003.06413; arXiv:2202.11712 with the changes of A22, App. A.
 #[derive(Debug)]
 pub struct GaugeCouplings<M> {
-    stack: CouplingStack<GaugeCoupling<M>>,
+    couplings: Mirrored<GaugeCoupling<M>>,
     initial: InitialSpec,
 }
 
@@ -40,40 +48,52 @@ impl<M: CouplingMap> GaugeCouplings<M> {
         });
         let masks: Vec<(GaugeCoupling<M>, Arc<ConvStack>)> = masks.collect();
         let layers = masks.iter().cycle().take(spec.layers).cloned().collect();
-        Self { stack: CouplingStack::new(layers), initial: spec.initial }
+        let (stack, is_equivariant) =
+            (CouplingStack::new(layers), spec.symmetrise == Symmetrise::Equivariant);
+        Self { couplings: Mirrored { stack, is_equivariant }, initial: spec.initial }
+    }
+
+    fn networks(&self) -> &[Arc<ConvStack>] {
+        self.couplings.stack.networks().layers()
+    }
+
+    /// Numbers of a site in one layer: the links, and all channels; of tensor operations their results, too.
+    fn per_site(&self, network: &ConvStack) -> usize {
+        let pass = 2 + network.channels.iter().sum::<usize>();
+        match self.couplings.is_equivariant {
+            true => 2 * pass + RESULTS,
+            false => pass,
+        }
     }
 }
 
 impl<M: CouplingMap> Bijection for GaugeCouplings<M> {
     fn parameter_shapes(&self) -> Vec<(String, Vec<usize>)> {
-        weights::shapes(self.stack.networks().layers())
+        weights::shapes(self.networks())
     }
 
     fn initial_parameters(&self, stream: &Stream) -> Vec<f32> {
-        weights::initial(self.stack.networks().layers(), self.initial, stream)
+        weights::initial(self.networks(), self.initial, stream)
     }
 
     fn multiply_adds(&self) -> u64 {
-        weights::multiply_adds(self.stack.networks().layers())
+        weights::multiply_adds(self.networks()) * self.couplings.applications() as u64
     }
 
     fn activations(&self) -> usize {
-        // The links, and all channels.
-        let layers = self.stack.networks().layers().iter();
-        layers.map(|net| (2 + net.channels.iter().sum::<usize>()) * net.volume()).sum()
+        self.networks().iter().map(|net| self.per_site(net) * net.volume()).sum()
     }
 
     fn working(&self) -> usize {
-        // One layer's, the log det, and the links as they came and as they go.
-        let layers = self.stack.networks().layers().iter();
-        layers.map(|net| (5 + net.channels.iter().sum::<usize>()) * net.volume()).max().unwrap_or(0)
+        // One layer's, the log det, and the links as they came.
+        self.networks().iter().map(|net| (3 + self.per_site(net)) * net.volume()).max().unwrap_or(0)
     }
 
     fn forward_and_log_det(&self, x: Tensor<3>, parameters: Tensor<1>) -> (Tensor<3>, Tensor<1>) {
-        coupling_stack(x, parameters, &self.stack, Direction::Forward)
+        self.couplings.through(x, parameters, Direction::Forward)
     }
 
     fn inverse_and_log_det(&self, y: Tensor<3>, parameters: Tensor<1>) -> (Tensor<3>, Tensor<1>) {
-        coupling_stack(y, parameters, &self.stack, Direction::Inverse)
+        self.couplings.through(y, parameters, Direction::Inverse)
     }
 }

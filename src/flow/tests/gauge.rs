@@ -1,9 +1,11 @@
 //! Laws of flows of link angles: those of every flow, on the circle, and what gauge transformations leave as it is.
 
 use super::*;
-use crate::kernel::gauge::reduced;
+use crate::kernel::gauge::{Plaquettes, reduced};
 use crate::kernel::{GaugeCoupling, Spline, TanMixture, coupling::CouplingMap};
-use crate::spec::{GaugeSpec, MapSpec, Spec, SplineSpec, TanSpec};
+use crate::spec::{
+    FixedWeights, GaugeSpec, LearnedWeights, MapSpec, SectorWeights, SectorsSpec, Spec, SplineSpec, TanSpec,
+};
 use crate::theory::Schwinger;
 use std::f64::consts::PI;
 
@@ -15,7 +17,16 @@ fn lattice() -> Lattice {
 
 fn spec(layers: usize, kernel_size: usize, hidden: Vec<usize>, map: MapSpec) -> GaugeSpec {
     let initial = InitialSpec::Kaiming(KaimingSpec { width: 1.5 });
-    GaugeSpec { layers, kernel_size, hidden, dilations: None, map, initial }
+    GaugeSpec {
+        layers,
+        kernel_size,
+        hidden,
+        dilations: None,
+        map,
+        initial,
+        symmetrise: Symmetrise::Never,
+        sectors: None,
+    }
 }
 
 /// Flows to hold against the laws, with double-precision parameters of some size.
@@ -23,14 +34,39 @@ fn flows_of_links() -> Vec<(Flow, Vec<f64>)> {
     let [eight, three] = [8, 3].map(|knots| MapSpec::Spline(SplineSpec { knots }));
     let tan = |components: usize| MapSpec::Tan(TanSpec { components });
     let dilated = GaugeSpec { dilations: Some(vec![1, 1, 1]), ..spec(3, 3, vec![5, 4], three) };
-    let cases =
-        [spec(9, 3, vec![5], eight), spec(8, 1, vec![6, 3], three), dilated, spec(9, 3, vec![4], tan(2))];
+    let equivariant = |gauge: GaugeSpec| GaugeSpec { symmetrise: Symmetrise::Equivariant, ..gauge };
+    let cases = [
+        spec(9, 3, vec![5], eight),
+        spec(8, 1, vec![6, 3], three),
+        dilated,
+        spec(9, 3, vec![4], tan(2)),
+        equivariant(spec(9, 3, vec![4], three)),
+        equivariant(spec(8, 3, vec![3], tan(3))),
+        moving(1, LEARNED, spec(8, 3, vec![3], three)),
+        moving(2, FIXED, equivariant(spec(8, 3, vec![3], tan(2)))),
+    ];
     let flow = |gauge: GaugeSpec| {
         let flow = Flow::new(&FlowSpec::Gauge(gauge), lattice());
-        let parameters = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
+        let mut parameters: Vec<f64> = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
+        // What is learned of sectors starts at zero.
+        parameters.iter_mut().filter(|number| **number == 0.0).for_each(|number| *number = -0.7);
         (flow, parameters)
     };
     cases.map(flow).into()
+}
+
+const LEARNED: SectorWeights = SectorWeights::Learned(LearnedWeights {});
+const FIXED: SectorWeights = SectorWeights::Fixed(FixedWeights { moving: 0.4 });
+
+fn moving(largest: usize, weights: SectorWeights, gauge: GaugeSpec) -> GaugeSpec {
+    GaugeSpec { sectors: Some(SectorsSpec { largest, weights }), ..gauge }
+}
+
+/// The field of uniform flux and charge 1.
+fn flux() -> Vec<f64> {
+    let mut flux = vec![0.0; LINKS];
+    Plaquettes::new(lattice()).add_flux(1.0, &mut flux);
+    flux
 }
 
 fn angles(flow: &Flow, count: usize) -> Vec<f64> {
@@ -108,7 +144,7 @@ fn the_gradient_through_the_determinant_is_that_of_finite_differences() {
         };
         let gradient = loss(&parameters, &Device::flex().autodiff()).1.unwrap();
         let scale = gradient.iter().fold(1.0, |scale: f64, g| scale.max(g.abs()));
-        for index in (0..parameters.len()).step_by(10) {
+        for index in (0..parameters.len()).step_by(10).chain([parameters.len() - 1]) {
             let at = |step: f64| {
                 let mut moved = parameters.clone();
                 moved[index] += step;
@@ -118,6 +154,141 @@ fn the_gradient_through_the_determinant_is_that_of_finite_differences() {
             // The curvature of a spline jumps at its knots; elsewhere the difference is good to 1e-8.
             assert!((gradient[index] - difference).abs() < 1e-6 * scale, "{} {difference}", gradient[index]);
         }
+    }
+}
+
+/// The same of the density at fixed configurations alone.
+#[test]
+fn the_gradient_of_the_density_of_a_flow_of_links_is_that_of_finite_differences() {
+    for (flow, parameters) in flows_of_links() {
+        let log_q = |parameters: &[f64], device: &Device| {
+            let bound = flow.bind(parameters, device);
+            let log_q = bound.log_prob(bound.field(angles(&flow, 2))).sum();
+            let gradient =
+                device.is_autodiff().then(|| bound.gradient(&log_q.backward()).expect("the CPU computes"));
+            (list(log_q)[0], gradient)
+        };
+        let gradient = log_q(&parameters, &Device::flex().autodiff()).1.unwrap();
+        let scale = gradient.iter().fold(1.0, |scale: f64, g| scale.max(g.abs()));
+        for index in (0..parameters.len()).step_by(25).chain([parameters.len() - 1]) {
+            let at = |step: f64| {
+                let mut moved = parameters.clone();
+                moved[index] += step;
+                log_q(&moved, &Device::flex()).0
+            };
+            let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+            // As above.
+            assert!((gradient[index] - difference).abs() < 1e-6 * scale, "{} {difference}", gradient[index]);
+        }
+    }
+}
+
+/// `Σ_k w_k q(θ - k A)` of a flow that is the same but for its moves, whose last parameter is the logit of a charge.
+#[test]
+fn the_density_of_a_flow_that_moves_between_sectors_is_that_of_the_mixture() {
+    let map = MapSpec::Tan(TanSpec { components: 2 });
+    for (largest, weights, logit) in [(1, LEARNED, -0.7), (2, FIXED, (0.4f64 / 0.6 / 4.0).ln())] {
+        let still = spec(8, 3, vec![4], map);
+        let flows = [still.clone(), moving(largest, weights, still)];
+        let [still, moving] = flows.map(|gauge| Flow::new(&FlowSpec::Gauge(gauge), lattice()));
+        let mut parameters: Vec<f64> = still.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
+        let one = still.bind(&parameters, &Device::flex());
+        let count = 2 * largest + 1;
+        assert_eq!(moving.flops_per_sample(), count as f64 * still.flops_per_sample());
+        assert_eq!(moving.flops_in_training(), count as f64 * still.flops_in_training());
+        assert_eq!(moving.activations_per_sample(), count as f64 * still.activations_per_sample());
+        parameters.resize(moving.layout().len(), logit);
+        let bound = moving.bind(&parameters, &Device::flex());
+
+        let (items, stream) = (40..57, Seed(8).stream("angles"));
+        let z: Vec<f64> = moving.base().draw(&stream, 40, 17).into_iter().map(f64::from).collect();
+        let sample = bound.sample(bound.field(z.clone()), &stream, items);
+        assert!(sample.charges.iter().any(|k| *k != 0) && sample.charges.len() == 17);
+        let (theta, _) = one.forward_and_log_det(one.field(z.clone()));
+        let expected: Vec<f64> = list(theta)
+            .chunks(LINKS)
+            .zip(&sample.charges)
+            .flat_map(|(theta, &k)| theta.iter().zip(flux()).map(move |(theta, a)| theta + k as f64 * a))
+            .collect();
+        assert!(distance(&list(sample.phi.clone()), &expected) < 1e-12);
+
+        let weight =
+            |k: i64| (if k == 0 { 0.0 } else { logit }).exp() / (1.0 + 2.0 * largest as f64 * logit.exp());
+        let terms: Vec<Vec<f64>> = (-(largest as i64)..=largest as i64)
+            .map(|k| {
+                let back = expected.chunks(LINKS).flat_map(|theta| {
+                    theta.iter().zip(flux()).map(move |(theta, a)| theta - k as f64 * a).collect::<Vec<f64>>()
+                });
+                let log_q = list(one.log_prob(one.field(back.collect::<Vec<f64>>())));
+                log_q.into_iter().map(|log_q| weight(k).ln() + log_q).collect()
+            })
+            .collect();
+        let [found, again] = [list(sample.log_q), list(bound.log_prob(sample.phi))];
+        for place in 0..17 {
+            let most = terms.iter().map(|term| term[place]).fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = terms.iter().map(|term| (term[place] - most).exp()).sum();
+            let expected = most + sum.ln();
+            assert!(sum > 1.0 && sum < count as f64, "all alike, or one alone");
+            // Rounding of inverses, as above.
+            assert!((found[place] - expected).abs() < 1e-9, "{} is not {expected}", found[place]);
+            assert!((again[place] - expected).abs() < 1e-9, "{} is not {expected}", again[place]);
+        }
+
+        let part = bound.sample(bound.field(z[5 * LINKS..9 * LINKS].to_vec()), &stream, 45..49);
+        assert_eq!(part.charges, sample.charges[5..9]);
+        assert_eq!(list(part.log_q), found[5..9]);
+    }
+}
+
+/// Weights of the model average to Z, and its charges are as often as moves of the charges of its couplings make them.
+#[test]
+fn a_flow_that_moves_between_sectors_is_normalised_and_moves_charges() {
+    const COUNT: usize = 20_000;
+    let lattice = Lattice::new([4, 4]);
+    let map = MapSpec::Tan(TanSpec { components: 2 });
+    let gauge = moving(2, LEARNED, spec(8, 3, vec![4], map));
+    let flow = Flow::new(&FlowSpec::Gauge(gauge), lattice);
+    let mut parameters = flow.initial_parameters(Seed(4));
+    let place = parameters.len() - 2;
+    parameters[place..].copy_from_slice(&[0.5, -1.0]);
+    let bound = flow.bind(&parameters, &Device::flex());
+    let stream = Seed(9).stream("draws");
+    let z = flow.base().draw(&stream, 0, COUNT);
+    let sample = bound.sample(bound.field(z.clone()), &stream, 0..COUNT as u64);
+
+    let action = Schwinger::new(lattice, 0.5, 0.0, true);
+    let log_z = action.log_partition().expect("it is known without fermions");
+    let (theta, log_q) = (list(sample.phi), list(sample.log_q));
+    let weights: Vec<f64> = theta
+        .chunks(32)
+        .zip(log_q)
+        .map(|(theta, log_q)| (-action.action_f64(theta) - log_q - log_z).exp())
+        .collect();
+    let mean = weights.iter().sum::<f64>() / COUNT as f64;
+    let variance = weights.iter().map(|weight| (weight - mean).powi(2)).sum::<f64>() / COUNT as f64;
+    let error = (variance / COUNT as f64).sqrt();
+    assert!(error < 0.05 && (mean - 1.0).abs() < 4.0 * error, "{mean} +- {error}");
+
+    let sum = 1.0 + 2.0 * (0.5f64.exp() + (-1.0f64).exp());
+    let weight = |k: i64| [1.0, 0.5f64.exp(), (-1.0f64).exp()][k.unsigned_abs() as usize] / sum;
+    let mut flux = vec![0.0; 32];
+    Plaquettes::new(lattice).add_flux(1.0, &mut flux);
+    let charge = |theta: &[f64]| action.topological_charge(theta).expect("it is there").abs() as usize;
+    let (mut drawn, mut expected) = ([0.0; 8], [0.0; 8]);
+    theta.chunks(32).for_each(|theta| drawn[charge(theta)] += 1.0 / COUNT as f64);
+    for theta in list(bound.forward_and_log_det(bound.field(z)).0).chunks(32) {
+        for k in -2..=2 {
+            let moved: Vec<f64> = theta.iter().zip(&flux).map(|(theta, a)| theta + k as f64 * a).collect();
+            expected[charge(&moved)] += weight(k) / COUNT as f64;
+        }
+    }
+    for (charge, (drawn, expected)) in drawn.into_iter().zip(expected).enumerate().take(4) {
+        // An upper bound of the error, which draws of charges alone make.
+        let error = (expected / COUNT as f64).sqrt();
+        assert!(
+            expected > 0.01 && (drawn - expected).abs() < 5.0 * error,
+            "|Q| = {charge}: {drawn} {expected}"
+        );
     }
 }
 
@@ -152,6 +323,46 @@ fn a_flow_of_links_commutes_with_turns_and_with_translations_by_its_period() {
         let (shifted, shifted_log_det) = bound.forward_and_log_det(shift(bound.field(z)));
         assert!(distance(&list(shift(theta)), &list(shifted)) < 1e-10);
         assert!(list(log_det - shifted_log_det).iter().all(|d| d.abs() < 1e-9));
+    }
+}
+
+/// To the last bit on the CPU: couplings as links change their sign, densities where they are made even.
+#[test]
+fn a_flow_of_links_that_is_made_even_is_so_under_charge_conjugation() {
+    fn law<E: Element>(flow: &Flow, parameters: &[E], symmetrise: Symmetrise) {
+        let bits = |tensor: Tensor<3>| list(tensor).into_iter().map(f64::to_bits).collect::<Vec<_>>();
+        let bound = flow.bind(parameters, &Device::flex());
+        let z = bound.field(angles(flow, 17));
+        let [(theta, there), (mirrored, mirrored_there)] =
+            [z.clone(), -z].map(|z| bound.forward_and_log_det(z));
+        let is_odd = bits(theta.clone()) == bits(-mirrored) && list(there) == list(mirrored_there);
+        assert_eq!(is_odd, symmetrise == Symmetrise::Equivariant, "{symmetrise:?} in {:?}", E::dtype());
+        let is_even = list(bound.log_prob(theta.clone())) == list(bound.log_prob(-theta));
+        assert_eq!(is_even, symmetrise != Symmetrise::Never, "{symmetrise:?} in {:?}", E::dtype());
+    }
+    let modes = [Symmetrise::Never, Symmetrise::AfterTraining, Symmetrise::Always, Symmetrise::Equivariant];
+    for map in [MapSpec::default(), MapSpec::Tan(TanSpec { components: 3 })] {
+        let pass = Flow::new(&FlowSpec::Gauge(spec(8, 3, vec![4], map)), lattice()).flops_per_sample();
+        for symmetrise in modes {
+            let gauge = GaugeSpec { symmetrise, ..spec(8, 3, vec![4], map) };
+            let flow = Flow::new(&FlowSpec::Gauge(gauge), lattice());
+            let single = flow.initial_parameters(Seed(4));
+            law(&flow, &single, symmetrise);
+            let double: Vec<f64> = single.into_iter().map(f64::from).collect();
+            law(&flow, &double, symmetrise);
+            let [drawn, trained] = [flow.flops_per_sample(), flow.flops_in_training()].map(|f| f / pass);
+            let expected = match symmetrise {
+                Symmetrise::Never => [1.0, 1.0],
+                Symmetrise::AfterTraining => [2.0, 1.0],
+                Symmetrise::Always | Symmetrise::Equivariant => [2.0, 2.0],
+            };
+            assert_eq!([drawn, trained], expected, "{symmetrise:?}");
+            let gauge = moving(2, LEARNED, GaugeSpec { symmetrise, ..spec(8, 3, vec![4], map) });
+            let flow = Flow::new(&FlowSpec::Gauge(gauge), lattice());
+            let moves = [flow.flops_per_sample(), flow.flops_in_training()].map(|f| f / pass);
+            assert_eq!(moves, expected.map(|passes| 5.0 * passes), "{symmetrise:?}");
+            law(&flow, &flow.initial_parameters(Seed(4)), symmetrise);
+        }
     }
 }
 

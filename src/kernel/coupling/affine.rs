@@ -78,6 +78,22 @@ impl CouplingMap for Affine {
         }
     }
 
+    /// (s, -t).
+    fn plain_mirrored(&self, parameters: Tensor<3>) -> Tensor<3> {
+        let parities = Tensor::<3>::from_data([[[1.0], [-1.0]]], (&parameters.device(), parameters.dtype()));
+        parameters * parities
+    }
+
+    /// All of its operations are odd in x and t.
+    fn plain_apply_odd(
+        &self,
+        direction: Direction,
+        x: Tensor<3>,
+        parameters: Tensor<3>,
+    ) -> (Tensor<3>, Tensor<3>) {
+        self.plain_apply(direction, x, parameters)
+    }
+
     #[cfg(feature = "wgpu")]
     fn gpu_map(&self) -> Option<GpuMap> {
         Some(GpuMap::Affine)

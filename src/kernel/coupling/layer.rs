@@ -2,6 +2,7 @@
 
 #[cfg(feature = "wgpu")]
 use super::gpu_map::GpuMap;
+use super::map::CouplingMap;
 use super::networks::Direction;
 use crate::kernel::conv_stack::ConvStack;
 use crate::kernel::vector::Vector;
@@ -13,6 +14,12 @@ use std::fmt::Debug;
 /// On the CPU a tile of the field is `[component · site][lane]`, tiles of features and of outputs are `[site][channel][lane]`.
 /// `read` and `written` are the sites that the network reads and writes.
 pub trait Coupling: Debug + Clone + Send + Sync + 'static {
+    /// The map of a number.
+    type Map: CouplingMap;
+
+    /// Which one it is.
+    fn map(&self) -> &Self::Map;
+
     /// Numbers of the field per site.
     fn components(&self) -> usize;
 
@@ -65,17 +72,17 @@ pub trait Coupling: Debug + Clone + Send + Sync + 'static {
     /// `[batch, component, site]` → `[batch, feature, site]`
     fn plain_features(&self, field: Tensor<3>) -> Tensor<3>;
 
-    /// [`Self::apply`] in plain tensor operations; what is not written stays.
+    /// [`Self::apply`] in plain tensor operations, with `map` for the map of a number and its log det, and with the log det of every
+    /// site; what is not written stays.
     ///
     /// # Shapes
-    /// `[batch, component, site]`, `[batch, parameter, site]` → `[batch, component, site]`, `[batch]`
+    /// `[batch, component, site]` → `[batch, component, site]`, `[batch, 1, site]`; `map`: `[batch, 1, site]` → the same, twice
     fn plain_apply(
         &self,
-        direction: Direction,
         network: &ConvStack,
         field: Tensor<3>,
-        output: Tensor<3>,
-    ) -> (Tensor<3>, Tensor<1>);
+        map: impl FnOnce(Tensor<3>) -> (Tensor<3>, Tensor<3>),
+    ) -> (Tensor<3>, Tensor<3>);
 
     /// The map that the GPU kernels are compiled for, if they know this coupling.
     #[cfg(feature = "wgpu")]

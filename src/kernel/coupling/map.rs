@@ -52,6 +52,32 @@ pub trait CouplingMap: Debug + Clone + Send + Sync + 'static {
         parameters: Tensor<3>,
     ) -> (Tensor<3>, Tensor<3>);
 
+    /// Parameters h* of the mirrored map, `f(-x; h*) = -f(x; h)`: numbers change places and signs, so that it is linear, and undone by
+    /// itself, to the last bit.
+    ///
+    /// # Shapes
+    /// `[batch, parameter, site]` → `[batch, parameter, site]`
+    fn plain_mirrored(&self, parameters: Tensor<3>) -> Tensor<3>;
+
+    /// [`Self::plain_apply`] with the same rounding at -x and h* as at x and h. Unless all operations of a map are odd, those of
+    /// negative numbers are done at -x and h*.
+    ///
+    /// # Shapes
+    /// As [`Self::plain_apply`].
+    fn plain_apply_odd(
+        &self,
+        direction: Direction,
+        x: Tensor<3>,
+        parameters: Tensor<3>,
+    ) -> (Tensor<3>, Tensor<3>) {
+        let is_negative = x.clone().detach().lower_elem(0.0);
+        let signs = is_negative.clone().float().cast(x.dtype()) * -2.0 + 1.0;
+        let mirrored = self.plain_mirrored(parameters.clone());
+        let parameters = parameters.clone().mask_where(is_negative.expand(parameters.dims()), mirrored);
+        let (y, log_det) = self.plain_apply(direction, x * signs.clone(), parameters);
+        (y * signs, log_det)
+    }
+
     /// What the GPU kernels are compiled for, if they know the map.
     #[cfg(feature = "wgpu")]
     fn gpu_map(&self) -> Option<GpuMap>;

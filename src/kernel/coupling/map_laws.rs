@@ -3,9 +3,10 @@
 use super::map::CouplingMap;
 use super::map_trials::{Samples, gradients, images, plain};
 use super::networks::Direction;
-use super::{Spline, TanMixture};
+use super::{Affine, Spline, TanMixture};
 use crate::kernel::isa::Isa;
 use crate::rng::Seed;
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use std::f64::consts::PI;
 
 const BOTH: [Direction; 2] = [Direction::Forward, Direction::Inverse];
@@ -217,6 +218,42 @@ fn plain_operations_have_the_same_values_and_gradients() {
         }
     }
     for_every_map!(law);
+}
+
+/// The image at -x is the opposite and the log det the same: in exact arithmetic, and where it is asked for to the last bit.
+#[test]
+fn mirrored_parameters_mirror_the_map() {
+    fn law<M: CouplingMap>(map: M) {
+        let samples = samples(&map, 1.5);
+        for dtype in [DType::F32, DType::F64] {
+            let on = |values: &[f64], channels: usize| {
+                let data = TensorData::new(values.to_vec(), [values.len() / channels, channels, 1]);
+                Tensor::<3>::from_data(data.convert_dtype(dtype), (&Device::flex(), dtype))
+            };
+            let list = |tensor: Tensor<3>| tensor.into_data().iter::<f64>().collect::<Vec<f64>>();
+            let (x, h) = (on(&samples.x, 1), on(&samples.parameters, map.parameters()));
+            let mirrored = map.plain_mirrored(h.clone());
+            assert_eq!(list(map.plain_mirrored(mirrored.clone())), list(h.clone()), "{map:?}");
+            assert_ne!(list(mirrored.clone()), list(h.clone()), "{map:?}");
+            for direction in BOTH {
+                let (y, log_det) = map.plain_apply_odd(direction, x.clone(), h.clone());
+                let (opposite, same) = map.plain_apply_odd(direction, -x.clone(), mirrored.clone());
+                assert_eq!(
+                    [list(-opposite), list(same)],
+                    [list(y.clone()), list(log_det.clone())],
+                    "{map:?}"
+                );
+                if dtype == DType::F64 {
+                    let (expected, of_log) = map.plain_apply(direction, x.clone(), h.clone());
+                    // As between the kernels and plain operations.
+                    assert_close(&list(y), &list(expected), 1e-12, &format!("{map:?} {direction:?}"));
+                    assert_close(&list(log_det), &list(of_log), 1e-11, &format!("{map:?} {direction:?}"));
+                }
+            }
+        }
+    }
+    for_every_map!(law);
+    law(Affine);
 }
 
 #[test]

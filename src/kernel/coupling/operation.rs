@@ -34,6 +34,11 @@ impl<C: Coupling> CouplingStack<C> {
         &self.networks
     }
 
+    /// What each layer does beside its network.
+    pub fn couplings(&self) -> &[C] {
+        &self.couplings
+    }
+
     /// Networks and couplings.
     pub(super) fn parts(&self) -> (&Networks, &[C]) {
         (&self.networks, &self.couplings)

@@ -2,6 +2,7 @@
 //! tensor operations for the networks too, what the fused kernels are held against.
 
 use super::layer::Coupling;
+use super::map::CouplingMap;
 use super::networks::{Direction, Networks};
 use crate::kernel::conv_stack::{conv_stack, reference as plain_network};
 use burn::tensor::Tensor;
@@ -44,13 +45,14 @@ fn layers<C: Coupling>(
     direction: Direction,
     network: impl Fn(usize, Tensor<3>, Tensor<1>) -> Tensor<3>,
 ) -> (Tensor<3>, Tensor<1>) {
-    let batch = x.dims()[0];
+    let [batch, _, volume] = x.dims();
     let start = Tensor::<1>::zeros([batch], (&x.device(), x.dtype()));
     networks.order(direction).into_iter().fold((x, start), |(x, total), layer| {
         let (coupling, range) = (&couplings[layer], networks.parameters_of(layer));
         let parameters = parameters.clone().narrow(0, range.start, range.len());
         let output = network(layer, coupling.plain_features(x.clone()), parameters);
-        let (x, log_det) = coupling.plain_apply(direction, &networks.layers()[layer], x, output);
-        (x, total + log_det)
+        let map = |number: Tensor<3>| coupling.map().plain_apply(direction, number, output);
+        let (x, log_det) = coupling.plain_apply(&networks.layers()[layer], x, map);
+        (x, total + log_det.reshape([batch, volume]).sum_dim(1).reshape([batch]))
     })
 }

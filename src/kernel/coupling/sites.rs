@@ -17,6 +17,12 @@ pub struct SiteCoupling<M> {
 }
 
 impl<M: CouplingMap> Coupling for SiteCoupling<M> {
+    type Map = M;
+
+    fn map(&self) -> &M {
+        &self.map
+    }
+
     fn components(&self) -> usize {
         1
     }
@@ -100,16 +106,14 @@ impl<M: CouplingMap> Coupling for SiteCoupling<M> {
 
     fn plain_apply(
         &self,
-        direction: Direction,
         network: &ConvStack,
         field: Tensor<3>,
-        output: Tensor<3>,
-    ) -> (Tensor<3>, Tensor<1>) {
-        let [batch, _, volume] = field.dims();
+        map: impl FnOnce(Tensor<3>) -> (Tensor<3>, Tensor<3>),
+    ) -> (Tensor<3>, Tensor<3>) {
         let written = mask(&network.outputs, &field);
-        let (mapped, log_det) = self.map.plain_apply(direction, field.clone(), output);
-        let log_det = (log_det * written.clone()).reshape([batch, volume]).sum_dim(1).reshape([batch]);
-        (field.clone() + (mapped - field) * written, log_det)
+        let (mapped, log_det) = map(field.clone());
+        let is_written = written.clone().greater_elem(0.5).expand(field.dims());
+        (field.mask_where(is_written, mapped), log_det * written)
     }
 
     #[cfg(feature = "wgpu")]

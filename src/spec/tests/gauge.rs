@@ -85,6 +85,24 @@ fn wrong_flows_of_links_are_named_with_their_rule() {
         (&["flow.gauge.map.spline.knots=1"][..], "flow.gauge.map.spline.knots = 1: must be at least 2"),
         (&["flow.gauge.map={}"], "flow.gauge.map: needs one of: flow.gauge.map.spline, flow.gauge.map.tan"),
         (&["flow.gauge.maps.tan={}"], "did you mean `flow.gauge.map`?"),
+        (&["flow.gauge.sectors.largest=0"], "flow.gauge.sectors.largest = 0: must be at least 1"),
+        (
+            &["flow.gauge.sectors.weights={}"],
+            "flow.gauge.sectors.weights: needs one of: flow.gauge.sectors.weights.fixed, flow.gauge.sectors.weights.learned",
+        ),
+        (
+            &["flow.gauge.sectors.weights.fixed.moving=1.0"],
+            "flow.gauge.sectors.weights.fixed.moving = 1.0: must be less than 1",
+        ),
+        (&["flow.gauge.sectors.weights.fixed={}"], "flow.gauge.sectors.weights.fixed.moving"),
+        (
+            &["flow.gauge.sectors.weights.learned={}", "train.batch.size=1"],
+            "train.batch.size = 1: must be at least 2 where there is flow.gauge.sectors.weights.learned",
+        ),
+        (
+            &["flow.gauge.symmetrise=odd"],
+            "symmetrise = \"odd\": must be one of: never, after_training, always, equivariant",
+        ),
         (&["flow.gauge.kernel_size=2"], "flow.gauge.kernel_size = 2: must be odd"),
         (&["flow.gauge.kernel_size=9"], "flow.gauge.kernel_size = 9: must not exceed the smallest extent, 8"),
         (&["flow.gauge.dilations=[1,2]"], "flow.gauge.dilations = [1, 2]: must have 3 entries"),
@@ -113,6 +131,53 @@ fn wrong_flows_of_links_are_named_with_their_rule() {
             "{expected} is not what is found: {found:?}"
         );
     }
+}
+
+/// Densities that are a mean of two have the weights of the flow alone, those of an equivariant one are of another.
+#[test]
+fn a_flow_of_links_that_is_made_even_says_so_and_others_do_not() {
+    let flow = |spec: &Spec| spec.flow.clone().expect("it has one");
+    let even = |value: &str| with(&[&format!("flow.gauge.symmetrise={value}")]);
+    let plain = with(&[]);
+    assert_eq!(even("never").digest(), plain.digest());
+    assert!(!plain.to_toml().contains("symmetrise"));
+    let [after, always, equivariant] = ["after_training", "always", "equivariant"].map(even);
+    assert!(equivariant.to_toml().contains("symmetrise = \"equivariant\""));
+    let kept = [&plain, &after, &always].map(|spec| flow(spec).kept_per_site());
+    assert_eq!(kept, [kept[0], kept[0], 2.0 * kept[0]]);
+    assert!(flow(&equivariant).kept_per_site() > 2.0 * kept[0]);
+    assert_eq!(flow(&equivariant).parameters(&[8, 8]), flow(&plain).parameters(&[8, 8]));
+    assert!(flow(&always).has_weights_of(&flow(&after)) && flow(&plain).has_weights_of(&flow(&always)));
+    assert!(!flow(&equivariant).has_weights_of(&flow(&plain)));
+}
+
+#[test]
+fn moves_between_sectors_are_a_choice_within_a_choice() {
+    let flow = |spec: &Spec| spec.flow.clone().expect("it has one");
+    let sectors = |set: &str| with(&[&format!("flow.gauge.sectors={set}")]);
+    let plain = with(&[]);
+    assert!(!plain.to_toml().contains("sectors") && gauge(&plain).sectors.is_none());
+    let uniform = sectors("{}");
+    let expected = SectorsSpec { largest: 1, weights: SectorWeights::Uniform };
+    assert_eq!(gauge(&uniform).sectors.as_ref(), Some(&expected));
+    assert_eq!(sectors("{weights={uniform={}},largest=1}").digest(), uniform.digest());
+    let fixed = sectors("{largest=2,weights={fixed={moving=0.25}}}");
+    let learned = sectors("{largest=3,weights={learned={}}}");
+    for spec in [&uniform, &fixed, &learned] {
+        assert_eq!(Spec::parse(&spec.to_toml(), &[]).as_ref(), Ok(spec));
+        assert_ne!(spec.digest(), plain.digest());
+    }
+    let kept = flow(&plain).kept_per_site();
+    let even = with(&["flow.gauge.sectors.largest=2", "flow.gauge.symmetrise=always"]);
+    let all = [&uniform, &fixed, &learned, &even].map(|spec| flow(spec).kept_per_site());
+    assert_eq!(all, [3.0, 5.0, 7.0, 10.0].map(|passes| passes * kept));
+    let parameters = |spec: &Spec| flow(spec).parameters(&[8, 8]);
+    assert_eq!(parameters(&fixed), parameters(&plain));
+    assert_eq!(parameters(&learned), parameters(&plain) + 3.0);
+    // Only what is learned is another set of weights.
+    assert!(flow(&fixed).has_weights_of(&flow(&plain)) && flow(&plain).has_weights_of(&flow(&uniform)));
+    assert!(!flow(&learned).has_weights_of(&flow(&plain)));
+    assert_ne!(flow(&uniform).architecture(), flow(&plain).architecture());
 }
 
 #[test]

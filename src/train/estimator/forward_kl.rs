@@ -68,7 +68,8 @@ impl Estimator for ForwardKl<'_> {
         let losses: Vec<f64> = to_host(log_q)?.into_iter().map(|log_q: f64| -log_q).collect();
         let log_weights =
             actions.iter().zip(&losses).map(|(action, minus_log_q)| minus_log_q - action).collect();
-        Ok(BatchSums { losses, log_weights, gradients: vec![flow.gradient(&gradients)?] })
+        let gradients = vec![flow.gradient(&gradients)?];
+        Ok(BatchSums { losses, log_weights, gradients, scores: Vec::new() })
     }
 
     fn finish(&self, sums: BatchSums) -> BatchGradient {

@@ -69,25 +69,58 @@ pub struct BatchSums {
     pub log_weights: Vec<f64>,
     /// Gradients by all parameters, as many as the estimator finishes from.
     pub gradients: Vec<Vec<f64>>,
+    /// Scores `∂ ln w` of what configurations drew beside the base, one after the other, by the last parameters; empty where they drew
+    /// nothing of which something is learned.
+    pub scores: Vec<f64>,
 }
 
 impl BatchSums {
     /// Of configurations of the model: what the loss `log q + S` is the mean of, and the gradient.
     pub fn of_model(losses: Vec<f64>, gradient: Vec<f64>) -> Self {
         let log_weights = losses.iter().map(|loss| -loss).collect();
-        Self { losses, log_weights, gradients: vec![gradient] }
+        Self { losses, log_weights, gradients: vec![gradient], scores: Vec::new() }
+    }
+
+    /// The same with the scores of what its configurations drew beside the base.
+    pub fn with_scores(self, scores: Vec<f64>) -> Self {
+        Self { scores, ..self }
     }
 
     /// Adds the part that follows.
     pub fn add(&mut self, part: Self) {
         self.losses.extend(part.losses);
         self.log_weights.extend(part.log_weights);
+        self.scores.extend(part.scores);
         if self.gradients.is_empty() {
             self.gradients = part.gradients.iter().map(|gradient| vec![0.0; gradient.len()]).collect();
         }
         for (sums, terms) in self.gradients.iter_mut().zip(&part.gradients) {
             sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
         }
+    }
+
+    /// The only gradient of the sums, with what scores add to it by the last parameters:
+    ///
+    /// `1/N Σ_i (ℓ_i - b_i) ∂ ln w_i`, `ℓ = log q + S`, with the mean over the other configurations as the baseline b, as in
+    /// [`super::Reinforce`].
+    ///
+    /// # Panics
+    /// If there is no gradient, or several, or if there are scores of one configuration alone.
+    pub fn gradient(self) -> Vec<f64> {
+        let count = self.log_weights.len();
+        let mut gradient = only(self.gradients);
+        if self.scores.is_empty() {
+            return gradient;
+        }
+        assert!(count > 1, "configurations of a batch: {count}, and a baseline needs two");
+        let width = self.scores.len() / count;
+        let mean = self.log_weights.iter().sum::<f64>() / count as f64;
+        let last = gradient.len() - width;
+        for (scores, log_weight) in self.scores.chunks_exact(width).zip(&self.log_weights) {
+            let above = (mean - log_weight) / (count - 1) as f64;
+            gradient[last..].iter_mut().zip(scores).for_each(|(by, score)| *by += above * score);
+        }
+        gradient
     }
 
     /// Mean of the losses.
@@ -133,7 +166,7 @@ pub trait Estimator {
     /// else is said.
     fn finish(&self, sums: BatchSums) -> BatchGradient {
         let (loss, ess) = (sums.mean_loss(), effective_sample_size(&sums.log_weights));
-        BatchGradient { loss, ess, gradient: only(sums.gradients) }
+        BatchGradient { loss, ess, gradient: sums.gradient() }
     }
 
     /// Counted floating-point operations per configuration: those of the flow and of the action.

@@ -28,8 +28,9 @@ impl Estimator for Mixture<'_> {
             pairs.map(|(reverse, forward)| reverse_weight * reverse + forward_weight * forward).collect()
         };
         let losses = sum(&reverse.losses, &forward.losses);
-        let gradient = sum(&only(reverse.gradients), &only(forward.gradients));
-        Ok(BatchSums { losses, log_weights: reverse.log_weights, gradients: vec![gradient] })
+        let gradients = vec![sum(&only(reverse.gradients), &only(forward.gradients))];
+        let scores = reverse.scores.iter().map(|score| reverse_weight * score).collect();
+        Ok(BatchSums { losses, log_weights: reverse.log_weights, gradients, scores })
     }
 
     fn flops_per_sample(&self, flow: &Flow) -> f64 {

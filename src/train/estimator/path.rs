@@ -3,7 +3,7 @@
 use super::gradient::{BatchSums, Estimator, Part, passes};
 use super::model_draws::ModelDraws;
 use crate::device::{Failure, to_host};
-use crate::flow::{BoundFlow, Flow};
+use crate::flow::{BoundFlow, Flow, Sample};
 use burn::tensor::Tensor;
 
 /// The path gradient of `⟨log q(φ) + S(φ)⟩`, φ = f(z), z from the stream `train/base`; ESS of eq. (A7).
@@ -12,19 +12,22 @@ use burn::tensor::Tensor;
 /// left vanishes for every φ once q = p, so that there is no noise where a model has learned. `∂ log q/∂φ` comes from the inverse flow
 /// at fixed parameters.
 ///
+/// Probabilities of charges that a flow moves by have their score, as with reparametrised gradients: it vanishes there, too.
+///
 /// Source: V22. The pass that draws the configurations is kept for their derivative, so that they are not flowed a second time.
 pub struct PathGradient<'a>(pub ModelDraws<'a>);
 
 impl Estimator for PathGradient<'_> {
     fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure> {
-        let (phi, log_q) = self.0.flowed(flow, part);
+        let Sample { phi, log_q, charges } = self.0.flowed(flow, part);
         let fixed = phi.clone().detach().require_grad();
         let action = self.0.action.action(fixed.clone());
         let by_fields = (flow.at_fixed_parameters().log_prob(fixed.clone()) + action.clone()).backward();
         let by_field = Tensor::from_inner(fixed.grad(&by_fields).expect("its gradient was asked for"));
         let gradients = ((phi * by_field).sum() / part.batch.size() as f64).backward();
         let losses: Vec<f64> = to_host(log_q.inner() + action.inner())?;
-        Ok(BatchSums::of_model(losses, flow.gradient(&gradients)?))
+        let sums = BatchSums::of_model(losses, flow.gradient(&gradients)?);
+        Ok(sums.with_scores(flow.scores(&charges)))
     }
 
     /// Forward, inverse with its gradient by the field, and the gradients by activations and weights of the forward pass; the

@@ -3,7 +3,7 @@
 use super::gradient::{BatchSums, Draws, DrawsFirst, Estimator, Part, passes};
 use super::model_draws::ModelDraws;
 use crate::device::{Failure, to_host};
-use crate::flow::{BoundFlow, Flow};
+use crate::flow::{BoundFlow, Flow, Sample};
 
 /// The gradient of `⟨ℓ⟩`, `ℓ = log q(φ) + S(φ)`, from that of the density alone; φ = f(z), z from the stream `train/base`; ESS of eq.
 /// (A7).
@@ -19,7 +19,7 @@ pub struct Reinforce<'a>(pub ModelDraws<'a>);
 
 impl DrawsFirst for Reinforce<'_> {
     fn draw(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<Draws, Failure> {
-        let (phi, log_q) = self.0.flowed(&flow.at_fixed_parameters(), part);
+        let Sample { phi, log_q, .. } = self.0.flowed(&flow.at_fixed_parameters(), part);
         let losses = to_host(log_q + self.0.action.action(phi.clone()))?;
         let fields = to_host(phi)?.into_iter().map(|number| number as f32).collect();
         Ok(Draws { fields, losses })

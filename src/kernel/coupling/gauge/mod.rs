@@ -94,6 +94,12 @@ impl<M: CouplingMap> GaugeCoupling<M> {
 }
 
 impl<M: CouplingMap> Coupling for GaugeCoupling<M> {
+    type Map = M;
+
+    fn map(&self) -> &M {
+        &self.map
+    }
+
     fn components(&self) -> usize {
         2
     }
@@ -232,16 +238,14 @@ impl<M: CouplingMap> Coupling for GaugeCoupling<M> {
 
     fn plain_apply(
         &self,
-        direction: Direction,
         network: &ConvStack,
         field: Tensor<3>,
-        output: Tensor<3>,
-    ) -> (Tensor<3>, Tensor<1>) {
-        let [batch, _, volume] = field.dims();
+        map: impl FnOnce(Tensor<3>) -> (Tensor<3>, Tensor<3>),
+    ) -> (Tensor<3>, Tensor<3>) {
         let written = mask(&network.outputs, &field);
         let before = plain_reduced(self.sites.plain_plaquettes(field.clone()));
-        let (after, log_det) = self.map.plain_apply(direction, before.clone(), output);
-        let log_det = (log_det * written.clone()).reshape([batch, volume]).sum_dim(1).reshape([batch]);
+        let (after, log_det) = map(before.clone());
+        let log_det = log_det * written.clone();
         let mut signs = [0.0; 2];
         signs[self.stripes.direction()] = self.sign::<f64>();
         let signs = TensorData::new(signs.to_vec(), [1, 2, 1]).convert_dtype(field.dtype());

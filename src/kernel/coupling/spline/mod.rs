@@ -174,6 +174,16 @@ impl CouplingMap for Spline {
         plain::apply(self.knots, direction, x, parameters)
     }
 
+    /// Around the circle the other way: bin j is the one that was j-th from the end, and so is the knot where it ends. Bin 0 begins at
+    /// the seam, whose knot stays the first.
+    fn plain_mirrored(&self, parameters: Tensor<3>) -> Tensor<3> {
+        let from = |first: usize, count: usize| parameters.clone().narrow(1, first, count);
+        let [widths, heights] = [0, self.knots].map(|first| from(first, self.knots).flip([1]));
+        let seam = from(2 * self.knots, 1);
+        let others = from(2 * self.knots + 1, self.knots - 1).flip([1]);
+        Tensor::cat(vec![widths, heights, seam, others, -from(3 * self.knots, 1)], 1)
+    }
+
     #[cfg(feature = "wgpu")]
     fn gpu_map(&self) -> Option<GpuMap> {
         None

@@ -129,6 +129,12 @@ impl CouplingMap for TanMixture {
         plain::apply(self.components, direction, x, parameters)
     }
 
+    /// Every component is odd, so that only the shift changes its sign.
+    fn plain_mirrored(&self, parameters: Tensor<3>) -> Tensor<3> {
+        let shift = parameters.clone().narrow(1, self.components, 1);
+        Tensor::cat(vec![parameters.narrow(1, 0, self.components), -shift], 1)
+    }
+
     #[cfg(feature = "wgpu")]
     fn gpu_map(&self) -> Option<GpuMap> {
         None

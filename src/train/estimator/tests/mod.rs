@@ -2,6 +2,7 @@
 
 mod derivatives;
 mod noise;
+mod sectors;
 
 use super::*;
 use crate::ensemble::{EnsembleWriter, Provenance, TargetSamples, file_shape};
@@ -20,13 +21,18 @@ fn reverse_kl(gradient: Gradient) -> LossSpec {
 }
 
 /// Some configurations, as if they were of the target.
-fn samples(action: &Phi4) -> TargetSamples {
+fn samples(action: &dyn Action) -> TargetSamples {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("phi.npz");
     let volume = action.lattice().volume();
-    let fields: Vec<f64> =
-        Seed(2).stream("phi").normals(0, 7, volume).into_iter().map(|phi| 0.5 * f64::from(phi)).collect();
-    let actions: Vec<f64> = fields.chunks_exact(volume).map(|field| action.action_f64(field)).collect();
+    let fields: Vec<f64> = Seed(2)
+        .stream("phi")
+        .normals(0, 7, action.components() * volume)
+        .into_iter()
+        .map(|phi| 0.5 * f64::from(phi))
+        .collect();
+    let actions: Vec<f64> =
+        fields.chunks_exact(action.components() * volume).map(|field| action.action_f64(field)).collect();
     let mut writer =
         EnsembleWriter::create(&file, action.field_name(), &file_shape(action), actions.len() as u64)
             .unwrap();
