@@ -193,6 +193,14 @@ pub enum Error {
         /// The checks.
         failed: String,
     },
+    /// Two runs whose results are too far apart.
+    #[error("error: {disagreeing}\n\nhint: {hint}")]
+    Disagree {
+        /// How many, and the largest.
+        disagreeing: String,
+        /// The way out.
+        hint: String,
+    },
     /// A device that is not there or gave up.
     #[error("error: device {name}: {rule}\n\nhint: {hint}")]
     Device {

@@ -30,6 +30,9 @@ pub enum Command {
     Measure(MeasureArgs),
     /// Draw figures (SVG and PNG) from the tables of run directories; several runs are laid over each other.
     Plot(PlotArgs),
+    /// Say what differs between two runs, in their specifications and in their results; exit status 1 if a result does by more than
+    /// 4 standard errors.
+    Compare(CompareArgs),
     /// Test the program on this machine against exact values; exit status 1 if any is off by five standard errors.
     Verify(VerifyArgs),
     /// List what --device can name, and what auto takes.
@@ -177,6 +180,28 @@ pub struct PlotArgs {
     /// Print JSON: files, levels, and the points of the figures of studies.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct CompareArgs {
+    /// Run directory of the first run.
+    #[arg(value_name = "RUN_A")]
+    pub a: PathBuf,
+    /// Run directory of the second one.
+    #[arg(value_name = "RUN_B")]
+    pub b: PathBuf,
+    /// Standard errors by which results may differ and still agree.
+    #[arg(long, value_name = "X", default_value_t = 4.0, value_parser = positive)]
+    pub sigma: f64,
+    /// Print JSON: everything that was compared, with every digit.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A finite number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite());
+    number.ok_or_else(|| "must be a number above 0".into())
 }
 
 /// A number above 0, at most 1.

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod check_report;
+mod compare;
 mod devices;
 mod jobs;
 mod measure;
@@ -66,6 +67,7 @@ fn carry_out(command: Command) -> Result<()> {
         Command::Sample(args) => sample::sample(&args),
         Command::Measure(args) => measure::measure(&args),
         Command::Plot(args) => plot::plot(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Verify(args) => verify::verify(&args),
         Command::Devices { json } => devices::devices(json),
         Command::Schema => print(&serde_json::to_string_pretty(&spec::json_schema()).expect("plain data")),

@@ -133,8 +133,12 @@ pub fn of_tail(shape: &ParetoShape) -> String {
 
 /// What depends on the time has many lines, and is in observables.csv.
 fn is_shown(found: &ObservableSummary) -> bool {
-    let name = &found.observable;
-    !["two_point_", "effective_mass_", "pseudoscalar_"].iter().any(|of_time| name.starts_with(of_time))
+    !is_of_time(&found.observable)
+}
+
+/// Whether an observable is one number of a function of the time.
+pub fn is_of_time(name: &str) -> bool {
+    ["two_point_", "effective_mass_", "pseudoscalar_"].iter().any(|of_time| name.starts_with(of_time))
 }
 
 /// The final table of a study: a line per cell, and for every observable a line per cell.

@@ -75,6 +75,11 @@ impl Columns {
         &self.rows[row][0]
     }
 
+    /// The columns that are no keys.
+    pub fn fixed(&self) -> &[String] {
+        &self.header[self.fixed..]
+    }
+
     /// Whether there is such a column that is no key.
     pub fn has(&self, name: &str) -> bool {
         self.header[self.fixed..].iter().any(|column| column == name)
@@ -95,13 +100,24 @@ impl Columns {
     /// # Errors
     /// [`Error::BadFile`] if there is no such column or it has something else in it.
     pub fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>> {
+        self.parsed(name, "must be a finite number", f64::is_finite)
+    }
+
+    /// The same for ends of intervals, which may be infinite.
+    ///
+    /// # Errors
+    /// As of [`Self::numbers`].
+    pub fn ends(&self, name: &str) -> Result<Vec<Option<f64>>> {
+        self.parsed(name, "must be a number", |number| !number.is_nan())
+    }
+
+    fn parsed(&self, name: &str, rule: &str, is_good: fn(f64) -> bool) -> Result<Vec<Option<f64>>> {
         let number = |(row, text): (usize, &str)| match (text, text.parse::<f64>()) {
             ("", _) => Ok(None),
-            (_, Ok(number)) if number.is_finite() => Ok(Some(number)),
+            (_, Ok(number)) if is_good(number) => Ok(Some(number)),
             _ => {
                 let line = self.rows[row].position().map_or(0, csv::Position::line);
-                let rule = format!("line {line}, {name} = {text}: must be a finite number");
-                Err(damaged(&self.path, rule))
+                Err(damaged(&self.path, format!("line {line}, {name} = {text}: {rule}")))
             }
         };
         self.texts(name)?.into_iter().enumerate().map(number).collect()

@@ -1,9 +1,10 @@
-//! Figures from the tables of run directories; reads files only and computes no physics.
+//! Figures and comparisons from the tables of run directories; reads files only and computes no physics.
 
 mod along;
 mod axis;
 mod chart;
 mod columns;
+mod compare;
 mod figure;
 mod legend;
 mod palette;
@@ -18,6 +19,7 @@ mod training;
 mod value;
 mod volume_law;
 
+pub use compare::{CellComparison, Comparison, Estimate, Largest, Rate, RunInfo, Verdict, compare};
 pub use points::{StudyFigure, StudyPoint};
 pub use selection::Condition;
 pub use training::{Level, Reached};

@@ -29,6 +29,15 @@ pub fn is(asked: &str, text: &str) -> bool {
     }
 }
 
+/// The same text for values that compare as equal, a list and its number apart.
+pub fn canonical(text: &str) -> String {
+    let part = |part: &str| part.parse::<f64>().map_or_else(|_| part.to_owned(), |number| number.to_string());
+    match text.trim_start().starts_with('[') {
+        true => format!("[{}]", parts(text).map(part).collect::<Vec<String>>().join(", ")),
+        false => part(text.trim()),
+    }
+}
+
 /// The parts of a list, or the text itself.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.trim().trim_start_matches('[').trim_end_matches(']').split(',').map(str::trim)
@@ -61,6 +70,10 @@ mod tests {
         ] {
             assert!(is(asked, text), "{asked} is {text}");
         }
+        for (one, other) in [("1", "1.0"), ("1e-3", "0.001"), ("[8,8]", "[8.0, 8]"), ("paper", "paper ")] {
+            assert_eq!(canonical(one), canonical(other));
+        }
+        assert_ne!(canonical("8"), canonical("[8]"));
         for (asked, text) in [
             ("1", "1.5"),
             ("retrain", "base"),

@@ -24,7 +24,7 @@ impl Varied {
 }
 
 /// A value as tables show it: a choice as `adam learning_rate=0.001`.
-fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Table(table) => entries(table),

@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod cli;
+mod comparing;
 mod ensembles;
 mod gauge;
 mod gauge_flows;
