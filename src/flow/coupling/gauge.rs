@@ -58,7 +58,7 @@ impl<M: CouplingMap> Bijection for GaugeCouplings<M> {
     }
 
     fn activations(&self) -> usize {
-        // The links, and all channels.
+        // The links, and all channels; on a GPU these are vectors of four, and of the links active plaquettes are kept.
         let layers = self.stack.networks().layers().iter();
         layers.map(|net| (2 + net.channels.iter().sum::<usize>()) * net.volume()).sum()
     }

@@ -52,9 +52,9 @@ pub trait CouplingMap: Debug + Clone + Send + Sync + 'static {
         parameters: Tensor<3>,
     ) -> (Tensor<3>, Tensor<3>);
 
-    /// What the GPU kernels are compiled for, if they know the map.
+    /// What the GPU kernels are compiled for.
     #[cfg(feature = "wgpu")]
-    fn gpu_map(&self) -> Option<GpuMap>;
+    fn gpu_map(&self) -> GpuMap;
 }
 
 /// `g · (1 - y²)` for every number: from the gradient by `y = tanh(x)` to that by x.
