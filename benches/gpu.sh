@@ -1,7 +1,8 @@
 #!/bin/sh
-# What there is to measure on a GPU, in three parts of less than ten minutes each; results also go to OUT (default: .).
+# What there is to measure on a GPU, in four parts of less than ten minutes each; results also go to OUT (default: .).
 # usage: benches/gpu.sh check FLOWQCD [TESTS]      adapters, kernels against double precision (TESTS: the library's test program), self-test
 #        benches/gpu.sh steps FLOWQCD BENCH        step times and the share of the card's peak (BENCH: the compiled benchmark `steps`)
+#        benches/gpu.sh gauge FLOWQCD BENCH        gauge layers, and layer by layer beside them (BENCH: the compiled benchmark `gauge`)
 #        benches/gpu.sh torch FLOWQCD BENCH PYTHON PyTorch beside it, eager and compiled, in turn (PYTHON: one with torch and CUDA)
 #        benches/gpu.sh launches FLOWQCD SPEC [DEVICE] [BATCH]    kernels of one training step; a software rasteriser has as many
 set -u
@@ -65,6 +66,18 @@ steps() {
     CUBECL_WGPU_MAX_TASKS=128 limited 20 "$1" fig1 L=10 B=1024 --seconds 1 --device wgpu || failed=1
 }
 
+gauge() {
+    # One process for each map: pipelines are compiled once.
+    for map in spline mixture; do
+        for batch in 256 1024 8192; do
+            limited 90 "$1" "$map" B="$batch" --device wgpu || failed=1
+        done
+    done
+    # A launch for each convolution where a launch for all layers would be taken, on L = 8.
+    echo "FLOWQCD_GPU_SITES=1"
+    FLOWQCD_GPU_SITES=1 limited 60 "$1" spline L=8 B=256 --device wgpu || failed=1
+}
+
 torch() {
     limited 580 "$2" "$here/compare.py" --binary "$1" --device wgpu --torch-device cuda \
         --torch eager,compile,reduce-overhead --rounds 1 --batches 16384,128,1024 || failed=1
@@ -76,9 +89,9 @@ launches)
     launches "$3" "${4:-wgpu}" "${5:-32}"
     exit "$failed"
     ;;
-check | steps | torch) ;;
+check | steps | gauge | torch) ;;
 *)
-    echo "the part must be check, steps, torch or launches, not $part" >&2
+    echo "the part must be check, steps, gauge, torch or launches, not $part" >&2
     exit 2
     ;;
 esac

@@ -216,12 +216,14 @@ fn held_per_sample(train: &TrainSpec, flow: &Flow) -> f64 {
     train.loss.passes_held() as f64 * flow.activations_per_sample()
 }
 
-/// Bytes of one micro-batch in training and of the parameters with gradient and moments.
+/// Bytes of one micro-batch in training and of the parameters with gradient and moments. A GPU that takes all layers in one launch
+/// holds the gradients by everything that is kept, too; what it sums weights in is some hundred megabytes at most.
 fn memory_bytes(train: &TrainSpec, flow: &Flow, device: &ComputeDevice) -> f64 {
     let batch = &train.batch;
     let most = batch.double.as_ref().map_or(batch.size, |d| d.maximum);
     let activations = held_per_sample(train, flow) * micro_batch(train, flow, device).min(most) as f64;
-    4.0 * (activations + 6.0 * flow.layout().len() as f64)
+    let copies = if device.is_cpu() { 1.0 } else { 2.0 };
+    4.0 * (copies * activations + 6.0 * flow.layout().len() as f64)
 }
 
 /// Bytes of the weights and measurements of direct sampling and of the evaluation.

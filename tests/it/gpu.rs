@@ -78,7 +78,7 @@ fn every_loss_agrees_with_the_cpu() {
     }
 }
 
-/// Layer by layer, with the determinant on the host; every estimator, both maps.
+/// With the determinant on the host; every estimator, both maps.
 #[test]
 fn flows_of_links_agree_with_the_cpu() {
     let sandbox = Sandbox::new();

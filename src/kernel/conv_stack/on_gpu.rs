@@ -2,6 +2,7 @@
 
 use super::stack::{ConvStack, OutputActivation};
 use crate::kernel::fused::{Back, Pass};
+use crate::kernel::gpu::convolution::Landing;
 use crate::kernel::gpu::layout::{Beyond, Extent, from_lanes, to_lanes, zeros};
 use crate::kernel::gpu::{Buffer, Packed, Plans, flat};
 use burn::backend::Cube;
@@ -41,7 +42,7 @@ pub fn pass(stack: Arc<ConvStack>, plans: &Plans, x: CubeTensor, parameters: Cub
     let (client, device) = (x.client.clone(), x.device.clone());
     let batch = x.shape()[0];
     let mode = plans.tiled(batch, stack.volume());
-    let plan = plans.get(&client, &device, mode, &[&stack]);
+    let plan = plans.get(&client, &device, mode, &[&stack], &|_| Vec::new());
     let packed = Packed::new(&client, plan, &Buffer::tensor(parameters));
     let net = packed.network(0, &stack, batch);
     let x = to_lanes(
@@ -74,7 +75,8 @@ impl Back<Cube> for Kept {
         }
         let partials = packed.partials(*batch);
         let by_x = wanted[0].then(|| zeros(&client, x.words()));
-        net.backward(x, hidden, gradient, Some(&partials), by_x.as_ref());
+        let to = by_x.as_ref().map(|by_x| (by_x, Landing::Added));
+        net.backward(x, hidden, gradient, Some(&partials), to);
         let by_parameters = partials.sum(&client, &packed.plan);
         let by_parameters =
             by_parameters.into_tensor(&client, &device, Shape::from([stack.parameter_count()]));

@@ -95,7 +95,7 @@ impl CouplingMap for Affine {
     }
 
     #[cfg(feature = "wgpu")]
-    fn gpu_map(&self) -> Option<GpuMap> {
-        Some(GpuMap::Affine)
+    fn gpu_map(&self) -> GpuMap {
+        GpuMap::Affine
     }
 }

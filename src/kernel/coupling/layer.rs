@@ -1,7 +1,7 @@
 //! What a coupling layer does beside its network: what the network reads, and what becomes of its output.
 
 #[cfg(feature = "wgpu")]
-use super::gpu_map::GpuMap;
+use super::gpu_map::GpuLayer;
 use super::map::CouplingMap;
 use super::networks::Direction;
 use crate::kernel::conv_stack::ConvStack;
@@ -84,7 +84,11 @@ pub trait Coupling: Debug + Clone + Send + Sync + 'static {
         map: impl FnOnce(Tensor<3>) -> (Tensor<3>, Tensor<3>),
     ) -> (Tensor<3>, Tensor<3>);
 
-    /// The map that the GPU kernels are compiled for, if they know this coupling.
+    /// What the GPU kernels are compiled for, if they know this coupling.
     #[cfg(feature = "wgpu")]
-    fn gpu_map(&self) -> Option<GpuMap>;
+    fn gpu_layer(&self) -> Option<GpuLayer>;
+
+    /// What the GPU kernels look up about it beside the site lists of its network.
+    #[cfg(feature = "wgpu")]
+    fn gpu_record(&self) -> Vec<u32>;
 }

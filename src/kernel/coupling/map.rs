@@ -78,9 +78,9 @@ pub trait CouplingMap: Debug + Clone + Send + Sync + 'static {
         (y * signs, log_det)
     }
 
-    /// What the GPU kernels are compiled for, if they know the map.
+    /// What the GPU kernels are compiled for.
     #[cfg(feature = "wgpu")]
-    fn gpu_map(&self) -> Option<GpuMap>;
+    fn gpu_map(&self) -> GpuMap;
 }
 
 /// `g · (1 - y²)` for every number: from the gradient by `y = tanh(x)` to that by x.

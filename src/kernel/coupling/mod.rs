@@ -11,6 +11,10 @@ mod gauge;
 #[cfg(feature = "wgpu")]
 mod gpu_map;
 mod layer;
+#[cfg(feature = "wgpu")]
+mod links;
+#[cfg(feature = "wgpu")]
+mod log_det;
 mod map;
 #[cfg(test)]
 mod map_laws;
@@ -41,7 +45,7 @@ pub use layer::Coupling;
 pub use map::CouplingMap;
 pub use networks::{Direction, Networks};
 pub use operation::{CouplingStack, coupling_stack};
-pub use reference::reference;
+pub use reference::{layer_by_layer, reference};
 pub use sites::SiteCoupling;
 pub use spline::Spline;
 pub use tan_mixture::TanMixture;

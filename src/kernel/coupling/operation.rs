@@ -47,7 +47,7 @@ impl<C: Coupling> CouplingStack<C> {
     /// Whether the device has kernels for a whole stack of these couplings.
     fn is_fused(&self, x: &Tensor<3>) -> bool {
         #[cfg(feature = "wgpu")]
-        let known = is_cpu(&x.device()) || self.couplings.iter().all(|layer| layer.gpu_map().is_some());
+        let known = is_cpu(&x.device()) || self.couplings.iter().all(|layer| layer.gpu_layer().is_some());
         #[cfg(not(feature = "wgpu"))]
         let known = is_cpu(&x.device());
         known && is_fused(&x.device(), x.dtype())
@@ -79,8 +79,9 @@ impl<C: Coupling> Fused for Directed<C> {
     ) -> Pass<burn::backend::Cube> {
         let inputs = <[_; 2]>::try_from(inputs).expect("a field and parameters");
         let Self(CouplingStack { networks, couplings }, direction) = &*self;
-        let map = couplings[0].gpu_map().expect("a coupling that the kernels know");
-        on_gpu::pass(Arc::clone(networks), map, *direction, inputs, keep)
+        let layer = couplings[0].gpu_layer().expect("a coupling that the kernels know");
+        let records = |index: usize| couplings[index].gpu_record();
+        on_gpu::pass(Arc::clone(networks), layer, &records, *direction, inputs, keep)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Couplings of a field with one number per site: the network reads the frozen sites and the map changes those it writes.
 
 #[cfg(feature = "wgpu")]
-use super::gpu_map::GpuMap;
+use super::gpu_map::{GpuLayer, Subject};
 use super::layer::Coupling;
 use super::map::CouplingMap;
 use super::networks::Direction;
@@ -116,8 +116,15 @@ impl<M: CouplingMap> Coupling for SiteCoupling<M> {
         (field.mask_where(is_written, mapped), log_det * written)
     }
 
+    /// The kernels apply the map where they compute its parameters, and have all of them only if these are one vector.
     #[cfg(feature = "wgpu")]
-    fn gpu_map(&self) -> Option<GpuMap> {
-        self.map.gpu_map()
+    fn gpu_layer(&self) -> Option<GpuLayer> {
+        let map = self.map.gpu_map();
+        (map.parameters() <= 4).then_some(GpuLayer { subject: Subject::Sites, map })
+    }
+
+    #[cfg(feature = "wgpu")]
+    fn gpu_record(&self) -> Vec<u32> {
+        Vec::new()
     }
 }

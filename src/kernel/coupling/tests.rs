@@ -119,7 +119,6 @@ fn a_gpu_agrees_with_double_precision() {
 #[cfg(feature = "wgpu")]
 #[test]
 fn a_gpu_has_the_same_bits_in_one_launch_as_in_many() {
-    use super::gpu_map::GpuMap;
     use super::resident::Resident;
     use crate::kernel::gpu::{Spread, client, test_device};
     let Some(device) = test_device() else { return };
@@ -130,12 +129,13 @@ fn a_gpu_has_the_same_bits_in_one_launch_as_in_many() {
     for (batch, flow) in [small, large, cube] {
         let tiled = tiled(&flow, Spread { sites: 1, parts: 1 });
         let on = client(&device).expect("a GPU");
+        let layer = flow.couplings[0].gpu_layer().expect("the kernels know affine maps");
         assert!(
-            Resident::of(flow.networks(), GpuMap::Affine, batch, &on).is_some(),
+            Resident::of(flow.networks(), layer, batch, &on).is_some(),
             "shared memory has room for {:?}",
             flow.networks().lattice()
         );
-        assert!(Resident::of(tiled.networks(), GpuMap::Affine, batch, &on).is_none());
+        assert!(Resident::of(tiled.networks(), layer, batch, &on).is_none());
         for direction in [Direction::Forward, Direction::Inverse] {
             let [one, many] = [&flow, &tiled].map(|flow| {
                 let fused = |x, theta| coupling_stack(x, theta, flow, direction);

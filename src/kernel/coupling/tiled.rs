@@ -1,14 +1,15 @@
 //! A stack of couplings on a GPU, tile by tile: three launches for a layer of two hidden convolutions forwards, seven backwards.
 
 use super::gpu_map::{self, GpuMap};
+use super::log_det;
 use super::networks::{Direction, Networks};
 use crate::kernel::conv_stack::OutputActivation;
 use crate::kernel::fused::{Back, Pass};
-use crate::kernel::gpu::convolution::{accumulate, tanh, work_of_unit};
+use crate::kernel::gpu::convolution::{Landing, accumulate, tanh, work_of_unit};
 use crate::kernel::gpu::layout::{Beyond, Extent, copy, from_lanes, row_of_unit, to_lanes, vector_at, zeros};
 use crate::kernel::gpu::shape::GatherShape;
 use crate::kernel::gpu::table::block;
-use crate::kernel::gpu::{Buffer, LANES, Net, Packed, flat, grid, tiles};
+use crate::kernel::gpu::{Buffer, LANES, Net, Packed, grid, tiles};
 use burn::backend::{Cube, TensorMetadata};
 use burn::tensor::Shape;
 use burn_cubecl::cubecl;
@@ -151,21 +152,6 @@ fn uncouple<N: Size>(
     }
 }
 
-/// Sums the log det over sites, into the last number of every sample.
-#[cube(launch_unchecked)]
-fn sum_sites(log_det: &[f32], y: &mut [f32], volume: u32, batch: u32) {
-    let sample = ABSOLUTE_POS;
-    if sample >= batch as usize {
-        terminate!();
-    }
-    let first = sample / LANES * volume as usize * LANES + sample % LANES;
-    let mut total = f32::new(0.0);
-    for site in 0..volume as usize {
-        total += log_det[first + site * LANES];
-    }
-    y[(sample + 1) * (volume as usize + 1) - 1] = total;
-}
-
 /// What the backward pass needs of one layer.
 #[derive(Debug)]
 struct Layer {
@@ -200,7 +186,8 @@ pub fn pass(
 ) -> Pass<Cube> {
     let (client, device) = (x.client.clone(), x.device.clone());
     let (batch, volume) = (x.shape()[0], networks.volume());
-    let plan = networks.plans.get(&client, &device, networks.plans.tiled(batch, volume), &networks.stacks());
+    let mode = networks.plans.tiled(batch, volume);
+    let plan = networks.plans.get(&client, &device, mode, &networks.stacks(), &|_| Vec::new());
     let packed = Packed::new(&client, plan, &Buffer::tensor(parameters));
     let field = to_lanes(&client, &Buffer::tensor(x), extent(&networks, batch, volume), Beyond::LastSample);
     let log_det = zeros(&client, field.words());
@@ -215,11 +202,7 @@ pub fn pass(
     }
     let y = Buffer::empty(&client, batch * (volume + 1));
     from_lanes(&client, &field, None, &y, extent(&networks, batch, volume + 1));
-    let (count, dim) = flat(batch);
-    // SAFETY: units beyond the batch stop.
-    unsafe {
-        sum_sites::launch_unchecked(&client, count, dim, log_det.arg(), y.arg(), volume as u32, batch as u32);
-    }
+    log_det::total(&client, &log_det, &y, [volume, volume, batch]);
     let output = y.into_tensor(&client, &device, Shape::from([batch, volume + 1]));
     let kept = || Kept { networks, map, direction, packed, field, layers, batch };
     Pass { output, back: keep.then(|| Arc::new(kept()) as Arc<dyn Back<Cube>>) }
@@ -329,7 +312,7 @@ impl Back<Cube> for Kept {
             let net = packed.network(layer, &networks.layers()[layer], batch);
             let Layer { hidden, saved } = &layers[index];
             let gradient = back(&net, saved, &y_gradient, [&field, &field_gradient], *map, *direction);
-            let by_field = (index > 0 || wanted[0]).then_some(&field_gradient);
+            let by_field = (index > 0 || wanted[0]).then_some((&field_gradient, Landing::Added));
             net.backward(&field, hidden, gradient, partials.as_ref(), by_field);
         }
         let by_parameters = partials.map(|partials| {

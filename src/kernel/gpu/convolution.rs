@@ -259,6 +259,8 @@ pub enum Landing {
     LeakyRelu,
     /// It is added to what is there.
     Added,
+    /// It is stored as it is.
+    Stored,
 }
 
 #[cube(launch_unchecked)]
@@ -295,10 +297,10 @@ fn convolution_gradient<N: Size, M: Size>(
                 if first + v < shape.outputs.vectors {
                     let sum = sums[s * shape.vectors + v];
                     let place = site + (first + v) * LANES;
-                    if comptime!(landing == Landing::LeakyRelu) {
-                        y[place] = leaky::<N>(sum, activation[place], slope);
-                    } else {
-                        y[place] += sum;
+                    match landing {
+                        Landing::LeakyRelu => y[place] = leaky::<N>(sum, activation[place], slope),
+                        Landing::Added => y[place] += sum,
+                        Landing::Stored => y[place] = sum,
                     }
                 }
             }
@@ -348,7 +350,7 @@ pub fn convolve(
     }
 }
 
-/// Gradient by the inputs of a convolution: times the derivative of LeakyReLU at `activation`, or added to `y` without one.
+/// Gradient by the inputs of a convolution into `y`; the activation with its slope is that of [`Landing::LeakyRelu`].
 #[allow(clippy::too_many_arguments)]
 pub fn convolve_back(
     client: &Client,
@@ -356,15 +358,13 @@ pub fn convolve_back(
     gradient: &Buffer,
     weights: &Buffer,
     table: &Buffer,
-    activation: Option<(&Buffer, f32)>,
-    y: &Buffer,
+    (activation, slope): (&Buffer, f32),
+    (y, landing): (&Buffer, Landing),
     [volume, batch]: [usize; 2],
 ) {
     let (inputs, outputs) = (gather.shape.inputs.width, gather.shape.outputs.width);
     let tiles = tiles(batch);
     let (count, dim) = grid(gather.blocks * tiles, gather.shape.depth());
-    let landing = if activation.is_some() { Landing::LeakyRelu } else { Landing::Added };
-    let (activation, slope) = activation.unwrap_or((gradient, 0.0));
     // SAFETY: as in `convolve`.
     unsafe {
         convolution_gradient::launch_unchecked(

@@ -7,6 +7,7 @@
 //! where they fit. Masked-out work is not in the site lists ([`plan`]). Every sum has a fixed order.
 
 pub mod convolution;
+pub mod elementary;
 pub mod layout;
 mod network;
 mod peak;
@@ -115,8 +116,8 @@ pub fn flat(units: usize) -> (CubeCount, CubeDim) {
     (groups(units.div_ceil(FLAT)), CubeDim::new_1d(FLAT as u32))
 }
 
-/// Storage buffers of the largest kernel, and the one in which cubecl keeps scalars and lengths.
-const BINDINGS: u32 = 7;
+/// Storage buffers of the largest kernel, and the one in which cubecl keeps scalars and lengths: as many as WebGPU promises.
+const BINDINGS: u32 = 8;
 
 /// Whether a device can run the kernels on numbers of a kind.
 pub fn runs_on(device: &Device, dtype: DType) -> bool {

@@ -1,7 +1,7 @@
 //! Passes of a whole batch through one network of a plan.
 
 use super::Buffer;
-use super::convolution::{Epilogue, convolve, convolve_back};
+use super::convolution::{Epilogue, Landing, convolve, convolve_back};
 use super::layout::Extent;
 use super::plan::{ConvPlan, Plan};
 use super::weights::{Operand, Partials, packed};
@@ -127,7 +127,7 @@ impl Net<'_> {
         convolve(client, &c.forward, x, weights, &plan.table, y, self.size(), slope, epilogue);
     }
 
-    /// Gradients by the parameters into `partials`, and by the field added to `x_gradient`, each where it is wanted, from the
+    /// Gradients by the parameters into `partials`, and by what is read into `x_gradient`, each where it is wanted, from the
     /// gradient before the output activation.
     pub fn backward(
         &self,
@@ -135,7 +135,7 @@ impl Net<'_> {
         hidden: &[Buffer],
         gradient: Buffer,
         partials: Option<&Partials>,
-        x_gradient: Option<&Buffer>,
+        x_gradient: Option<(&Buffer, Landing)>,
     ) {
         let Packed { client, plan, weights } = self.packed;
         let mut g = gradient;
@@ -145,12 +145,14 @@ impl Net<'_> {
                 let (input_whole, g_whole) = (Operand::whole(input), Operand::whole(&g));
                 partials.add(client, plan, [self.index, index, 1], &input_whole, &g_whole, self.size());
             }
-            let (activation, y) = match (index, x_gradient) {
+            let (y, landing) = match (index, x_gradient) {
                 (0, None) => return,
-                (0, Some(x_gradient)) => (None, x_gradient.clone()),
-                _ => (Some((input, self.stack.slope as f32)), self.room(c.inputs)),
+                (0, Some((x_gradient, landing))) => (x_gradient.clone(), landing),
+                _ => (self.room(c.inputs), Landing::LeakyRelu),
             };
-            convolve_back(client, &c.backward, &g, weights, &plan.table, activation, &y, self.size());
+            let activation = (input, self.stack.slope as f32);
+            let to = (&y, landing);
+            convolve_back(client, &c.backward, &g, weights, &plan.table, activation, to, self.size());
             g = y;
         }
     }

@@ -93,6 +93,10 @@ pub struct Plan {
     pub written: Vec<usize>,
     /// Where the rows of the [`directory`] are in the table, one for each convolution of each network.
     pub directory: usize,
+    /// Per network: where its record of what else kernels look up is in the table.
+    pub records: Vec<usize>,
+    /// Where these places are in the table.
+    pub record_places: usize,
 }
 
 /// The plans of an operation, by device and mode; made when they are first needed.
@@ -114,20 +118,21 @@ impl Clone for Plans {
 }
 
 impl Plans {
-    /// The plan of some networks in a mode.
+    /// The plan of some networks in a mode, each with a record of its own.
     pub fn get(
         &self,
         client: &Client,
         device: &CubeDevice,
         mode: Mode,
         networks: &[&ConvStack],
+        records: &dyn Fn(usize) -> Vec<u32>,
     ) -> Arc<Plan> {
         let mut plans = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, plan)) = plans.iter().find(|(key, _)| *key == (device.clone(), mode)) {
             return Arc::clone(plan);
         }
         let shared_bytes = client.properties().hardware.max_shared_memory_size.min(SHARED_BYTES);
-        let plan = Arc::new(Builder::new(mode, shared_bytes).build(client, networks));
+        let plan = Arc::new(Builder::new(mode, shared_bytes).build(client, networks, records));
         plans.push(((device.clone(), mode), Arc::clone(&plan)));
         plan
     }
@@ -174,7 +179,12 @@ impl Builder {
         }
     }
 
-    fn build(mut self, client: &Client, networks: &[&ConvStack]) -> Plan {
+    fn build(
+        mut self,
+        client: &Client,
+        networks: &[&ConvStack],
+        records: &dyn Fn(usize) -> Vec<u32>,
+    ) -> Plan {
         let parameters = networks.iter().map(|network| network.parameter_count()).sum();
         self.sources = vec![Vec::new(); parameters];
         let mut start = 0;
@@ -187,6 +197,8 @@ impl Builder {
         }
         let directory = plans.iter().flatten().flat_map(ConvPlan::directory_row).collect();
         let directory = self.place(directory);
+        let records: Vec<usize> = (0..networks.len()).map(|network| self.place(records(network))).collect();
+        let record_places = self.place(records.iter().map(|&place| place as u32).collect());
         let mut next = parameters + 1;
         let mut sources = Vec::with_capacity(next);
         for list in &self.sources {
@@ -206,6 +218,8 @@ impl Builder {
             parameters,
             written,
             directory,
+            records,
+            record_places,
         }
     }
 

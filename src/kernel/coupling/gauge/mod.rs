@@ -9,8 +9,10 @@ mod tests;
 
 use super::circle::{plain_reduced, reduced};
 #[cfg(feature = "wgpu")]
-use super::gpu_map::GpuMap;
+use super::gpu_map::{GpuLayer, Subject};
 use super::layer::Coupling;
+#[cfg(feature = "wgpu")]
+use super::links::record::record;
 use super::map::CouplingMap;
 use super::networks::Direction;
 use crate::kernel::conv_stack::{ConvStack, mask};
@@ -256,7 +258,12 @@ impl<M: CouplingMap> Coupling for GaugeCoupling<M> {
     }
 
     #[cfg(feature = "wgpu")]
-    fn gpu_map(&self) -> Option<GpuMap> {
-        None
+    fn gpu_layer(&self) -> Option<GpuLayer> {
+        Some(GpuLayer { subject: Subject::Plaquettes, map: self.map.gpu_map() })
+    }
+
+    #[cfg(feature = "wgpu")]
+    fn gpu_record(&self) -> Vec<u32> {
+        record(&self.stripes)
     }
 }

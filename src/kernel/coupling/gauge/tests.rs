@@ -241,24 +241,3 @@ fn the_log_det_is_that_of_the_numeric_jacobian() {
     law(SPLINE, [4, 8]);
     law(MIXTURE, [4, 4]);
 }
-
-#[cfg(feature = "wgpu")]
-#[test]
-fn a_gpu_goes_layer_by_layer_and_agrees_with_double_precision() {
-    fn law<M: CouplingMap>(map: M, device: &Device, directions: &[Direction]) {
-        let (batch, flow) = (5, flow(map, [4, 8], 3, 2));
-        for &direction in directions {
-            let found = |x, theta| coupling_stack(x, theta, &flow, direction);
-            let exact = |x, theta| reference(x, theta, flow.parts(), direction);
-            let expected = by_autodiff_with(WIDTH, exact, &flow, batch, (Device::flex(), DType::F64));
-            let found = same_turns(
-                by_autodiff_with(WIDTH, found, &flow, batch, (device.clone(), DType::F32)),
-                &expected,
-            );
-            assert_close(&found, &expected, F32_TOLERANCE, &format!("{direction:?} on a GPU"));
-        }
-    }
-    let Some(device) = crate::kernel::gpu::test_device() else { return };
-    law(SPLINE, &device, &BOTH);
-    law(MIXTURE, &device, &BOTH);
-}

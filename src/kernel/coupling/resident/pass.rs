@@ -1,6 +1,7 @@
 //! Passes of a batch through all layers in one launch.
 
-use super::kernels::{all_layers, all_layers_back};
+use super::backward::all_layers_back;
+use super::forward::all_layers;
 use super::shape::Resident;
 use crate::kernel::coupling::networks::{Direction, Networks};
 use crate::kernel::fused::{Back, Pass};
@@ -19,7 +20,7 @@ struct Kept {
     direction: Direction,
     shape: Resident,
     packed: Packed,
-    /// Per layer the field before it, its hidden activations, the parameters of its map.
+    /// Per layer what its network reads, its hidden activations, the parameters of its map, plaquettes before it.
     kept: Buffer,
     batch: usize,
 }
@@ -33,18 +34,19 @@ fn workgroups(batch: usize, shape: &Resident) -> (CubeCount, CubeDim) {
 pub fn pass(
     networks: Arc<Networks>,
     shape: Resident,
+    records: &dyn Fn(usize) -> Vec<u32>,
     direction: Direction,
     [x, parameters]: [CubeTensor; 2],
     keep: bool,
 ) -> Pass<Cube> {
     let (client, device) = (x.client.clone(), x.device.clone());
     let (x, parameters) = (Buffer::tensor(x), Buffer::tensor(parameters));
-    let (batch, layers) = (x.words() / shape.volume, networks.layers().len());
-    let plan = networks.plans.get(&client, &device, Mode::Resident, &networks.stacks());
+    let (batch, layers) = (x.words() / shape.numbers(), networks.layers().len());
+    let plan = networks.plans.get(&client, &device, Mode::Resident, &networks.stacks(), records);
     let packed = Packed::new(&client, plan, &parameters);
-    let per_site = if keep { shape.held(0..=shape.convolutions) } else { 0 };
+    let per_site = if keep { shape.kept_words() } else { 0 };
     let kept = Buffer::empty(&client, (layers * tiles(batch) * LANES * shape.volume * per_site).max(1));
-    let y = Buffer::empty(&client, batch * (shape.volume + 1));
+    let y = Buffer::empty(&client, batch * (shape.numbers() + 1));
     let (count, dim) = workgroups(batch, &shape);
     // SAFETY: the plan lists only sites of the lattice and rows of the packed weights, and `kept` has whole tiles.
     unsafe {
@@ -58,6 +60,7 @@ pub fn pass(
             y.arg(),
             kept.arg(),
             packed.plan.directory as u32,
+            packed.plan.record_places as u32,
             layers as u32,
             tiles(batch) as u32,
             batch as u32,
@@ -67,7 +70,7 @@ pub fn pass(
             keep,
         );
     }
-    let output = y.into_tensor(&client, &device, Shape::from([batch, shape.volume + 1]));
+    let output = y.into_tensor(&client, &device, Shape::from([batch, shape.numbers() + 1]));
     let kept = || Kept { networks, direction, shape, packed, kept, batch };
     Pass { output, back: keep.then(|| Arc::new(kept()) as Arc<dyn Back<Cube>>) }
 }
@@ -80,9 +83,9 @@ impl Back<Cube> for Kept {
         let (batch, layers, plan) = (*batch, networks.layers().len(), &packed.plan);
         let span = tiles(batch) * LANES * shape.volume;
         let (per_layer, per_layer_back) =
-            (span * shape.held(0..=shape.convolutions), span * shape.held(1..=shape.convolutions));
+            (span * shape.kept_words(), span * shape.held(1..=shape.convolutions));
         let gradients = Buffer::empty(&client, layers * per_layer_back);
-        let by_x = Buffer::empty(&client, if want_x { batch * shape.volume } else { 1 });
+        let by_x = Buffer::empty(&client, if want_x { batch * shape.numbers() } else { 1 });
         let (count, dim) = workgroups(batch, shape);
         // SAFETY: as forwards.
         unsafe {
@@ -97,6 +100,7 @@ impl Back<Cube> for Kept {
                 gradients.arg(),
                 by_x.arg(),
                 plan.directory as u32,
+                plan.record_places as u32,
                 layers as u32,
                 tiles(batch) as u32,
                 batch as u32,
@@ -117,7 +121,10 @@ impl Back<Cube> for Kept {
             let sum = partials.sum(&client, plan);
             sum.into_tensor(&client, &device, Shape::from([networks.parameter_count()]))
         });
-        let by_x = want_x.then(|| by_x.into_tensor(&client, &device, Shape::from([batch, 1, shape.volume])));
+        let by_x = want_x.then(|| {
+            let components = shape.layer.subject.components();
+            by_x.into_tensor(&client, &device, Shape::from([batch, components, shape.volume]))
+        });
         vec![by_x, by_parameters]
     }
 }

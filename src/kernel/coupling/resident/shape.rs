@@ -3,7 +3,7 @@
 use crate::kernel::conv_stack::ConvStack;
 use crate::kernel::conv_stack::OutputActivation;
 use crate::kernel::conv_stack::plan::{Convolution, SiteGroup};
-use crate::kernel::coupling::gpu_map::GpuMap;
+use crate::kernel::coupling::gpu_map::{GpuLayer, Subject};
 use crate::kernel::coupling::networks::Networks;
 use crate::kernel::gpu::layout::Channels;
 use crate::kernel::gpu::shape::GatherShape;
@@ -28,7 +28,7 @@ const SHARED_BYTES: usize = 1 << 15;
 /// Bytes of the activations of all layers, at most; their gradients take as many.
 const KEPT_BYTES: usize = 1 << 29;
 
-/// The networks of a stack that fits, and its map.
+/// The networks of a stack that fits, and what its layers do beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Resident {
     /// Channels from input to output of every network; those beyond the last convolution are zero.
@@ -36,7 +36,7 @@ pub struct Resident {
     pub convolutions: usize,
     pub volume: usize,
     taps: usize,
-    pub map: GpuMap,
+    pub layer: GpuLayer,
     /// Whether the networks end in tanh.
     pub tanh: bool,
     /// Units of a workgroup.
@@ -47,7 +47,7 @@ pub struct Resident {
 
 impl Resident {
     /// The shape of a stack, if it and a batch can be taken this way.
-    pub fn of(networks: &Networks, map: GpuMap, batch: usize, client: &Client) -> Option<Self> {
+    pub fn of(networks: &Networks, layer: GpuLayer, batch: usize, client: &Client) -> Option<Self> {
         let (layers, network) = (networks.layers(), &networks.layers()[0]);
         let convolutions = network.channels.len() - 1;
         let alike = networks.alike.get_or_init(|| layers.iter().all(|layer| alike(layer, network)));
@@ -64,8 +64,8 @@ impl Resident {
         let (volume, taps) = (network.volume(), network.taps());
         let units = volume.div_ceil(volume.div_ceil(UNITS)).next_multiple_of(TOGETHER);
         let tanh = network.activation == OutputActivation::Tanh;
-        let mut shape = Self { channels, convolutions, volume, taps, map, tanh, units, near_weights: true };
-        let kept = layers.len() * tiles(batch) * LANES * shape.volume * shape.held(0..=convolutions);
+        let mut shape = Self { channels, convolutions, volume, taps, layer, tanh, units, near_weights: true };
+        let kept = layers.len() * tiles(batch) * LANES * shape.volume * shape.kept_words();
         let room = SHARED_BYTES.min(client.properties().hardware.max_shared_memory_size);
         shape.near_weights = shape.shared_bytes() <= room;
         (shape.shared_bytes() <= room && size_of::<f32>() * kept <= KEPT_BYTES).then_some(shape)
@@ -74,6 +74,26 @@ impl Resident {
     /// Numbers that the last convolution and those before it write, per site, with padding.
     pub fn held(&self, convolutions: std::ops::RangeInclusive<usize>) -> usize {
         convolutions.map(|c| Channels::of(self.channels[c]).padded()).sum()
+    }
+
+    /// Numbers of the field.
+    pub fn numbers(&self) -> usize {
+        self.layer.subject.components() * self.volume
+    }
+
+    /// Numbers that a layer keeps, per site.
+    pub fn kept_words(&self) -> usize {
+        let mapped = match self.layer.subject {
+            // A field before a layer is what its network reads.
+            Subject::Sites => 0,
+            Subject::Plaquettes => 1,
+        };
+        self.held(0..=self.convolutions) + mapped
+    }
+
+    /// Where plaquettes before the map are among what a layer keeps, per site.
+    pub fn before(&self) -> usize {
+        self.held(0..=self.convolutions)
     }
 
     /// Where the inputs of convolution `c` are among what a layer keeps, per site; the last are the parameters of the map.
@@ -91,9 +111,9 @@ impl Resident {
         self.volume * self.channels.iter().max().expect("there are some")
     }
 
-    /// The field or its gradient, the log det, then two sides between which activations go to and fro.
+    /// The field or its gradient, the log det or the gradient by plaquettes, then two sides between which activations go to and fro.
     pub fn shared_words(&self) -> usize {
-        2 * (self.volume + self.side())
+        self.numbers() + self.volume + 2 * self.side()
     }
 
     /// What a unit does in convolution `c`, forwards or for the gradient by its inputs.
@@ -121,7 +141,16 @@ impl Resident {
 
     /// Where convolution `c` of a pass writes in shared memory.
     pub fn side_of(&self, c: usize) -> usize {
-        2 * self.volume + c % 2 * self.side()
+        self.numbers() + self.volume + c % 2 * self.side()
+    }
+
+    /// Where convolution `c` of a pass reads in shared memory: the field, or features on the side that the second one writes.
+    pub fn read_by(&self, c: usize) -> usize {
+        match (c, self.layer.subject) {
+            (0, Subject::Sites) => 0,
+            (0, Subject::Plaquettes) => self.side_of(1),
+            _ => self.side_of(c - 1),
+        }
     }
 }
 

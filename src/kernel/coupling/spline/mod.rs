@@ -3,7 +3,7 @@
 // Loops over lanes are the innermost ones and have no branches, so that the compiler makes each a few instructions.
 #![allow(clippy::needless_range_loop)]
 
-mod bins;
+pub(super) mod bins;
 mod piece;
 mod plain;
 #[cfg(test)]
@@ -185,8 +185,8 @@ impl CouplingMap for Spline {
     }
 
     #[cfg(feature = "wgpu")]
-    fn gpu_map(&self) -> Option<GpuMap> {
-        None
+    fn gpu_map(&self) -> GpuMap {
+        GpuMap::Spline { knots: self.knots }
     }
 }
 

@@ -89,7 +89,7 @@ impl<T: Element> Mixture<T> {
 
 /// Rounds after which the search ends. A third of them halve the bounds, and single precision can halve 2π no more than 150 times
 /// before the bounds are what it calls zero; some ten rounds are what it takes for parameters of order one.
-const MOST_ROUNDS: usize = 450;
+pub const MOST_ROUNDS: usize = 450;
 
 /// Replaces angles v by those x with `h(x) = v`.
 ///

@@ -3,7 +3,7 @@
 // Loops over lanes are the innermost ones and have no branches, so that the compiler makes each a few instructions.
 #![allow(clippy::needless_range_loop)]
 
-mod mixture;
+pub(super) mod mixture;
 mod plain;
 #[cfg(test)]
 mod tests;
@@ -136,7 +136,7 @@ impl CouplingMap for TanMixture {
     }
 
     #[cfg(feature = "wgpu")]
-    fn gpu_map(&self) -> Option<GpuMap> {
-        None
+    fn gpu_map(&self) -> GpuMap {
+        GpuMap::TanMixture { components: self.components }
     }
 }
