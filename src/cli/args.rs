@@ -30,6 +30,8 @@ pub enum Command {
     Measure(MeasureArgs),
     /// Draw figures (SVG and PNG) from the tables of run directories; several runs are laid over each other.
     Plot(PlotArgs),
+    /// Write one HTML page that needs nothing else: what was asked, warnings, results, figures to point at, costs, how to repeat it.
+    Report(ReportArgs),
     /// Test the program on this machine against exact values; exit status 1 if any is off by five standard errors.
     Verify(VerifyArgs),
     /// List what --device can name, and what auto takes.
@@ -175,6 +177,26 @@ pub struct PlotArgs {
     #[arg(long, conflicts_with = "json")]
     pub table: bool,
     /// Print JSON: files, levels, and the points of the figures of studies.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ReportArgs {
+    /// Run directories, running ones too; several share their figures.
+    #[arg(required = true, value_name = "RUN_DIR")]
+    pub runs: Vec<PathBuf>,
+    /// The page; report.html in the run directory, or beside several if left out.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// An ESS to mark in the figure of training (repeatable).
+    #[arg(long, value_parser = fraction)]
+    pub ess: Vec<f64>,
+    /// Varied key along the axis of studies, e.g. coupling, or its inverse, 1/coupling; if left out the extents, or another that
+    /// varies.
+    #[arg(long, value_name = "KEY")]
+    pub x: Option<String>,
+    /// Print JSON: the file and its size.
     #[arg(long)]
     pub json: bool,
 }

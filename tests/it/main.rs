@@ -11,6 +11,7 @@ mod initial_weights;
 mod layering;
 mod losses;
 mod optimizers;
+mod pages;
 mod physics;
 mod plotting;
 mod resume;
