@@ -1,5 +1,6 @@
 //! Integration tests: one binary, because every further one links all of burn again.
 
+mod browser;
 mod campaigns;
 mod cli;
 mod ensembles;
