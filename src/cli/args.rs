@@ -33,6 +33,8 @@ pub enum Command {
     /// Say what differs between two runs, in their specifications and in their results; exit status 1 if a result does by more than
     /// 4 standard errors.
     Compare(CompareArgs),
+    /// Write one HTML page that needs nothing else: what was asked, warnings, results, figures to point at, costs, how to repeat it.
+    Report(ReportArgs),
     /// Test the program on this machine against exact values; exit status 1 if any is off by five standard errors.
     Verify(VerifyArgs),
     /// List what --device can name, and what auto takes.
@@ -194,6 +196,26 @@ pub struct CompareArgs {
     #[arg(long, value_name = "X", default_value_t = 4.0, value_parser = positive)]
     pub sigma: f64,
     /// Print JSON: everything that was compared, with every digit.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ReportArgs {
+    /// Run directories, running ones too; several share their figures.
+    #[arg(required = true, value_name = "RUN_DIR")]
+    pub runs: Vec<PathBuf>,
+    /// The page; report.html in the run directory, or beside several if left out.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// An ESS to mark in the figure of training (repeatable).
+    #[arg(long, value_parser = fraction)]
+    pub ess: Vec<f64>,
+    /// Varied key along the axis of studies, e.g. coupling, or its inverse, 1/coupling; if left out the extents, or another that
+    /// varies.
+    #[arg(long, value_name = "KEY")]
+    pub x: Option<String>,
+    /// Print JSON: the file and its size.
     #[arg(long)]
     pub json: bool,
 }

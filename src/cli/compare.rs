@@ -2,9 +2,10 @@
 
 use super::args::CompareArgs;
 use super::output::print;
-use super::table::{count, is_of_time, lines, with_error};
+use super::table::{count, lines, with_error};
 use crate::error::{Error, Result};
 use crate::report::{self, CellComparison, Comparison, Estimate, Rate, RunInfo, Verdict};
+use crate::theory::is_of_time;
 
 /// Says what differs between two runs.
 ///

@@ -1,6 +1,7 @@
 //! The command line: the only place that knows clap, indicatif and printing.
 
 mod args;
+mod beside;
 mod check;
 mod check_report;
 mod compare;
@@ -13,6 +14,7 @@ mod output;
 mod plot;
 mod points;
 mod progress;
+mod report;
 mod run;
 mod sample;
 mod signals;
@@ -68,6 +70,7 @@ fn carry_out(command: Command) -> Result<()> {
         Command::Measure(args) => measure::measure(&args),
         Command::Plot(args) => plot::plot(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Report(args) => report::report(&args),
         Command::Verify(args) => verify::verify(&args),
         Command::Devices { json } => devices::devices(json),
         Command::Schema => print(&serde_json::to_string_pretty(&spec::json_schema()).expect("plain data")),

@@ -1,17 +1,20 @@
 //! `flowqcd plot`.
 
 use super::args::PlotArgs;
+use super::beside::beside;
 use super::output::{print, say};
 use super::points::tables;
 use super::progress::duration;
 use super::table::lines;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::{Figures, Level, Request, plot as draw};
-use std::path::{Path, PathBuf};
 
 /// Draws figures from tables and prints where they are.
 pub fn plot(args: &PlotArgs) -> Result<()> {
-    let folder = folder(args)?;
+    let folder = match &args.out {
+        Some(folder) => folder.clone(),
+        None => beside(&args.runs, "figures", "say where the figures go: --out FOLDER")?,
+    };
     let request = Request {
         runs: &args.runs,
         only: &args.only,
@@ -30,25 +33,6 @@ pub fn plot(args: &PlotArgs) -> Result<()> {
     let parts = [above, levels(&drawn)];
     let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
     if parts.is_empty() { Ok(()) } else { print(&parts.join("\n\n")) }
-}
-
-/// Where figures go: beside one run's tables, or beside several runs of the same folder.
-fn folder(args: &PlotArgs) -> Result<PathBuf> {
-    if let Some(folder) = &args.out {
-        return Ok(folder.clone());
-    }
-    if let [run] = args.runs.as_slice() {
-        return Ok(run.join("figures"));
-    }
-    let parent = |run: &PathBuf| run.canonicalize().ok().and_then(|run| run.parent().map(Path::to_owned));
-    let parents: Vec<Option<PathBuf>> = args.runs.iter().map(parent).collect();
-    match args.runs[0].parent().filter(|_| parents.iter().all(|parent| *parent == parents[0])) {
-        Some(parent) => Ok(parent.join("figures")),
-        None => Err(Error::Usage {
-            message: "the runs are in different folders".into(),
-            hint: "say where the figures go: --out FOLDER".into(),
-        }),
-    }
 }
 
 fn files(drawn: &Figures) -> String {

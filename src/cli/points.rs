@@ -1,9 +1,6 @@
 //! Points of figures as Markdown tables, which read as text, too.
 
-use crate::report::{StudyFigure, StudyPoint};
-
-/// Digits of a number, at least.
-const DIGITS: i32 = 4;
+use crate::report::{StudyFigure, StudyPoint, short};
 
 /// Cells of a row: all but the first are numbers.
 type Row = [String; 6];
@@ -40,11 +37,11 @@ fn line(row: &Row, widths: &[usize]) -> String {
 }
 
 fn row(point: &StudyPoint) -> Row {
-    let end = |end: Option<f64>| end.map(number).unwrap_or_default();
+    let end = |end: Option<f64>| end.map(short).unwrap_or_default();
     [
         cell(&point.series),
-        number(point.x),
-        if point.lower_bound { format!("≥ {}", number(point.y)) } else { number(point.y) },
+        short(point.x),
+        if point.lower_bound { format!("≥ {}", short(point.y)) } else { short(point.y) },
         end(point.low),
         end(point.high),
         point.seeds.to_string(),
@@ -56,31 +53,9 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-/// Whole from a thousand on, else with four digits that count, without zeros at the end.
-fn number(value: f64) -> String {
-    let size = value.abs();
-    if size != 0.0 && !(1e-4..1e15).contains(&size) {
-        return format!("{value:.3e}");
-    }
-    let leading = if size == 0.0 { 0 } else { size.log10().floor() as i32 };
-    let decimals = (DIGITS - 1 - leading).clamp(0, 8) as usize;
-    let text = format!("{value:.decimals$}");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_the_digits_that_count() {
-        let shown = [0.0, 0.25, 0.123456, -4.0, 1339648.0, 1234.5678, 0.000123456, 2e-7, 12.3456].map(number);
-        let expected = ["0", "0.25", "0.1235", "-4", "1339648", "1235", "0.0001235", "2.000e-7", "12.35"];
-        assert_eq!(shown, expected);
-    }
 
     #[test]
     fn tables_are_aligned_markdown() {

@@ -1,8 +1,10 @@
 //! Tables for people.
 
 use super::progress::duration;
+use crate::report;
 use crate::stats::{Interval, ParetoShape, Trust};
 use crate::study::{CellRecord, ModelSummary, ObservableSummary, Summary};
+use crate::theory::is_of_time;
 
 /// Lines of name and value, values aligned.
 pub fn lines(rows: &[(String, String)]) -> String {
@@ -136,11 +138,6 @@ fn is_shown(found: &ObservableSummary) -> bool {
     !is_of_time(&found.observable)
 }
 
-/// Whether an observable is one number of a function of the time.
-pub fn is_of_time(name: &str) -> bool {
-    ["two_point_", "effective_mass_", "pseudoscalar_"].iter().any(|of_time| name.starts_with(of_time))
-}
-
 /// The final table of a study: a line per cell, and for every observable a line per cell.
 pub fn study(cells: &[CellRecord]) -> String {
     let mut rows: Vec<(String, String)> =
@@ -186,18 +183,5 @@ fn by_method(summary: &Summary, name: &str) -> String {
 
 /// `0.12345 +- 0.00067`, with two digits of the error.
 pub fn with_error(value: f64, error: f64) -> String {
-    let digits = if error > 0.0 { (1 - error.log10().floor() as i32).clamp(0, 12) as usize } else { 6 };
-    format!("{value:.digits$} +- {error:.digits$}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_error;
-
-    #[test]
-    fn errors_have_two_digits() {
-        assert_eq!(with_error(0.123456, 0.00067), "0.12346 +- 0.00067");
-        assert_eq!(with_error(-16.49, 0.0123), "-16.490 +- 0.012");
-        assert_eq!(with_error(1.0, 0.0), "1.000000 +- 0.000000");
-    }
+    report::with_error(value, error, "+-")
 }

@@ -80,6 +80,17 @@ impl Columns {
         &self.header[self.fixed..]
     }
 
+    /// How many rows there are.
+    pub fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The text of a column that is no key in a row; empty if there is no such column.
+    pub fn field(&self, name: &str, row: usize) -> &str {
+        let place = self.header[self.fixed..].iter().position(|column| column == name);
+        place.map_or("", |place| &self.rows[row][self.fixed + place])
+    }
+
     /// Whether there is such a column that is no key.
     pub fn has(&self, name: &str) -> bool {
         self.header[self.fixed..].iter().any(|column| column == name)
@@ -166,6 +177,7 @@ mod tests {
         let table = read("cell,samples,step,samples\n0,7,1,100\n").unwrap();
         assert_eq!(table.key("samples").unwrap(), ["7"]);
         assert_eq!(table.numbers("samples").unwrap(), [Some(100.0)]);
+        assert_eq!([table.field("samples", 0), table.field("abacus", 0)], ["100", ""]);
     }
 
     #[test]

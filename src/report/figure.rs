@@ -48,10 +48,6 @@ impl Figure {
     /// [`Error::BadFile`] for data that cannot be drawn.
     pub fn files(&self, folder: &Path) -> Result<[(PathBuf, Vec<u8>); 2]> {
         let [svg, png] = ["svg", "png"].map(|kind| folder.join(format!("{}.{kind}", self.name)));
-        let (x, y) = self.scales();
-        if [x, y].iter().any(|scale| !(scale.range.end - scale.range.start).is_finite()) {
-            return Err(undrawn(&svg, "its numbers are too large".into()));
-        }
         let text = self.svg().map_err(|rule| undrawn(&svg, rule))?;
         let dots = self.png().map_err(|rule| undrawn(&png, rule))?;
         Ok([(svg, text.into_bytes()), (png, dots)])
@@ -62,7 +58,12 @@ impl Figure {
         (WIDTH, HEIGHT + ROW * self.legend().rows().saturating_sub(1))
     }
 
-    fn svg(&self) -> Result<String, String> {
+    /// The figure as SVG, or why it cannot be drawn.
+    pub fn svg(&self) -> Result<String, String> {
+        let (x, y) = self.scales();
+        if [x, y].iter().any(|scale| !(scale.range.end - scale.range.start).is_finite()) {
+            return Err("its numbers are too large".into());
+        }
         let mut text = String::new();
         let area = SVGBackend::with_string(&mut text, self.size()).into_drawing_area();
         self.draw(&area, 1).and_then(|()| area.present()).map_err(|error| error.to_string())?;
@@ -98,7 +99,7 @@ impl Figure {
     }
 
     /// The axes for all points with their errors.
-    fn scales(&self) -> (Scale, Scale) {
+    pub fn scales(&self) -> (Scale, Scale) {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let heights = points().flat_map(|p| p.range.unwrap_or([p.y; 2]).into_iter().chain([p.y]));
         // The error of a value on a logarithmic axis may reach below zero.
@@ -107,7 +108,7 @@ impl Figure {
     }
 
     /// The style of every series: of those with the same name the same, and of a law that of its series, broken.
-    fn styles(&self) -> Vec<Style> {
+    pub fn styles(&self) -> Vec<Style> {
         let names = self.names();
         let place = |label: &String| Style::of(names.iter().position(|name| name == label).unwrap_or(0));
         let style = |series: &Series| match &series.law_of {
@@ -141,7 +142,7 @@ impl Figure {
     }
 
     /// What bands, open points and broken lines are, if there are any.
-    fn remarks(&self) -> Vec<String> {
+    pub fn remarks(&self) -> Vec<String> {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let seeds = || points().map(|point| point.seeds);
         let (least, most) = (seeds().min().unwrap_or(1), seeds().max().unwrap_or(1));

@@ -1,12 +1,15 @@
-//! Figures and comparisons from the tables of run directories; reads files only and computes no physics.
+//! Figures, comparisons and pages from the tables of run directories; reads files only and computes no physics.
 
 mod along;
 mod axis;
 mod chart;
 mod columns;
 mod compare;
+mod digits;
 mod figure;
+mod gather;
 mod legend;
+mod page;
 mod palette;
 mod points;
 mod raster;
@@ -20,13 +23,15 @@ mod value;
 mod volume_law;
 
 pub use compare::{CellComparison, Comparison, Estimate, Largest, Rate, RunInfo, Verdict, compare};
+pub use digits::{short, with_error};
+pub use page::{PageRequest, page};
 pub use points::{StudyFigure, StudyPoint};
 pub use selection::Condition;
 pub use training::{Level, Reached};
 
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
-use figure::Figure;
+use gather::Gathered;
 use run::labelled;
 use selection::select;
 use serde::Serialize;
@@ -67,23 +72,20 @@ pub struct Figures {
 pub fn plot(request: &Request<'_>) -> Result<Figures> {
     let mut runs = labelled(request.runs)?;
     select(&mut runs, request.only)?;
-    let curves = training::curves(&runs)?;
-    let [mut training, mut of_studies] =
-        [training::figures(&curves, request.levels), study::figures(&runs, request.key)?];
-    [&mut training, &mut of_studies].into_iter().for_each(|figures| figures.retain(Figure::has_data));
-    if training.is_empty() && of_studies.is_empty() {
-        return Err(nothing(request));
-    }
+    let gathered = Gathered::new(&runs, request.levels, request.key)?;
     let mut drawn = Vec::new();
-    for figure in training.iter().chain(&of_studies) {
+    for figure in gathered.all() {
         drawn.extend(figure.files(request.folder)?);
+    }
+    if drawn.is_empty() {
+        return Err(nothing(request));
     }
     std::fs::create_dir_all(request.folder).map_err(Error::io(request.folder, "create"))?;
     drawn.iter().try_for_each(|(path, bytes)| write_atomically(path, bytes))?;
     Ok(Figures {
         files: drawn.into_iter().map(|(path, _)| path).collect(),
-        levels: training::levels(&curves, request.levels),
-        studies: of_studies.iter().map(StudyFigure::from).collect(),
+        levels: training::levels(&gathered.curves, request.levels),
+        studies: gathered.studies.iter().map(StudyFigure::from).collect(),
     })
 }
 

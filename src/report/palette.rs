@@ -36,6 +36,12 @@ impl Style {
         Self { broken: true, ..self }
     }
 
+    /// Its colour as HTML writes it.
+    pub fn hex(&self) -> String {
+        let RGBColor(red, green, blue) = self.colour;
+        format!("#{red:02x}{green:02x}{blue:02x}")
+    }
+
     /// A line of so many dots.
     pub fn stroke(&self, width: u32) -> ShapeStyle {
         self.colour.stroke_width(width)
@@ -98,5 +104,6 @@ mod tests {
         let shapes = [0, 8, 16].map(|place| styles[place].shape());
         assert_eq!(shapes, [Shape::Circle, Shape::Triangle, Shape::Cross]);
         assert_eq!([dashes(0), dashes(8), dashes(16)], [None, Some((8, 4)), Some((2, 3))]);
+        assert_eq!(styles[9].hex(), "#d55e00");
     }
 }

@@ -15,18 +15,12 @@ pub struct Run {
 
 impl Run {
     fn read(label: String, folder: &Path) -> Result<Self> {
-        // The column after the keys tells where they end.
-        let table = |name: &str, first: &str| {
-            let path = folder.join(name);
-            let there = std::fs::metadata(&path).is_ok_and(|file| file.len() > 0);
-            there.then(|| Columns::read(&path, first)).transpose()
-        };
         Ok(Self {
             label,
             folder: folder.to_owned(),
-            train: table("train.csv", "step")?,
-            ess: table("ess.csv", "stage")?,
-            cost: table("cost.csv", "method")?,
+            train: table(folder, "train.csv", "step")?,
+            ess: table(folder, "ess.csv", "stage")?,
+            cost: table(folder, "cost.csv", "method")?,
         })
     }
 
@@ -39,6 +33,16 @@ impl Run {
     pub fn tables_mut(&mut self) -> impl Iterator<Item = &mut Columns> {
         [&mut self.train, &mut self.ess, &mut self.cost].into_iter().flatten()
     }
+}
+
+/// A table of a run whose column after the keys is called `first`, if there is anything in it yet.
+///
+/// # Errors
+/// As of [`Columns::read`].
+pub fn table(folder: &Path, name: &str, first: &str) -> Result<Option<Columns>> {
+    let path = folder.join(name);
+    let there = std::fs::metadata(&path).is_ok_and(|file| file.len() > 0);
+    there.then(|| Columns::read(&path, first)).transpose()
 }
 
 /// The runs, called by their folders' names where these differ.

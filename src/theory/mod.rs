@@ -19,7 +19,7 @@ pub use dynamics::{Auxiliary, Drawn, Dynamics, Jumps, Local, Parts};
 pub use exact::Exact;
 pub use free_field::FreeField;
 pub use gauge_observables::GaugeObservables;
-pub use observables::{Derived, Function, Observables};
+pub use observables::{Derived, Function, Observables, is_of_time};
 pub use phi4::Phi4;
 pub use pseudofermions::Pseudofermions;
 pub use pure_u1::PureU1;

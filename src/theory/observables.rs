@@ -73,3 +73,8 @@ impl Derived {
         self
     }
 }
+
+/// Whether an observable is a function of the time at one time, by its name: there are many of these.
+pub fn is_of_time(name: &str) -> bool {
+    ["two_point_", "effective_mass_", "pseudoscalar_"].iter().any(|of_time| name.starts_with(of_time))
+}

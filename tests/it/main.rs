@@ -1,5 +1,6 @@
 //! Integration tests: one binary, because every further one links all of burn again.
 
+mod browser;
 mod campaigns;
 mod cli;
 mod comparing;
@@ -12,6 +13,7 @@ mod initial_weights;
 mod layering;
 mod losses;
 mod optimizers;
+mod pages;
 mod physics;
 mod plotting;
 mod resume;

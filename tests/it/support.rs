@@ -27,6 +27,17 @@ impl Sandbox {
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
+    /// Copies the files of a folder of the repository, without the folders in it.
+    pub fn copy(&self, from: &str, to: &str) {
+        std::fs::create_dir_all(self.path(to)).expect("the sandbox can be written");
+        for entry in std::fs::read_dir(repository(from)).expect("the folder exists") {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                std::fs::copy(&path, self.path(to).join(path.file_name().unwrap())).expect("a copy");
+            }
+        }
+    }
+
     /// Names in the sandbox, sorted.
     pub fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).expect("the sandbox exists");
