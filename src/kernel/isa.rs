@@ -151,9 +151,39 @@ pub fn vector_shape<T: Scalar>(isa: Isa) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::vector::MOST_LANES;
+    use crate::rng::Seed;
 
     #[test]
     fn the_portable_path_is_always_there() {
         assert_eq!(Isa::available().last(), Some(&Isa::Portable));
+    }
+
+    /// Sums of as many vectors as lanes, all at once and one after the other.
+    struct Sums(Vec<f32>);
+
+    impl Kernel for Sums {
+        type Elem = f32;
+        type Output = [Vec<f32>; 2];
+        #[inline(always)]
+        unsafe fn run<V: Vector<Elem = f32>>(self) -> [Vec<f32>; 2] {
+            // SAFETY: there are more numbers than those of as many vectors as lanes.
+            unsafe {
+                let vectors: Vec<V> =
+                    (0..V::LANES).map(|place| V::load(self.0[place * V::LANES..].as_ptr())).collect();
+                let mut at_once = vec![0.0; V::LANES];
+                V::sums(vectors.as_ptr()).store(at_once.as_mut_ptr());
+                [at_once, vectors.iter().map(|vector| vector.sum()).collect()]
+            }
+        }
+    }
+
+    #[test]
+    fn sums_of_many_vectors_are_those_of_each_to_the_last_bit() {
+        let numbers = Seed(1).stream("numbers").normals(0, 1, MOST_LANES * MOST_LANES);
+        for isa in Isa::available() {
+            let [at_once, each] = f32::dispatch(isa, Sums(numbers.clone()));
+            assert_eq!(at_once, each, "{}", isa.name());
+        }
     }
 }

@@ -97,6 +97,11 @@ fn chains(kappa: f64, trajectories: usize) -> Result<(Theory, MethodRun)> {
     Ok((theory, run))
 }
 
+/// Whether an observable counts charges that are too rare for an error.
+pub fn is_rare(name: &str) -> bool {
+    name.starts_with("charge_") && name.ends_with(['3', '4'])
+}
+
 /// Everything that is known exactly without fermions, but for charges that are too rare for an error.
 pub fn pure() -> Result<Vec<Check>> {
     let (theory, run) = chains(0.0, 4000)?;
@@ -105,8 +110,7 @@ pub fn pure() -> Result<Vec<Check>> {
     let mut checks =
         vec![Check::new("U(1): ln Z, Haar measure", haar, 52.7355866551, 1e-9), violation("U(1)", &run)];
     for observable in theory.observables.derived() {
-        let is_rare = observable.name.starts_with("charge_") && observable.name.ends_with(['3', '4']);
-        let Some(exact) = observable.exact.filter(|_| !is_rare) else { continue };
+        let Some(exact) = observable.exact.filter(|_| !is_rare(&observable.name)) else { continue };
         let (value, error) =
             run.measured(&*observable.value).map_or((f64::NAN, 1.0), |found| (found.value, found.error));
         checks.push(Check::new(format!("U(1), HMC: {}", observable.name), value, exact, error));

@@ -1,6 +1,6 @@
 //! Flows of link angles: what they learn in seconds, and the symmetry that they have before they have learned anything.
 
-use super::Check;
+use super::check::Check;
 use crate::device::ComputeDevice;
 use crate::error::Result;
 use crate::flow::Flow;
