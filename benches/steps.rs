@@ -9,14 +9,13 @@
 
 use flowqcd::device::{self, ComputeDevice};
 use flowqcd::flow::Flow;
-use flowqcd::kernel::{ConvStack, FusedConvStack, conv_stack, fma_peak};
+use flowqcd::kernel::fma_peak;
 use flowqcd::lattice::Lattice;
 use flowqcd::rng::Seed;
 use flowqcd::sample::{Model, Watch, draw};
 use flowqcd::spec::{Spec, TrainSpec};
 use flowqcd::theory::Phi4;
 use flowqcd::train::Trainer;
-use std::sync::Arc;
 use std::time::Instant;
 
 #[global_allocator]
@@ -82,11 +81,6 @@ fn main() {
                 let flow = Cell::flow(layers, kernel, &hidden, base, [extent, batch]);
                 flow.report(net, &options, peak);
             }
-        }
-    }
-    for extent in EXTENTS {
-        for batch in BATCHES.into_iter().filter(|&batch| options.wants("gauge", extent, batch)) {
-            report_gauge(extent, batch, &options, peak);
         }
     }
 }
@@ -159,54 +153,6 @@ impl Cell {
             held(device)
         );
     }
-}
-
-/// The conditioner of the gauge-equivariant coupling, 6 → 32 → 32 → 25 channels, K = 3: an eighth of the links is
-/// active, so the network reads one stripe in two and writes the sites of the active plaquettes.
-fn report_gauge(extent: usize, batch: usize, options: &Options, peak: f64) {
-    use burn::tensor::Tensor;
-    let mut stack = ConvStack::new(Lattice::new([extent, extent]), vec![6, 32, 32, 25], 3);
-    stack.inputs = (0..extent * extent).map(|site| site % extent % 2 == 1).collect();
-    stack.outputs =
-        (0..extent * extent).map(|site| (site % extent + 2 * (site / extent)).is_multiple_of(4)).collect();
-    let operation = Arc::new(FusedConvStack::new(stack));
-    let stack = operation.stack();
-    let device = &options.device;
-    let stream = Seed(1).stream("gauge");
-    let theta = stream.uniforms(0, stack.parameter_count(), 0.1);
-    // One micro-batch at a time, as training does.
-    let numbers = ((32 + 32 + 31) * extent * extent) as f64;
-    let size = batch.min(device.micro_batch(numbers, numbers));
-    let x = stream.normals(1, size, 6 * extent * extent);
-    // What travels to the device is none of the network's time.
-    let on = |device: &burn::tensor::Device| {
-        let data = burn::tensor::TensorData::new(x.clone(), [size, 6, extent * extent]);
-        let both = (Tensor::<3>::from_data(data, device), Tensor::<1>::from_data(&theta[..], device));
-        device.sync().expect("the device computes");
-        both
-    };
-    let (x_plain, theta_plain) = on(&device.plain());
-    let forward = median_seconds(options.seconds, || {
-        let (x, theta) = (x_plain.clone(), theta_plain.clone());
-        (0..batch / size).for_each(|_| drop(conv_stack(x.clone(), theta.clone(), &operation)));
-        device.plain().sync().expect("the device computes");
-    });
-    let (x, theta) = on(&device.autodiff());
-    let both = median_seconds(options.seconds, || {
-        for _ in 0..batch / size {
-            let (x, theta) = (x.clone().require_grad(), theta.clone().require_grad());
-            drop(conv_stack(x, theta, &operation).sum().backward());
-        }
-        device.plain().sync().expect("the device computes");
-    });
-    let flops = 2.0 * stack.multiply_adds() as f64;
-    println!(
-        "{:8} {extent:>3} {batch:>6}  {}  {}  {:>7}",
-        "gauge",
-        speed(batch, both, 3.0 * flops, peak),
-        speed(batch, forward, flops, peak),
-        held(device)
-    );
 }
 
 /// Megabytes of a GPU that are held now; what no longer serves is given back, so that the next cell starts from nothing.
