@@ -23,11 +23,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 /// An empty file under a temporary name in the folder of `path`, gone again unless it is [put in place](put_in_place).
 ///
 /// # Errors
-/// [`Error::Io`], also where `path` is a device, a pipe or a folder: the file would take its place, for all who use it.
+/// [`Error::Io`].
 pub fn temporary(path: &Path) -> Result<NamedTempFile> {
-    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(Error::io(path, "write")(std::io::Error::other("it is there and is no regular file")));
-    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     // Temporary files are private by default; these become the user's results.
@@ -156,18 +153,6 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[cfg(unix)]
-    #[test]
-    fn a_device_is_not_replaced_by_a_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("null");
-        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
-        let message = write_atomically(&path, b"text").unwrap_err().to_string();
-        assert!(message.contains("null") && message.contains("no regular file"), "{message}");
-        assert!(path.is_symlink());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
-    }
 
     #[test]
     fn a_file_may_grow_after_its_mark_and_may_not_change_before_it() {

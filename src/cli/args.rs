@@ -3,6 +3,7 @@
 use crate::device::{self, ComputeDevice};
 use crate::error::Result;
 use crate::report::Condition;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -114,7 +115,7 @@ pub struct SampleArgs {
     #[arg(short, long, value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     pub number: u64,
     /// The archive to write (.npz).
-    #[arg(long)]
+    #[arg(long, value_parser = PathBufValueParser::new().try_map(regular))]
     pub out: PathBuf,
     /// Number of the first configuration; 1000 goes on where a file of the first 1000 ends.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1 << 60))]
@@ -146,7 +147,7 @@ pub struct MeasureArgs {
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=1 << 40))]
     pub skip: Option<u64>,
     /// File for the results, with the columns of observables.csv.
-    #[arg(long)]
+    #[arg(long, value_parser = PathBufValueParser::new().try_map(regular))]
     pub out: Option<PathBuf>,
     /// CPU threads; all cores if left out.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
@@ -206,7 +207,7 @@ pub struct ReportArgs {
     #[arg(required = true, value_name = "RUN_DIR")]
     pub runs: Vec<PathBuf>,
     /// The page; report.html in the run directory, or beside several if left out.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(regular))]
     pub out: Option<PathBuf>,
     /// An ESS to mark in the figure of training (repeatable).
     #[arg(long, value_parser = fraction)]
@@ -218,6 +219,16 @@ pub struct ReportArgs {
     /// Print JSON: the file and its size.
     #[arg(long)]
     pub json: bool,
+}
+
+/// A file that is not there yet or may be replaced: one in the place of a device or a pipe would be so for all who use it.
+fn regular(path: PathBuf) -> Result<PathBuf, String> {
+    match std::fs::metadata(&path) {
+        Ok(there) if !there.is_file() => {
+            Err("must be a file, and a device, a pipe or a folder of this name is there".into())
+        }
+        _ => Ok(path),
+    }
 }
 
 /// A finite number above 0.

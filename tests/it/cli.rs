@@ -434,3 +434,20 @@ fn check_tells_cells_apart_that_cost_differently() {
         assert!(text.contains(expected), "{expected} is missing in:\n{text}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_device_or_a_folder_is_not_replaced_by_an_output_file() {
+    let sandbox = Sandbox::new();
+    std::os::unix::fs::symlink("/dev/null", sandbox.path("device")).unwrap();
+    std::fs::create_dir(sandbox.path("folder")).unwrap();
+    for out in ["device", "folder"] {
+        for command in [&["report", "run"][..], &["sample", "run", "-n", "1"], &["measure", "fields.npz"]] {
+            let finished = sandbox.flowqcd(&[command, &["--out", out]].concat());
+            assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+            assert!(finished.stderr.contains("must be a file"), "{}", finished.stderr);
+        }
+    }
+    assert!(sandbox.path("device").is_symlink() && sandbox.path("folder").is_dir());
+    assert_eq!(sandbox.names(), ["device", "folder"]);
+}
