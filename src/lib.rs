@@ -13,7 +13,7 @@
 //! theory   actions and observables        flow     bijections and base densities
 //! ensemble configurations in files        stats    numbers with errors
 //! train    the training loop, checkpoints sample   configurations with weights
-//! study    run directory and tables       report   figures and pages
+//! study    run directory and tables       report   figures, pages, comparisons
 //! verify   the self-test                  cli      arguments, progress, printing
 //! ```
 //!

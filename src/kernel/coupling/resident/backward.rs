@@ -121,6 +121,18 @@ fn convolve_back(
     }
 }
 
+/// The gradient by the field of a sample from shared memory.
+#[cube]
+fn store_gradient(near: &[f32], x_gradient: &mut [f32], sample: &Sample, #[comptime] shape: Resident) {
+    let numbers = comptime!(shape.numbers());
+    for round in 0..comptime!(numbers.div_ceil(shape.units)) {
+        let place = round * shape.units + UNIT_POS as usize;
+        if place < numbers {
+            x_gradient[sample.index * numbers + place] = near[place];
+        }
+    }
+}
+
 /// The gradient by `y` and the log det through all layers, into `x_gradient`; `gradients` gets those by the outputs of every
 /// convolution.
 #[cube(launch_unchecked)]
@@ -200,12 +212,7 @@ pub fn all_layers_back(
     sync_cube();
     if comptime!(want_x) {
         if known {
-            for round in 0..comptime!(numbers.div_ceil(shape.units)) {
-                let place = round * shape.units + UNIT_POS as usize;
-                if place < numbers {
-                    x_gradient[sample.index * numbers + place] = near[place];
-                }
-            }
+            store_gradient(&near, x_gradient, &sample, shape);
         }
     }
 }

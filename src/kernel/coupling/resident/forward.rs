@@ -85,6 +85,57 @@ fn convolve(
     }
 }
 
+/// The field of a sample to shared memory, and a log det of zero for each site.
+#[cube]
+fn load_field(near: &mut [f32], x: &[f32], source: usize, #[comptime] shape: Resident) {
+    let (volume, numbers) = comptime!((shape.volume, shape.numbers()));
+    for round in 0..comptime!((numbers + volume).div_ceil(shape.units)) {
+        let place = round * shape.units + UNIT_POS as usize;
+        if place < numbers {
+            near[place] = x[source + place];
+        } else if place < comptime!(numbers + volume) {
+            near[place] = f32::new(0.0);
+        }
+    }
+}
+
+/// The sites as they are before a layer, for the backward pass.
+#[cube]
+fn keep_field(
+    near: &[f32],
+    kept: &mut [f32],
+    sample: &Sample,
+    layer_start: usize,
+    #[comptime] shape: Resident,
+) {
+    for round in 0..comptime!(shape.volume.div_ceil(shape.units)) {
+        let site = round * shape.units + UNIT_POS as usize;
+        if site < shape.volume {
+            kept[word_of(sample, layer_start, site, 0usize, 1usize, shape)] = near[site];
+        }
+    }
+}
+
+/// The field of a sample from shared memory, and its log det behind it.
+#[cube]
+fn store_field(near: &[f32], y: &mut [f32], sample: &Sample, #[comptime] shape: Resident) {
+    let numbers = comptime!(shape.numbers());
+    let target = sample.index * comptime!(numbers + 1);
+    for round in 0..comptime!(numbers.div_ceil(shape.units)) {
+        let place = round * shape.units + UNIT_POS as usize;
+        if place < numbers {
+            y[target + place] = near[place];
+        }
+    }
+    if UNIT_POS == 0 {
+        let mut total = f32::new(0.0);
+        for site in 0..shape.volume {
+            total += near[numbers + site];
+        }
+        y[target + numbers] = total;
+    }
+}
+
 /// A sample of `x` through all layers, into `y` with its log det; with `keep` also what the backward pass needs.
 #[cube(launch_unchecked)]
 #[allow(clippy::too_many_arguments)]
@@ -104,21 +155,13 @@ pub fn all_layers(
     #[comptime] forward: bool,
     #[comptime] keep: bool,
 ) {
-    let (volume, numbers, convolutions) = comptime!((shape.volume, shape.numbers(), shape.convolutions));
+    let (numbers, convolutions) = comptime!((shape.numbers(), shape.convolutions));
     let sample = sample(tiles, shape);
     let mut near = Shared::<[f32]>::new_slice(comptime!(shape.shared_words()));
     let mut near_weights = Shared::<[Vector<f32, Const<4>>]>::new_slice(comptime!(shape.weight_vectors()));
     // Samples beyond the batch are the last one again.
     let source = min(sample.index, batch as usize - 1) * numbers;
-    // The field, and a log det of zero for each site.
-    for round in 0..comptime!((numbers + volume).div_ceil(shape.units)) {
-        let place = round * shape.units + UNIT_POS as usize;
-        if place < numbers {
-            near[place] = x[source + place];
-        } else if place < comptime!(numbers + volume) {
-            near[place] = f32::new(0.0);
-        }
-    }
+    load_field(&mut near, x, source, shape);
     for step in 0..layers as usize {
         let layer = if comptime!(forward) { step } else { layers as usize - 1 - step };
         let layer_start = layer * comptime!(shape.kept_words());
@@ -130,12 +173,7 @@ pub fn all_layers(
             }
             read_loops(&mut near, table, kept, &sample, record, layer_start, shape, keep);
         } else if comptime!(keep) {
-            for round in 0..comptime!(volume.div_ceil(shape.units)) {
-                let site = round * shape.units + UNIT_POS as usize;
-                if site < volume {
-                    kept[word_of(&sample, layer_start, site, 0usize, 1usize, shape)] = near[site];
-                }
-            }
+            keep_field(&near, kept, &sample, layer_start, shape);
         }
         #[unroll]
         for c in 0..convolutions {
@@ -164,19 +202,6 @@ pub fn all_layers(
         }
     }
     if sample.index < batch as usize {
-        let target = sample.index * comptime!(numbers + 1);
-        for round in 0..comptime!(numbers.div_ceil(shape.units)) {
-            let place = round * shape.units + UNIT_POS as usize;
-            if place < numbers {
-                y[target + place] = near[place];
-            }
-        }
-        if UNIT_POS == 0 {
-            let mut total = f32::new(0.0);
-            for site in 0..volume {
-                total += near[numbers + site];
-            }
-            y[target + numbers] = total;
-        }
+        store_field(&near, y, &sample, shape);
     }
 }
