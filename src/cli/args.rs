@@ -23,6 +23,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Say how far the cells of a run have come: waiting, running, done, or failed and why.
     Status(RunDirArgs),
+    /// Show a running or finished run in this terminal, from its files only: curves, cells by state, warnings.
+    Watch(WatchArgs),
     /// Put the tables of a study together from those of its cells.
     Merge(RunDirArgs),
     /// Draw configurations from a checkpoint into a NumPy archive, with log q, the action and log w.
@@ -259,6 +261,12 @@ pub struct RunDirArgs {
     /// Print JSON instead of a table.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct WatchArgs {
+    /// Run directory.
+    pub run: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -21,6 +21,7 @@ mod signals;
 mod status;
 mod table;
 mod verify;
+mod watch;
 
 use crate::error::Result;
 use crate::spec;
@@ -65,6 +66,7 @@ fn carry_out(command: Command) -> Result<()> {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Status(args) => status::status(&args),
+        Command::Watch(args) => watch::watch(&args),
         Command::Merge(args) => merge::merge(&args),
         Command::Sample(args) => sample::sample(&args),
         Command::Measure(args) => measure::measure(&args),

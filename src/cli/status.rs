@@ -19,7 +19,8 @@ pub fn status(args: &RunDirArgs) -> Result<()> {
     print(&format!("{table}\n\n{}: {}", count(cells.len(), "cell"), sums(&cells)))
 }
 
-fn state(progression: &Progression) -> String {
+/// In words.
+pub fn state(progression: &Progression) -> String {
     let at_step = |step: &Option<u64>| step.map_or(String::new(), |step| format!(", step {step} saved"));
     match progression {
         Progression::Waiting { for_cell: Some(cell), .. } => format!("waiting for cell {cell}"),
@@ -41,7 +42,7 @@ fn state(progression: &Progression) -> String {
 }
 
 /// How many cells are in which state.
-fn sums(cells: &[CellStatus]) -> String {
+pub fn sums(cells: &[CellStatus]) -> String {
     let in_state = |is: fn(&Progression) -> bool| cells.iter().filter(|cell| is(&cell.progression)).count();
     let states = [
         (in_state(|state| matches!(state, Progression::Done { .. })), "done"),

@@ -9,6 +9,7 @@ mod digits;
 mod figure;
 mod gather;
 mod legend;
+pub mod live;
 mod page;
 mod palette;
 mod points;

@@ -43,7 +43,7 @@ pub use progress::{Interrupt, Progress};
 pub use record::CellRecord;
 pub use run::Run;
 pub use run_dir::RunDir;
-pub use status::{CellStatus, Overview, Progression};
+pub use status::{CellStatus, Overview, Progression, Seen};
 pub use summary::{MethodSummary, ModelSummary, ObservableSummary, Summary};
 pub use table::Leading;
 pub use trained::{Draw, Drawn, Trained};

@@ -1,6 +1,6 @@
 //! How far the cells of a run have come, from its files alone.
 
-use super::cell_dir::{CellDir, CellState};
+use super::cell_dir::{CellDir, CellState, RECORD};
 use super::claim::Watcher;
 use super::merge::Merge;
 use super::owner::Owner;
@@ -10,7 +10,9 @@ use crate::files::read_present;
 use crate::spec::{Spec, Varied};
 use crate::train::checkpoint;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// A run directory that is only looked at.
 pub struct Overview {
@@ -51,6 +53,17 @@ pub enum Progression {
     },
 }
 
+/// What was seen of a run that is looked at again and again: signs of life, and finished cells, whose tables are read only once.
+#[derive(Debug, Default)]
+pub struct Seen {
+    watcher: Watcher,
+    /// By number, with the record as it was then.
+    finished: BTreeMap<u64, (Stamp, Progression)>,
+}
+
+/// When a file was written, and its bytes.
+type Stamp = (SystemTime, u64);
+
 /// A cell and how far it has come.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CellStatus {
@@ -85,27 +98,50 @@ impl Overview {
         self.plan.identity()
     }
 
+    /// The folder of a cell, by its place among the cells.
+    ///
+    /// # Panics
+    /// If there is no such cell.
+    pub fn folder(&self, position: usize) -> PathBuf {
+        self.plan.folders(&self.path)[position].path().to_owned()
+    }
+
+    /// What a cell runs, by its place among the cells.
+    ///
+    /// # Panics
+    /// If there is no such cell.
+    pub fn spec(&self, position: usize) -> &Spec {
+        &self.plan.cells[position].spec
+    }
+
     /// Every cell.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn cells(&self) -> Result<Vec<CellStatus>> {
-        let (dirs, mut watcher) = (self.plan.folders(&self.path), Watcher::default());
+        self.cells_again(&mut Seen::default())
+    }
+
+    /// The same for those who have looked before.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn cells_again(&self, seen: &mut Seen) -> Result<Vec<CellStatus>> {
+        let dirs = self.plan.folders(&self.path);
         let mut all: Vec<CellStatus> = Vec::with_capacity(dirs.len());
         for (cell, dir) in self.plan.cells.iter().zip(&dirs) {
             let before = cell.start.map(|start| &all[start.position]);
             let for_cell = before.filter(|before| !matches!(before.progression, Progression::Done { .. }));
             let for_cell = for_cell.map(|before| before.cell);
-            let progression = match dir.state(&cell.spec) {
-                Ok(CellState::Finished(record)) => Progression::Done { finished: record.finished },
-                // A table that was changed since is for `run` to complain of.
-                Err(Error::BadFile { path, rule, .. }) => {
-                    let reason = format!("{}: {rule}", path.display());
-                    Progression::Failed { time: String::new(), reason }
-                }
-                Err(error) => return Err(error),
-                Ok(_) => unfinished(dir, &mut watcher, for_cell)?,
+            let record = stamp(&dir.file(RECORD));
+            let known = seen.finished.get(&cell.index).filter(|(then, _)| Some(*then) == record);
+            let progression = match known {
+                Some((_, progression)) => progression.clone(),
+                None => look(dir, &cell.spec, &mut seen.watcher, for_cell)?,
             };
+            if let (Some(record), Progression::Done { .. }) = (record, &progression) {
+                seen.finished.insert(cell.index, (record, progression.clone()));
+            }
             all.push(CellStatus { cell: cell.index, values: cell.values.clone(), progression });
         }
         Ok(all)
@@ -123,6 +159,24 @@ impl Overview {
         let dirs = self.plan.folders(&self.path);
         Merge::new(&self.path, &self.plan.cells, &dirs).all().map(Some)
     }
+}
+
+fn look(dir: &CellDir, spec: &Spec, watcher: &mut Watcher, for_cell: Option<u64>) -> Result<Progression> {
+    match dir.state(spec) {
+        Ok(CellState::Finished(record)) => Ok(Progression::Done { finished: record.finished }),
+        // A table that was changed since is for `run` to complain of.
+        Err(Error::BadFile { path, rule, .. }) => {
+            let reason = format!("{}: {rule}", path.display());
+            Ok(Progression::Failed { time: String::new(), reason })
+        }
+        Err(error) => Err(error),
+        Ok(_) => unfinished(dir, watcher, for_cell),
+    }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.modified().ok()?, file.len()))
 }
 
 fn unfinished(dir: &CellDir, watcher: &mut Watcher, for_cell: Option<u64>) -> Result<Progression> {

@@ -22,3 +22,5 @@ mod sampling;
 mod source_tree;
 mod studies;
 mod support;
+#[cfg(unix)]
+mod watching;
