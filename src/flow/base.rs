@@ -2,10 +2,8 @@
 
 use crate::lattice::Lattice;
 use crate::rng::Stream;
-use crate::spec::FlowSpec;
 use burn::tensor::Tensor;
 use std::f64::consts::PI;
-use std::sync::Arc;
 
 /// A density that can be drawn from directly.
 pub trait Base: std::fmt::Debug + Send + Sync {
@@ -20,6 +18,11 @@ pub trait Base: std::fmt::Debug + Send + Sync {
     /// # Shapes
     /// `[batch, component, site]` → `[batch]`
     fn log_density(&self, z: Tensor<3>) -> Tensor<1>;
+
+    /// What tells it apart from others that flows with the same parameters may start from; empty for the usual one.
+    fn id(&self) -> String {
+        String::new()
+    }
 }
 
 /// An independent unit normal for every number: `log r(z) = -½ Σ z² - (n/2) ln 2π`.
@@ -79,13 +82,5 @@ impl Base for HaarUniform {
 
     fn log_density(&self, z: Tensor<3>) -> Tensor<1> {
         Tensor::full([z.dims()[0]], -(self.links as f64) * (2.0 * PI).ln(), (&z.device(), z.dtype()))
-    }
-}
-
-/// What the flow of a specification starts from.
-pub fn build(spec: &FlowSpec, lattice: Lattice) -> Arc<dyn Base> {
-    match spec {
-        FlowSpec::Affine(_) => Arc::new(UnitNormal::new(lattice, 1)),
-        FlowSpec::Gauge(_) => Arc::new(HaarUniform::new(lattice)),
     }
 }

@@ -10,6 +10,7 @@ mod mask;
 mod momentum;
 mod net;
 mod parameters;
+mod pure_gauge;
 mod sectors;
 mod spectrum;
 mod symmetrised;
@@ -22,13 +23,14 @@ pub use bijection::Bijection;
 pub use coupling::{AffineCouplings, GaugeCouplings};
 pub use momentum::MomentumScaling;
 pub use parameters::{Layout, Slot};
+pub use pure_gauge::PureGauge;
 pub use sectors::Sectors;
 pub use spectrum::Spectrum;
 
 use crate::device::{Failure, to_host};
 use crate::lattice::Lattice;
 use crate::rng::{Seed, Stream};
-use crate::spec::{FlowSpec, Symmetrise};
+use crate::spec::{FlowSpec, GaugeBaseSpec, Symmetrise};
 use burn::tensor::{DType, Device, Element, Gradients, Tensor, TensorData};
 use sectors::BoundSectors;
 use std::ops::Range;
@@ -57,7 +59,7 @@ impl Flow {
         let gaussian =
             gaussian.map(|spectrum| Box::new(MomentumScaling::new(lattice, spectrum)) as Box<dyn Bijection>);
         let bijections = gaussian.into_iter().chain([coupling::build(spec, lattice)]).collect();
-        let flow = Self::from_parts(lattice, base::build(spec, lattice), bijections);
+        let flow = Self::from_parts(lattice, base_of(spec, lattice), bijections);
         let sectors = spec.sectors().map(|sectors| Sectors::new(sectors, lattice));
         let layout =
             sectors.iter().fold(flow.layout, |layout, sectors| layout.with(sectors.parameter_shapes()));
@@ -106,10 +108,11 @@ impl Flow {
         self.symmetrise.is_mean()
     }
 
-    /// What tells apart densities with the same parameters: whether they are made even, and which sectors they move to.
+    /// What tells apart densities with the same parameters: whether they are made even, which sectors they move to, and what
+    /// they start from.
     pub fn density_id(&self) -> String {
         let mark = if self.is_symmetrised() { "symmetrised" } else { "" };
-        mark.to_owned() + &self.sectors.as_ref().map_or(String::new(), Sectors::id)
+        mark.to_owned() + &self.sectors.as_ref().map_or(String::new(), Sectors::id) + &self.base.id()
     }
 
     /// Passes of a configuration, there, and back for the densities in other sectors.
@@ -184,6 +187,17 @@ impl Flow {
             sectors.bind(&learned, (!range.is_empty()).then(|| tensor(range)), (device, E::dtype()))
         });
         BoundFlow { flow: self, parameters: own, sectors, device: device.clone(), dtype: E::dtype(), is_even }
+    }
+}
+
+/// What the flow of a specification starts from.
+fn base_of(spec: &FlowSpec, lattice: Lattice) -> Arc<dyn Base> {
+    match spec {
+        FlowSpec::Affine(_) => Arc::new(UnitNormal::new(lattice, 1)),
+        FlowSpec::Gauge(gauge) => match gauge.base {
+            GaugeBaseSpec::HaarUniform => Arc::new(HaarUniform::new(lattice)),
+            GaugeBaseSpec::PureGauge(pure) => Arc::new(PureGauge::new(lattice, pure.beta)),
+        },
     }
 }
 

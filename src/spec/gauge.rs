@@ -1,5 +1,6 @@
 //! `[flow.gauge]`: gauge-equivariant couplings of link angles.
 
+use super::gauge_base::GaugeBaseSpec;
 use super::initial::InitialSpec;
 use super::sectors::SectorsSpec;
 use super::symmetrise::Symmetrise;
@@ -50,6 +51,9 @@ pub struct GaugeSpec {
     /// Moves between topological sectors behind the couplings; none if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sectors: Option<SectorsSpec>,
+    /// The density that it starts from; uniform angles if left out.
+    #[serde(default, skip_serializing_if = "GaugeBaseSpec::is_default")]
+    pub base: GaugeBaseSpec,
 }
 
 /// `[flow.gauge.map.*]`: one table, named by the choice; each map is followed by a shift.
@@ -133,7 +137,7 @@ impl GaugeSpec {
     pub fn of_weights(&self) -> Self {
         let own = self.architecture();
         let sectors = own.sectors.filter(|sectors| sectors.parameters() > 0);
-        Self { symmetrise: self.symmetrise.of_weights(), sectors, ..own }
+        Self { symmetrise: self.symmetrise.of_weights(), sectors, base: self.base, ..own }
     }
 
     /// The same with all numbers that do not change its size at their defaults.
@@ -141,7 +145,8 @@ impl GaugeSpec {
         let ones = vec![1; self.hidden.len() + 1];
         let dilations = self.dilations.clone().filter(|dilations| *dilations != ones);
         let sectors = self.sectors.as_ref().map(SectorsSpec::architecture);
-        Self { initial: InitialSpec::default(), dilations, sectors, ..self.clone() }
+        let base = self.base.kind();
+        Self { initial: InitialSpec::default(), dilations, sectors, base, ..self.clone() }
     }
 
     /// What is allowed but hardly meant.

@@ -13,6 +13,7 @@ mod pure_u1;
 mod scalar_observables;
 mod schwinger;
 mod transfer_matrix;
+mod von_mises;
 
 pub use action::Action;
 pub use dynamics::{Auxiliary, Drawn, Dynamics, Jumps, Local, Parts};
@@ -26,6 +27,7 @@ pub use pure_u1::PureU1;
 pub use scalar_observables::ScalarObservables;
 pub use schwinger::Schwinger;
 pub use transfer_matrix::TransferMatrix;
+pub use von_mises::VonMises;
 
 use crate::lattice::Lattice;
 use crate::spec::{Boundary, TheorySpec};

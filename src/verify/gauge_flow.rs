@@ -3,17 +3,22 @@
 use super::check::Check;
 use crate::device::ComputeDevice;
 use crate::error::Result;
-use crate::flow::Flow;
+use crate::flow::{Base, Flow, PureGauge};
+use crate::kernel::gauge::Plaquettes;
+use crate::lattice::Lattice;
 use crate::rng::Seed;
 use crate::sample::{Batch, Model};
 use crate::spec::Spec;
-use crate::theory;
+use crate::theory::{self, PureU1};
 
 /// Rounding of log q in single precision: a few hundred terms of order one.
 const ROUNDING: f64 = 1e-4;
 
 /// Configurations that symmetries are looked for in.
 const CONFIGURATIONS: u64 = 16;
+
+/// Links that are drawn from the gauge theory alone.
+const DRAWS: usize = 20_000;
 
 /// A gauge theory with a flow small enough to train in seconds, and chains of HMC with instanton updates.
 pub fn specification(beta: f64, kappa: f64) -> Spec {
@@ -67,4 +72,28 @@ pub fn symmetries(device: &ComputeDevice) -> Result<Vec<Check>> {
         Check::new("flow of links: log q of a drawn field, found again", again?, 0.0, ROUNDING),
         Check::new("flow of links: log q of a gauge transformed field", turned?, 0.0, ROUNDING),
     ])
+}
+
+/// What flows may start from, exact draws of the gauge theory without fermions, at β = 7, where plain chains hardly change their charge.
+pub fn exact_draws() -> Vec<Check> {
+    let (lattice, beta) = (Lattice::new([8, 8]), 7.0);
+    let (exact, plaquettes) = (PureU1::new(lattice.volume(), beta), Plaquettes::new(lattice));
+    let drawn = PureGauge::new(lattice, beta).draw(&Seed(23).stream("verify/draws"), 0, DRAWS);
+    let fields = drawn
+        .chunks_exact(plaquettes.links())
+        .map(|field| field.iter().map(|&angle| f64::from(angle)).collect());
+    let fields: Vec<Vec<f64>> = fields.collect();
+    let check = |name: &str, exact: f64, of: &dyn Fn(&[f64]) -> f64| {
+        let values: Vec<f64> = fields.iter().map(|field| of(field)).collect();
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
+        Check::new(format!("U(1), beta = 7, exact draws: {name}"), mean, exact, (variance / count).sqrt())
+    };
+    vec![
+        check("plaquette", exact.wilson_loop(1), &|field| {
+            plaquettes.sum_of_cosines(field) / lattice.volume() as f64
+        }),
+        check("<Q^2>", exact.charge_squared(), &|field| plaquettes.charge(field).powi(2)),
+    ]
 }

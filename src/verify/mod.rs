@@ -52,6 +52,7 @@ pub fn all(device: &ComputeDevice, note: &dyn Fn(&str)) -> Result<Vec<Check>> {
     checks.extend(gauge::schwinger()?);
     note("U(1) gauge field, 4 x 4, beta = 1: flow of links and HMC against exact values");
     checks.extend(gauge_flow::symmetries(device)?);
+    checks.extend(gauge_flow::exact_draws());
     checks.extend(against_exact("U(1)", &gauge_flow::specification(1.0, 0.0), device)?);
     note("Schwinger model, 4 x 4, beta = 2, kappa = 0.2: HMC against the flow of links");
     checks.extend(against_chains("Schwinger", &gauge_flow::specification(2.0, 0.2), device)?);

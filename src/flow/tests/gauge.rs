@@ -4,7 +4,8 @@ use super::*;
 use crate::kernel::gauge::{Plaquettes, reduced};
 use crate::kernel::{GaugeCoupling, Spline, TanMixture, coupling::CouplingMap};
 use crate::spec::{
-    FixedWeights, GaugeSpec, LearnedWeights, MapSpec, SectorWeights, SectorsSpec, Spec, SplineSpec, TanSpec,
+    FixedWeights, GaugeBaseSpec, GaugeSpec, LearnedWeights, MapSpec, PureGaugeSpec, SectorWeights,
+    SectorsSpec, Spec, SplineSpec, TanSpec,
 };
 use crate::theory::Schwinger;
 use std::f64::consts::PI;
@@ -26,6 +27,7 @@ fn spec(layers: usize, kernel_size: usize, hidden: Vec<usize>, map: MapSpec) -> 
         initial,
         symmetrise: Symmetrise::Never,
         sectors: None,
+        base: GaugeBaseSpec::HaarUniform,
     }
 }
 
@@ -44,6 +46,7 @@ fn flows_of_links() -> Vec<(Flow, Vec<f64>)> {
         equivariant(spec(8, 3, vec![3], tan(3))),
         moving(1, LEARNED, spec(8, 3, vec![3], three)),
         moving(2, FIXED, equivariant(spec(8, 3, vec![3], tan(2)))),
+        GaugeSpec { base: PURE, ..spec(9, 3, vec![4], three) },
     ];
     let flow = |gauge: GaugeSpec| {
         let flow = Flow::new(&FlowSpec::Gauge(gauge), lattice());
@@ -56,6 +59,7 @@ fn flows_of_links() -> Vec<(Flow, Vec<f64>)> {
 }
 
 const LEARNED: SectorWeights = SectorWeights::Learned(LearnedWeights {});
+const PURE: GaugeBaseSpec = GaugeBaseSpec::PureGauge(PureGaugeSpec { beta: 1.5 });
 const FIXED: SectorWeights = SectorWeights::Fixed(FixedWeights { moving: 0.4 });
 
 fn moving(largest: usize, weights: SectorWeights, gauge: GaugeSpec) -> GaugeSpec {

@@ -3,7 +3,7 @@
 use super::markup::list;
 use super::source::Source;
 use super::theory;
-use crate::spec::{BaseSpec, FlowSpec, MapSpec, STAGE, Spec};
+use crate::spec::{BaseSpec, FlowSpec, GaugeBaseSpec, MapSpec, STAGE, Spec};
 use maud::{Markup, html};
 use toml::Value;
 
@@ -59,7 +59,13 @@ fn flow(flow: &FlowSpec) -> String {
                 MapSpec::Tan(tan) => format!("means of {} tangent maps", tan.components),
             };
             let couplings = couplings("gauge-equivariant", gauge.layers, gauge.kernel_size, &gauge.hidden);
-            format!("{couplings}, {map}, from uniform angles")
+            let base = match gauge.base {
+                GaugeBaseSpec::HaarUniform => "uniform angles".to_owned(),
+                GaugeBaseSpec::PureGauge(pure) => {
+                    format!("exact draws of the gauge theory alone at beta = {}", pure.beta)
+                }
+            };
+            format!("{couplings}, {map}, from {base}")
         }
     }
 }

@@ -73,10 +73,28 @@ fn weights_serve_where_only_initial_weights_or_the_theory_differ() {
     let own = flow(&[]);
     assert!(own.has_weights_of(&flow(&["flow.gauge.initial.kaiming.width=0.5"])));
     assert!(own.has_weights_of(&flow(&["flow.gauge.dilations=[1,1,1]", "theory.schwinger.extents=[16,16]"])));
-    for other in ["flow.gauge.dilations=[1,2,1]", "flow.gauge.map.tan={}", "flow.gauge.layers=16"] {
+    let pure = "flow.gauge.base.pure_gauge.beta=2.0";
+    for other in ["flow.gauge.dilations=[1,2,1]", "flow.gauge.map.tan={}", "flow.gauge.layers=16", pure] {
         assert!(!own.has_weights_of(&flow(&[other])), "{other}");
     }
     assert!(!own.is_of_one_lattice() && own.base().is_none());
+}
+
+/// Training goes on from another β of the base, and a model belongs to the one that it was trained for.
+#[test]
+fn a_base_of_pure_gauge_theory_is_of_its_kind() {
+    let flow =
+        |beta: &str| with(&[&format!("flow.gauge.base.pure_gauge.beta={beta}")]).flow.expect("it has one");
+    let (one, other) = (flow("2.0"), flow("3.0"));
+    assert!(one.architecture() == other.architecture() && !one.has_weights_of(&other));
+    let uniform = with(&["flow.gauge.base.haar_uniform={}"]);
+    assert!(one.architecture() != with(&[]).flow.expect("it has one").architecture());
+    assert_eq!(uniform.to_toml(), with(&[]).to_toml());
+    assert!(
+        with(&["flow.gauge.base.pure_gauge.beta=2.0"])
+            .to_toml()
+            .contains("[flow.gauge.base.pure_gauge]\nbeta = 2.0")
+    );
 }
 
 #[test]
@@ -85,6 +103,12 @@ fn wrong_flows_of_links_are_named_with_their_rule() {
         (&["flow.gauge.map.spline.knots=1"][..], "flow.gauge.map.spline.knots = 1: must be at least 2"),
         (&["flow.gauge.map={}"], "flow.gauge.map: needs one of: flow.gauge.map.spline, flow.gauge.map.tan"),
         (&["flow.gauge.maps.tan={}"], "did you mean `flow.gauge.map`?"),
+        (
+            &["flow.gauge.base.pure_gauge.beta=0"],
+            "flow.gauge.base.pure_gauge.beta = 0: must be greater than 0",
+        ),
+        (&["flow.gauge.base.pure_gauge={}"], "flow.gauge.base.pure_gauge.beta"),
+        (&["flow.gauge.base.unit_normal={}"], "flow.gauge.base.unit_normal"),
         (&["flow.gauge.sectors.largest=0"], "flow.gauge.sectors.largest = 0: must be at least 1"),
         (
             &["flow.gauge.sectors.weights={}"],

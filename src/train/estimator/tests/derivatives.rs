@@ -1,7 +1,8 @@
 //! The gradient of every estimator is the derivative of what it says, whatever parts a batch comes in.
 
 use super::*;
-use crate::spec::{FreeFieldSpec, MixtureSpec};
+use crate::spec::{FreeFieldSpec, GaugeBaseSpec, GaugeSpec, MapSpec, MixtureSpec, PureGaugeSpec, TanSpec};
+use crate::theory::Schwinger;
 
 /// Holds every tenth number of a gradient against central differences in double precision.
 fn assert_gradient_of(what: &str, gradient: &[f64], parameters: &[f64], f: &dyn Fn(&[f64]) -> f64) {
@@ -22,13 +23,34 @@ fn the_gradient_is_that_of_finite_differences_of_the_loss() {
     let modes = [Symmetrise::Never, Symmetrise::AfterTraining, Symmetrise::Always, Symmetrise::Equivariant];
     for symmetrise in modes {
         let (flow, parameters) = flow_from(BaseSpec::FreeField(FreeFieldSpec::default()), symmetrise);
-        assert_losses_have_their_gradients(&flow, &parameters);
+        assert_losses_have_their_gradients(&flow, &parameters, &Phi4::new(flow.lattice(), -1.0, 0.7));
     }
 }
 
-fn assert_losses_have_their_gradients(flow: &Flow, parameters: &[f64]) {
-    let action = Phi4::new(flow.lattice(), -1.0, 0.7);
-    let samples = samples(&action);
+/// The base changes what `∂ log q/∂θ` of given links is, and their path gradients.
+#[test]
+fn gradients_of_flows_from_pure_gauge_theory_are_those_of_finite_differences() {
+    let gauge = GaugeSpec {
+        layers: 8,
+        kernel_size: 3,
+        hidden: vec![3],
+        dilations: None,
+        map: MapSpec::Tan(TanSpec { components: 2 }),
+        initial: InitialSpec::default(),
+        symmetrise: Symmetrise::Never,
+        sectors: None,
+        base: GaugeBaseSpec::PureGauge(PureGaugeSpec { beta: 1.5 }),
+    };
+    let lattice = Lattice::new([4, 4]);
+    let flow = Flow::new(&FlowSpec::Gauge(gauge), lattice);
+    let parameters: Vec<f64> = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
+    let action = Schwinger::new(lattice, 2.0, 0.2, true);
+    assert_losses_have_their_gradients(&flow, &parameters, &action);
+    assert_path_has_its_gradient(&flow, &parameters, &action);
+}
+
+fn assert_losses_have_their_gradients(flow: &Flow, parameters: &[f64], action: &dyn Action) {
+    let samples = samples(action);
     let forward_kl = ForwardKlSpec::Ensemble("phi.npz".into());
     let mixture = LossSpec::Mixture(MixtureSpec {
         reverse_weight: 0.3,
@@ -37,7 +59,7 @@ fn assert_losses_have_their_gradients(flow: &Flow, parameters: &[f64]) {
         forward_kl: forward_kl.clone(),
     });
     for loss in [reverse_kl(Gradient::Reparametrised), LossSpec::ForwardKl(forward_kl), mixture] {
-        let estimator = build(&loss, flow, &action, Some(Target::Stored(&samples)), Seed(5)).unwrap();
+        let estimator = build(&loss, flow, action, Some(Target::Stored(&samples)), Seed(5)).unwrap();
         let gradient = whole(&*estimator, flow, parameters).gradient;
         let loss_at = |moved: &[f64]| whole(&*estimator, flow, moved).loss;
         assert_gradient_of(&format!("{loss:?}"), &gradient, parameters, &loss_at);
@@ -48,17 +70,20 @@ fn assert_losses_have_their_gradients(flow: &Flow, parameters: &[f64]) {
 #[test]
 fn the_path_gradient_is_that_of_finite_differences_at_a_fixed_density() {
     let (flow, parameters) = flow();
-    let action = Phi4::new(flow.lattice(), -1.0, 0.7);
-    let estimator = PathGradient(ModelDraws::new(&flow, &action, Seed(5)));
+    assert_path_has_its_gradient(&flow, &parameters, &Phi4::new(flow.lattice(), -1.0, 0.7));
+}
+
+fn assert_path_has_its_gradient(flow: &Flow, parameters: &[f64], action: &dyn Action) {
+    let estimator = PathGradient(ModelDraws::new(flow, action, Seed(5)));
     let z = flow.base().draw(&Seed(5).stream("train/base"), 3, BATCH);
-    let fixed = flow.bind(&parameters, &Device::flex());
+    let fixed = flow.bind(parameters, &Device::flex());
     let loss_at = |moved: &[f64]| {
         let moved = flow.bind(moved, &Device::flex());
         let phi = moved.forward_and_log_det(moved.field(z.clone())).0;
         mean(fixed.log_prob(phi.clone()) + action.action(phi))
     };
-    let gradient = whole(&estimator, &flow, &parameters).gradient;
-    assert_gradient_of("path", &gradient, &parameters, &loss_at);
+    let gradient = whole(&estimator, flow, parameters).gradient;
+    assert_gradient_of("path", &gradient, parameters, &loss_at);
 }
 
 /// The density moves with the parameters; the configurations and their losses do not, and the baseline leaves a loss out of its own.

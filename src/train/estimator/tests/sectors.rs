@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::kernel::gauge::Plaquettes;
-use crate::spec::{GaugeSpec, LearnedWeights, MapSpec, MixtureSpec, SectorWeights, SectorsSpec, TanSpec};
+use crate::spec::{
+    GaugeBaseSpec, GaugeSpec, LearnedWeights, MapSpec, MixtureSpec, SectorWeights, SectorsSpec, TanSpec,
+};
 use crate::theory::Schwinger;
 
 const LARGEST: usize = 2;
@@ -23,6 +25,7 @@ fn flow_of_links() -> (Flow, Vec<f64>) {
         initial: InitialSpec::default(),
         symmetrise: Symmetrise::Never,
         sectors: Some(SectorsSpec { largest: LARGEST, weights: SectorWeights::Learned(LearnedWeights {}) }),
+        base: GaugeBaseSpec::HaarUniform,
     };
     let flow = Flow::new(&FlowSpec::Gauge(gauge), Lattice::new([4, 4]));
     let mut parameters: Vec<f64> = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
