@@ -46,6 +46,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Explain a table or a key of specifications, a table of a run directory, warnings, or conventions.
+    Explain {
+        /// A topic, such as train.stop, ess.csv, warnings; without one the topics are listed.
+        topic: Option<String>,
+    },
     /// Print the JSON Schema of specifications, for editors.
     Schema,
     /// Print a shell completion script.

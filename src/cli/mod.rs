@@ -6,6 +6,7 @@ mod check;
 mod check_report;
 mod compare;
 mod devices;
+mod explain;
 mod jobs;
 mod measure;
 mod memory;
@@ -75,6 +76,7 @@ fn carry_out(command: Command) -> Result<()> {
         Command::Report(args) => report::report(&args),
         Command::Verify(args) => verify::verify(&args),
         Command::Devices { json } => devices::devices(json),
+        Command::Explain { topic } => explain::explain(topic.as_deref()),
         Command::Schema => print(&serde_json::to_string_pretty(&spec::json_schema()).expect("plain data")),
         Command::Completions { shell } => {
             let mut script = Vec::new();

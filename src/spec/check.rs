@@ -188,7 +188,7 @@ fn check_number(number: f64, schema: &Json) -> Option<String> {
 }
 
 /// The names of an enumeration, written by schemars as `enum` or as a list of `const`s.
-fn enumeration(schema: &Json) -> Option<Vec<&str>> {
+pub(super) fn enumeration(schema: &Json) -> Option<Vec<&str>> {
     if let Some(names) = schema["enum"].as_array() {
         return Some(names.iter().filter_map(Json::as_str).collect());
     }

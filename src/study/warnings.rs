@@ -52,39 +52,45 @@ const DISAGREEMENT: f64 = 4.0;
 /// Where the figures of a cell would mislead, one variant for each way.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Warning {
-    /// A few weights rule.
+    /// The largest weights of the model's configurations fall off so slowly (Pareto shape k, Vehtari et al., arXiv:1507.02646) that ESS, means and
+    /// errors cannot be trusted: train longer, or draw as many configurations as it says.
     HeavyTail { of: &'static str, key: &'static str, shape: ParetoShape, n: usize },
-    /// Few weights count.
+    /// Fewer than 100 effective configurations are left of an evaluation: its ESS reads too high; draw more.
     FewEffective { of: &'static str, key: &'static str, effective: f64 },
-    /// An average rests on a few weights.
+    /// Parts of the configurations scatter by more than the error of an average claims: too few weights carry it; draw more.
     Fragile { observable: String, factor: f64, key: &'static str },
-    /// The target has more modes than the model.
+    /// The ESS on configurations of the target is below that on the model's own: the model misses a mode, and nothing that is drawn from it
+    /// shows that. More layers, a symmetrised density or training by `forward_kl` reach missing modes.
     ModeCollapse { ess: f64, target: f64 },
-    /// What a symmetry makes zero is not.
+    /// An average that a symmetry makes zero is more than 4 standard errors from zero: chains are too few or too short to have seen both
+    /// sides.
     BrokenSymmetry { method: Method, observable: String, value: f64, error: f64, missing: String },
-    /// Something that never happens has.
+    /// Something has happened in some configurations that never does if all is well, such as a charge that is not whole or an operator that
+    /// is nearly singular.
     GoneWrong { method: Method, share: f64, wrong: &'static str },
-    /// Chains that do not move.
+    /// An observable is the same in all configurations of chains, as the topological charge where no chain changes it: nothing is known of it.
     Frozen { method: Method, observable: String },
-    /// The model does not know a sector of the target as it should.
+    /// A topological sector that HMC finds is missing from the model's configurations, or has another probability there.
     Sector(Fault),
-    /// Nobody can tell whether it has.
+    /// Fewer than 1000 configurations of the target stand behind its ESS: they may all lie where the model is good.
     FewTargetSamples { n: usize },
-    /// Hardly any proposal is accepted.
+    /// Independence Metropolis accepts fewer than 5% of the model's proposals: its chain hardly moves.
     LowAcceptance { acceptance: f64 },
-    /// Hardly any trajectory is accepted.
+    /// HMC accepts fewer than 30% of its trajectories: more `sample.hmc.steps`, or let it tune them.
     LowHmcAcceptance { acceptance: f64 },
-    /// `⟨e^{-ΔH}⟩` is not one.
+    /// `⟨e^{-ΔH}⟩` of HMC is more than 5 standard errors from one, which it is in equilibrium: more thermalisation.
     NoEquilibrium { method: Method, mean: f64, error: f64 },
-    /// Not many autocorrelation times.
+    /// A chain is shorter than 50 autocorrelation times of an observable: errors are unreliable (W04).
     ShortChain { method: Method, length: u64, observable: String, tau: f64 },
-    /// Many chains, each with its own start.
+    /// Many chains of independence Metropolis start from the model each, and what is left of that is as large as the statistical error: fewer
+    /// chains, or more proposals.
     ManyStarts { method: Method, chains: usize, length: u64, observable: String, tau: f64 },
-    /// The start is not forgotten.
+    /// Fewer than 10 autocorrelation times of thermalisation: what a chain started from may bias all means.
     ShortThermalization { method: Method, steps: u64, observable: String, tau: f64 },
-    /// Costs are those of threads without work.
+    /// Threads were idle for more than a quarter of the time, so that costs of HMC are overstated: a multiple of their number of chains uses
+    /// them all.
     IdleThreads { chains: usize, used: f64, threads: usize, multiple: usize },
-    /// Two methods find different things.
+    /// Flow and HMC find averages more than 4 standard errors apart, over all primary observables: one of them does not sample the target.
     Disagreement { method: Method, chi_squared: f64, observables: usize, worst: String, sigmas: f64 },
 }
 
