@@ -1,5 +1,6 @@
 //! Axes of figures: linear or logarithmic, with short marks.
 
+use super::digits::short;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
 
@@ -16,17 +17,29 @@ pub struct Axis {
     /// Logarithmic, or linear.
     pub log: bool,
     from_zero: bool,
+    /// Marks are in thousands and millions.
+    counts: bool,
 }
 
 impl Axis {
     /// A linear axis.
     pub fn plain(label: &str) -> Self {
-        Self { label: label.into(), log: false, from_zero: false }
+        Self { label: label.into(), log: false, from_zero: false, counts: false }
     }
 
     /// A linear axis that begins at zero.
     pub fn from_zero(label: &str) -> Self {
-        Self { label: label.into(), log: false, from_zero: true }
+        Self { from_zero: true, ..Self::plain(label) }
+    }
+
+    /// A linear axis of large numbers that begins at zero, marked as 5k or 5M.
+    pub fn counts(label: &str) -> Self {
+        Self { counts: true, ..Self::from_zero(label) }
+    }
+
+    /// A logarithmic axis.
+    pub fn logarithmic(label: &str) -> Self {
+        Self { log: true, ..Self::plain(label) }
     }
 
     /// A logarithmic axis if the values are positive and span more than two decades, else a linear one from zero.
@@ -42,7 +55,7 @@ impl Axis {
     fn wide_beyond(ratio: f64, label: &str, values: impl Iterator<Item = f64>) -> Self {
         let (least, most) = bounds(values).unwrap_or((1.0, 1.0));
         let log = least > 0.0 && most / least > ratio;
-        Self { label: label.into(), log, from_zero: !log }
+        Self { log, from_zero: !log, ..Self::plain(label) }
     }
 
     /// The same without zero at its beginning.
@@ -50,9 +63,19 @@ impl Axis {
         Self { from_zero: false, ..self }
     }
 
+    /// The same with a logarithmic scale.
+    pub fn into_log(self) -> Self {
+        Self { log: true, from_zero: false, ..self }
+    }
+
     /// The coordinate of a value.
     pub fn place(&self, value: f64) -> f64 {
         if self.log { value.log10() } else { value }
+    }
+
+    /// The value at a coordinate.
+    pub fn value(&self, place: f64) -> f64 {
+        if self.log { 10f64.powf(place) } else { place }
     }
 
     /// What is written beside a mark.
@@ -75,6 +98,10 @@ impl Axis {
             // A mark at a whole decade may be a rounding below it.
             let decade = (place + 1e-9).floor();
             return scientific(decade as i32, 10f64.powf(place - decade));
+        }
+        if self.counts && place.abs() >= 1e3 {
+            let (unit, letter) = if place.abs() >= 1e6 { (1e6, "M") } else { (1e3, "k") };
+            return format!("{}{letter}", short(place / unit));
         }
         if place != 0.0 && !(1e-4..1e6).contains(&place.abs()) {
             return format!("{place:.3e}").replace(".000e", "e");
@@ -142,6 +169,8 @@ mod tests {
         let linear = Axis::plain("");
         assert_eq!([0.0, 0.25, -24.0, 1e4].map(|v| linear.mark(v)), ["0", "0.25", "-24", "10000"]);
         assert_eq!([2e-7, 3e8].map(|v| linear.mark(v)), ["2e-7", "3e8"]);
+        let counts = Axis::counts("");
+        assert_eq!([500.0, 2.5e3, 5e6, 2.5e7].map(|v| counts.mark(v)), ["500", "2.5k", "5M", "25M"]);
         let log = Axis::wide("", [1.0, 1000.0].into_iter());
         assert_eq!([2.0, 5f64.log10(), 3f64, -1.0].map(|v| log.mark(v)), ["10²", "5·10⁰", "10³", "10⁻¹"]);
     }

@@ -29,6 +29,7 @@ const GAP: u32 = 24;
 const LETTER: u32 = 8;
 
 /// A name with what it looks like, or a remark.
+#[derive(PartialEq)]
 pub struct Entry {
     /// The text.
     pub label: String,
@@ -37,6 +38,7 @@ pub struct Entry {
 }
 
 /// What a series looks like.
+#[derive(PartialEq)]
 pub struct Symbol {
     /// Colour, shape, dashes.
     pub style: Style,
@@ -49,6 +51,7 @@ pub struct Symbol {
 }
 
 /// Names in rows.
+#[derive(PartialEq)]
 pub struct Legend {
     entries: Vec<Entry>,
     /// Units from the left, and the row.

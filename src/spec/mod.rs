@@ -50,6 +50,7 @@ pub use affine::AffineSpec;
 pub use base::{BaseSpec, FreeFieldSpec};
 pub use cell::{Cell, CellStart, STAGE};
 pub use changes::Change;
+pub use check::nearest;
 pub use evaluate::EvaluateSpec;
 pub use flow::FlowSpec;
 pub use gauge::{GaugeSpec, MapSpec, SplineSpec, TanSpec};
