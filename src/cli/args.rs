@@ -336,6 +336,9 @@ pub struct RunArgs {
     /// Started by another process for a part of the work, which ends when its standard input does.
     #[arg(long, hide = true)]
     pub worker: bool,
+    /// No figures at the end.
+    #[arg(long)]
+    pub no_plots: bool,
     /// No progress and no notes on stderr; warnings and errors stay.
     #[arg(long)]
     pub quiet: bool,

@@ -2,18 +2,18 @@
 
 use super::along::{Along, SEED};
 use super::axis::Axis;
-use super::canvas::Width;
 use super::column::{Column, Errors, KINDS, unknown};
 use super::figure::Figure;
 use super::names::Names;
 use super::run::Run;
-use super::series::{Series, Spread};
+use super::series::{Point, Series, Spread};
 use super::sheet::Sheet;
 use super::source::{Source, sources};
 use crate::error::{Error, Result};
+use std::collections::BTreeSet;
 
 /// Tables whose rows follow each other.
-const OF_STEPS: [&str; 1] = ["train"];
+const OF_STEPS: [&str; 2] = ["train", "history"];
 
 /// What to draw against what.
 #[derive(Debug, Clone)]
@@ -33,30 +33,13 @@ pub struct Against<'a> {
 /// # Errors
 /// [`Error::Usage`] for a column that there is not, [`Error::BadFile`] for one with something else than numbers in it.
 pub fn against(runs: &[Run], asked: &Against<'_>) -> Result<Sheet> {
-    let column = Column::find(runs, asked.y)?;
+    let column = Column::find(runs, asked.y, asked.x)?;
     check_group(runs, &column, asked.group)?;
     let along = along(runs, asked.x, &column)?;
     let values = |table: &_| column.values(table, asked.errors, asked.group);
     let sources = sources(runs, column.of, &values, &along)?;
-    let several = sources.len() > 1;
-    let (mut series, mut can_merge) = (Vec::<Series>::new(), along.key != SEED);
-    for source in &sources {
-        let keys = keys(source, &along, asked.group);
-        can_merge &= keys.len() == source.keys_apart(&along).len() || asked.group.is_empty();
-        for value in &source.values {
-            let Ok(point) = source.point(&along, value) else { continue };
-            let label = source.label(&keys, &along, value, (Names::Columns, several));
-            match series.iter_mut().find(|series| series.label == label) {
-                Some(series) => series.points.push(point),
-                None => series.push(Series { label, points: vec![point], line: false, law_of: None }),
-            }
-        }
-    }
-    let is_curve = OF_STEPS.contains(&column.table);
-    for series in &mut series {
-        series.line = is_curve;
-        series.arrange(can_merge.then_some(Spread::StandardError));
-    }
+    let found = placed(&sources, &along, asked.group);
+    let series = series(&sources, found, &along, &column, asked.group);
     let name = format!("{}_against_{}", asked.y, asked.x.replace("1/", "inverse_")).replace(['/', '\\'], "_");
     let axes = (Axis::plain(&along.label(Names::Columns)), Axis::plain(asked.y));
     let figure = Figure { spread: Spread::StandardError, ..Figure::new(&name, axes, series) };
@@ -66,7 +49,58 @@ pub fn against(runs: &[Run], asked: &Against<'_>) -> Result<Sheet> {
             hint: "choose columns of the same rows, or leave out --where".into(),
         });
     }
-    Ok(Sheet { name, panels: vec![figure], width: Width::Column })
+    Ok(Sheet::fitting(&name, vec![figure]))
+}
+
+/// A row that is drawn: the name of its series, its run and cell, and where it is.
+struct Placed<'a> {
+    label: String,
+    cell: (usize, &'a str),
+    point: Point,
+}
+
+/// The rows that have a place along the axis.
+fn placed<'s>(sources: &'s [Source<'_>], along: &Along, group: &[String]) -> Vec<Placed<'s>> {
+    let mut found = Vec::new();
+    for (number, source) in sources.iter().enumerate() {
+        let keys = keys(source, along, group);
+        for value in &source.values {
+            let Ok(point) = source.point(along, value) else { continue };
+            let label = source.label(&keys, along, value, (Names::Columns, sources.len() > 1));
+            found.push(Placed { label, cell: (number, source.table.cell(value.row)), point });
+        }
+    }
+    found
+}
+
+/// Whether rows of one name at one place differ in nothing but the seed.
+fn are_repeats(sources: &[Source<'_>], found: &[Placed<'_>], along: &Along, group: &[String]) -> bool {
+    let mut of_cells = BTreeSet::new();
+    along.key != SEED
+        && sources.iter().all(|source| keys(source, along, group).len() >= source.keys_apart(along).len())
+        && found.iter().all(|row| of_cells.insert((&row.label, row.cell, row.point.x.to_bits())))
+}
+
+/// The rows by their names: means of repeats, or, of rows that follow each other, a curve for each cell.
+fn series(
+    sources: &[Source<'_>],
+    found: Vec<Placed<'_>>,
+    along: &Along,
+    column: &Column,
+    group: &[String],
+) -> Vec<Series> {
+    let (merge, line) = (are_repeats(sources, &found, along, group), OF_STEPS.contains(&column.table));
+    let mut series: Vec<(Option<(usize, &str)>, Series)> = Vec::new();
+    for Placed { label, cell, point } in found {
+        let cell = (line && !merge).then_some(cell);
+        match series.iter_mut().find(|(of, series)| *of == cell && series.label == label) {
+            Some((_, series)) => series.points.push(point),
+            None => series.push((cell, Series { label, points: vec![point], line, law_of: None })),
+        }
+    }
+    let mut series: Vec<Series> = series.into_iter().map(|(_, series)| series).collect();
+    series.iter_mut().for_each(|series| series.arrange(merge.then_some(Spread::StandardError)));
+    series
 }
 
 /// # Errors

@@ -10,6 +10,9 @@ const WIDE: f64 = 100.0;
 /// The same for costs, which are compared by their ratios.
 const WIDE_COST: f64 = 10.0;
 
+/// How far a mark is from a whole number by rounding at most, or from zero in units of the axis.
+const WHOLE: f64 = 1e-9;
+
 /// An axis: what it shows and how.
 pub struct Axis {
     /// What is written along it.
@@ -19,12 +22,14 @@ pub struct Axis {
     from_zero: bool,
     /// Marks are in thousands and millions.
     counts: bool,
+    /// Marks are whole numbers.
+    whole: bool,
 }
 
 impl Axis {
     /// A linear axis.
     pub fn plain(label: &str) -> Self {
-        Self { label: label.into(), log: false, from_zero: false, counts: false }
+        Self { label: label.into(), log: false, from_zero: false, counts: false, whole: false }
     }
 
     /// A linear axis that begins at zero.
@@ -35,6 +40,11 @@ impl Axis {
     /// A linear axis of large numbers that begins at zero, marked as 5k or 5M.
     pub fn counts(label: &str) -> Self {
         Self { counts: true, ..Self::from_zero(label) }
+    }
+
+    /// A linear axis of whole numbers.
+    pub fn whole(label: &str) -> Self {
+        Self { whole: true, ..Self::plain(label) }
     }
 
     /// A logarithmic axis.
@@ -61,6 +71,11 @@ impl Axis {
     /// The same without zero at its beginning.
     pub fn without_zero(self) -> Self {
         Self { from_zero: false, ..self }
+    }
+
+    /// The same with large numbers as 5k or 5M.
+    pub fn counted(self) -> Self {
+        Self { counts: true, ..self }
     }
 
     /// The same with a logarithmic scale.
@@ -116,7 +131,7 @@ impl Axis {
         let least = if self.from_zero { least.min(0.0) } else { least };
         let span = if most > least { most - least } else { most.abs().max(1.0) };
         let below = if self.from_zero && least == 0.0 { 0.0 } else { 0.04 * span };
-        Scale { range: (least - below)..(most + 0.04 * span), log: self.log }
+        Scale { range: (least - below)..(most + 0.04 * span), log: self.log, whole: self.whole }
     }
 }
 
@@ -126,6 +141,7 @@ pub struct Scale {
     /// From end to end.
     pub range: std::ops::Range<f64>,
     log: bool,
+    whole: bool,
 }
 
 impl Ranged for Scale {
@@ -139,7 +155,12 @@ impl Ranged for Scale {
     /// Of a logarithmic axis whole decades, and 2 and 5 between them where there are few.
     fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
         if !self.log {
-            return RangedCoordf64::from(self.range.clone()).key_points(hint);
+            let mut marks = RangedCoordf64::from(self.range.clone()).key_points(hint);
+            // Steps to zero may end beside it by rounding.
+            let zero = WHOLE * (self.range.end - self.range.start);
+            marks.iter_mut().filter(|mark| mark.abs() < zero).for_each(|mark| *mark = 0.0);
+            marks.retain(|mark| !self.whole || (mark - mark.round()).abs() < WHOLE);
+            return marks;
         }
         let decades = self.range.start.floor() as i32..=self.range.end.ceil() as i32;
         let factors: &[f64] = if self.range.end - self.range.start < 3.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
@@ -182,5 +203,13 @@ mod tests {
         assert!(!Axis::wide("", [0.0, 1e6].into_iter()).log);
         assert!(!Axis::wide("", [1e3, 2e4].into_iter()).log);
         assert!(Axis::cost("", [1e3, 2e4].into_iter()).log);
+    }
+
+    #[test]
+    fn marks_are_at_zero_and_at_whole_numbers() {
+        let marks = |axis: Axis, ends: [f64; 2]| axis.scale(ends.into_iter()).key_points(6);
+        // Steps of 0.2 from -0.4 end at -5.6e-17.
+        assert!(marks(Axis::plain(""), [-0.5, 0.6]).contains(&0.0));
+        assert_eq!(marks(Axis::whole(""), [1.0, 3.0]), [1.0, 2.0, 3.0]);
     }
 }

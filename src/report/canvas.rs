@@ -3,7 +3,8 @@
 use super::chart::{Chart, Done};
 use super::drawn::drawn;
 use super::figure::Figure;
-use super::legend::{Legend, ROW};
+use super::legend::{Entry, Legend, ROW};
+use super::pdf::{FINE, Page, Pen};
 use super::raster::{FINER, png};
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -11,6 +12,9 @@ use plotters::style::{FontStyle, register_font};
 
 /// Dots of a PNG for one unit of the SVG, in each direction.
 const DOTS: u32 = 2;
+
+/// Rows of a legend that one column has room for.
+const MOST_ROWS: u32 = 8;
 
 /// How wide a figure is, with the same letters: a unit is 0.61 pt in print, so that letters of 13 to 15 units have 8 to 9 pt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,18 @@ impl Width {
         match self {
             Self::Page => 800,
             Self::Column => 400,
+        }
+    }
+
+    /// One column where the legends have room there, else both.
+    pub fn fitting(panels: &[Figure]) -> Self {
+        let column = Self::Column.units();
+        let panels: Vec<&Figure> = panels.iter().collect();
+        let plan = Plan::new(&panels, Self::Column);
+        let mut legends = plan.panels.iter().filter_map(|(_, legend)| legend.as_ref());
+        match legends.all(|legend| legend.fits(column) && legend.rows() <= MOST_ROWS) {
+            true => Self::Column,
+            false => Self::Page,
         }
     }
 
@@ -49,17 +65,25 @@ impl Width {
 
 /// The panels as SVG, or why they cannot be drawn.
 pub fn svg(panels: &[&Figure], width: Width) -> Result<String, String> {
-    for scale in panels.iter().flat_map(|panel| <[_; 2]>::from(panel.scales())) {
-        if !(scale.range.end - scale.range.start).is_finite() {
-            return Err("its numbers are too large".into());
-        }
-    }
+    check(panels)?;
     let plan = Plan::new(panels, width);
     let mut text = String::new();
     let area = SVGBackend::with_string(&mut text, plan.size()).into_drawing_area();
     plan.draw(&area, 1).and_then(|()| area.present()).map_err(|error| error.to_string())?;
     drop(area);
     Ok(text)
+}
+
+/// The panels as PDF, or why they cannot be drawn.
+pub fn pdf(panels: &[&Figure], width: Width) -> Result<Vec<u8>, String> {
+    check(panels)?;
+    let plan = Plan::new(panels, width);
+    let mut page = Page::new(plan.size());
+    {
+        let area = Pen(&mut page).into_drawing_area();
+        plan.draw(&area, FINE).and_then(|()| area.present()).map_err(|error| error.to_string())?;
+    }
+    page.finish()
 }
 
 /// The panels as PNG, or why they cannot be drawn.
@@ -75,6 +99,12 @@ pub fn dots(panels: &[&Figure], width: Width) -> Result<Vec<u8>, String> {
     png(&dots, size)
 }
 
+fn check(panels: &[&Figure]) -> Result<(), String> {
+    let scales = panels.iter().flat_map(|panel| <[_; 2]>::from(panel.scales()));
+    let mut widths = scales.map(|scale| scale.range.end - scale.range.start);
+    if widths.all(f64::is_finite) { Ok(()) } else { Err("its numbers are too large".into()) }
+}
+
 /// What stands where.
 struct Plan<'a> {
     width: Width,
@@ -82,14 +112,15 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// A legend that is the same as the one above is left out.
+    /// What a legend above says is not said again.
     fn new(panels: &[&'a Figure], width: Width) -> Self {
-        let mut planned: Vec<(&Figure, Option<Legend>)> = Vec::new();
+        let (mut planned, mut said) = (Vec::new(), Vec::<Entry>::new());
         for panel in panels {
-            let legend = panel.legend(width.units());
-            let above = planned.iter().rev().find_map(|(_, legend)| legend.as_ref());
-            let is_new = above.is_none_or(|above| *above != legend);
-            planned.push((panel, is_new.then_some(legend)));
+            let is_new = |entry: &Entry| !said.iter().any(|known| known.is_like(entry));
+            let entries: Vec<Entry> = panel.entries().into_iter().filter(is_new).collect();
+            said.extend(panel.entries());
+            let legend = (!entries.is_empty()).then(|| Legend::new(entries, width.units()));
+            planned.push((*panel, legend));
         }
         Self { width, panels: planned }
     }

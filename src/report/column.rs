@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::spec::nearest;
 
 /// Columns that tell rows of a cell apart.
-pub const KINDS: [&str; 3] = ["stage", "method", "observable"];
+pub const KINDS: [&str; 4] = ["stage", "method", "observable", "chain"];
 
 /// Where the errors of points are from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +33,12 @@ pub struct Column {
 }
 
 impl Column {
-    /// The column of this name in the first table that has one, `TABLE.COLUMN`, or the values of an observable.
+    /// The column of this name in the first table that has it beside the one that it is drawn `along`, or without, `TABLE.COLUMN`, or the
+    /// values of an observable.
     ///
     /// # Errors
     /// [`Error::Usage`] if there is none, with those that there are.
-    pub fn find(runs: &[Run], asked: &str) -> Result<Self> {
+    pub fn find(runs: &[Run], asked: &str, along: &str) -> Result<Self> {
         let of_tables = TABLES.into_iter().flat_map(|name| {
             let tables = runs.iter().filter_map(move |run| run.named(name));
             tables.map(move |table| (name, table))
@@ -49,11 +50,16 @@ impl Column {
             name: name.to_owned(),
             observable: None,
         };
-        let found = all.iter().find_map(|(table, columns)| {
+        let mut found = all.iter().filter_map(|(table, columns)| {
             let qualified = asked.strip_prefix(table).and_then(|rest| rest.strip_prefix('.'));
             let name = qualified.unwrap_or(asked);
-            columns.has(name).then(|| column(table, name))
+            columns.has(name).then(|| (columns.has(along), column(table, name)))
         });
+        let first = found.next();
+        let found = match first {
+            Some((false, first)) => Some(found.find(|(both, _)| *both).map_or(first, |(_, column)| column)),
+            first => first.map(|(_, column)| column),
+        };
         let of_observable = || {
             let has = |(name, columns): &&(&'static str, &Columns)| {
                 *name == "observables" && observables(columns).contains(&asked)
@@ -139,7 +145,9 @@ fn of(table: &str) -> Of {
         "ess" => |run| run.ess.as_ref(),
         "cost" => |run| run.cost.as_ref(),
         "observables" => |run| run.observables.as_ref(),
-        _ => |run| run.chains.as_ref(),
+        "chains" => |run| run.chains.as_ref(),
+        "history" => |run| run.history.as_ref(),
+        _ => |run| run.weights.as_ref(),
     }
 }
 

@@ -73,6 +73,11 @@ impl Curve {
         self.varied.iter().find(|(name, _)| name == key).map(|(_, text)| text.as_str())
     }
 
+    /// The keys that vary.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.varied.iter().map(|(key, _)| key.as_str())
+    }
+
     /// Leaves out a key that tells it from other cells.
     pub fn forget(&mut self, key: &str) {
         self.apart.retain(|(name, _)| name != key);

@@ -1,7 +1,7 @@
 //! One figure: what is drawn between two axes, and what is said of it above them.
 
 use super::axis::{Axis, Scale};
-use super::legend::{Entry, Legend, Symbol};
+use super::legend::{Entry, Symbol};
 use super::palette::Style;
 use super::series::{Series, Spread};
 use super::volume_law;
@@ -22,6 +22,8 @@ pub struct Figure {
     pub spread: Spread,
     /// Points are joined by lines even where they are no means.
     pub joined: bool,
+    /// What broken lines in the colour of a series are.
+    pub law: String,
     /// What else is said beside the names of the series.
     pub notes: Vec<String>,
 }
@@ -30,7 +32,8 @@ impl Figure {
     /// A figure of series between two axes.
     pub fn new(name: &str, (x, y): (Axis, Axis), series: Vec<Series>) -> Self {
         let (levels, notes, spread) = (Vec::new(), Vec::new(), Spread::Extremes);
-        Self { name: name.into(), x, y, series, levels, spread, joined: false, notes }
+        let law = format!("{}, V₀ the largest", volume_law::FORMULA);
+        Self { name: name.into(), x, y, series, levels, spread, joined: false, law, notes }
     }
 
     /// Whether there is anything to draw.
@@ -69,8 +72,8 @@ impl Figure {
         names
     }
 
-    /// What stands above the axes, in so many units.
-    pub fn legend(&self, width: u32) -> Legend {
+    /// What stands above the axes.
+    pub fn entries(&self) -> Vec<Entry> {
         let entry = |(place, label): (usize, &str)| {
             let alike = || self.series.iter().filter(|series| series.label == label);
             let mark = alike().any(|series| !series.line);
@@ -84,7 +87,7 @@ impl Figure {
         });
         let remarks = self.remarks().into_iter().map(|label| Entry { label, symbol: None });
         let names = self.names().into_iter().enumerate().map(entry);
-        Legend::new(names.chain(level).chain(remarks).collect(), width)
+        names.chain(level).chain(remarks).collect()
     }
 
     /// What the broken lines across the figure are.
@@ -104,7 +107,7 @@ impl Figure {
             .any(|point| point.lower_bound)
             .then(|| "open: stopped before its ESS, a lower bound".into());
         let laws = self.series.iter().any(|series| series.law_of.is_some());
-        let laws = laws.then(|| format!("broken: {}, V₀ the largest", volume_law::FORMULA));
+        let laws = laws.then(|| format!("broken: {}", self.law));
         self.notes.iter().cloned().chain(bands).chain(open).chain(laws).collect()
     }
 }
@@ -131,7 +134,7 @@ pub mod tests {
         let both = figure(vec![series(true), series(false)]);
         assert_eq!(both.styles(), [Style::of(0), Style::of(0)]);
         // The series, the level.
-        assert_eq!(both.legend(800).rows(), 1);
+        assert_eq!(both.entries().len(), 2);
         assert_eq!(both.describe_levels().as_deref(), Some("ESS 0.2"));
     }
 }

@@ -91,7 +91,7 @@ pub fn effective_samples(table: &Columns) -> Result<Vec<Value>> {
     let mut least: Vec<Value> = Vec::new();
     for (row, method) in methods.into_iter().enumerate() {
         let Some(y) = rates[row] else { continue };
-        let range = errors[row].map(|error| [y * (1.0 - error), y * (1.0 + error)]);
+        let range = errors[row].map(|error| [y * (1.0 - error).max(0.0), y * (1.0 + error)]);
         let same = |value: &&mut Value| value.name == method && table.cell(value.row) == table.cell(row);
         match least.iter_mut().find(same) {
             Some(value) if value.y > y => (value.y, value.range) = (y, range),

@@ -14,10 +14,12 @@ pub struct Run {
     pub cost: Option<Columns>,
     pub observables: Option<Columns>,
     pub chains: Option<Columns>,
+    pub history: Option<Columns>,
+    pub weights: Option<Columns>,
 }
 
 /// The tables by their names, in the order in which a column is looked for.
-pub const TABLES: [&str; 5] = ["train", "ess", "cost", "observables", "chains"];
+pub const TABLES: [&str; 7] = ["ess", "cost", "observables", "chains", "train", "history", "weights"];
 
 impl Run {
     fn read(label: String, folder: &Path) -> Result<Self> {
@@ -29,6 +31,8 @@ impl Run {
             cost: table(folder, "cost.csv", "method")?,
             observables: table(folder, "observables.csv", "method")?,
             chains: table(folder, "chains.csv", "method")?,
+            history: table(folder, "history.csv", "method")?,
+            weights: table(folder, "weights.csv", "method")?,
         })
     }
 
@@ -45,7 +49,7 @@ impl Run {
     }
 
     fn places(&self) -> [&Option<Columns>; TABLES.len()] {
-        [&self.train, &self.ess, &self.cost, &self.observables, &self.chains]
+        [&self.ess, &self.cost, &self.observables, &self.chains, &self.train, &self.history, &self.weights]
     }
 
     /// The tables that there are.
@@ -55,8 +59,8 @@ impl Run {
 
     /// The same to change them.
     pub fn tables_mut(&mut self) -> impl Iterator<Item = &mut Columns> {
-        let Self { train, ess, cost, observables, chains, .. } = self;
-        [train, ess, cost, observables, chains].into_iter().flatten()
+        let Self { train, ess, cost, observables, chains, history, weights, .. } = self;
+        [train, ess, cost, observables, chains, history, weights].into_iter().flatten()
     }
 }
 

@@ -1,7 +1,7 @@
-//! Figures as files: as SVG, as PNG, and their numbers as CSV.
+//! Figures as files: as SVG, PDF and PNG, and their numbers as CSV.
 
 use super::axis::Axis;
-use super::canvas::{Width, dots, svg};
+use super::canvas::{Width, dots, pdf, svg};
 use super::digits::short;
 use super::drawn::csv;
 use super::figure::Figure;
@@ -33,13 +33,15 @@ pub struct Log {
 pub enum Format {
     /// Scalable.
     Svg,
+    /// For papers.
+    Pdf,
     /// Dots.
     Png,
 }
 
 impl Format {
     /// All of them by their names, which are the extensions of the files.
-    pub const ALL: [(&'static str, Self); 2] = [("svg", Self::Svg), ("png", Self::Png)];
+    pub const ALL: [(&'static str, Self); 3] = [("svg", Self::Svg), ("pdf", Self::Pdf), ("png", Self::Png)];
 
     /// The kind of this name.
     pub fn named(name: &str) -> Option<Self> {
@@ -61,6 +63,11 @@ impl From<Figure> for Sheet {
 }
 
 impl Sheet {
+    /// Panels as wide as their legends need.
+    pub fn fitting(name: &str, panels: Vec<Figure>) -> Self {
+        Self { name: name.to_owned(), width: Width::fitting(&panels), panels }
+    }
+
     /// The same with axes that are logarithmic.
     ///
     /// # Errors
@@ -97,6 +104,7 @@ impl Sheet {
             let path = folder.join(format!("{}.{}", self.name, format.extension()));
             let bytes = match format {
                 Format::Svg => svg(&panels, self.width).map(String::into_bytes),
+                Format::Pdf => pdf(&panels, self.width),
                 Format::Png => dots(&panels, self.width),
             };
             bytes.map_err(|rule| undrawn(&path, rule)).map(|bytes| (path, bytes))
@@ -131,8 +139,9 @@ mod tests {
                 let figure = figure(vec![Series { label: "run".into(), points, line: false, law_of: None }]);
                 assert_eq!(figure.x.log, log);
                 let sheet = Sheet::from(figure);
-                let files = sheet.files(Path::new(""), &[Format::Svg, Format::Png]).unwrap();
+                let files = sheet.files(Path::new(""), &[Format::Svg, Format::Png, Format::Pdf]).unwrap();
                 assert!(files[0].1.starts_with(b"<svg") && files[1].1.starts_with(b"\x89PNG"));
+                assert!(files[2].1.starts_with(b"%PDF-") && files[2].1.ends_with(b"%%EOF"));
             }
         }
     }

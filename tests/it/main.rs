@@ -5,6 +5,7 @@ mod campaigns;
 mod cli;
 mod comparing;
 mod ensembles;
+mod figures;
 mod gauge;
 mod gauge_flows;
 #[cfg(feature = "wgpu")]

@@ -1,13 +1,11 @@
 //! Layouts of training curves: Figs. 1 and 4 of A22, and ESS above loss.
 
 use super::super::axis::Axis;
-use super::super::canvas::Width;
 use super::super::curve::{Curve, curves};
 use super::super::figure::Figure;
 use super::super::names::Names;
 use super::super::run::Run;
 use super::super::series::{Point, Series, Spread};
-use super::super::sheet::Sheet;
 use crate::error::Result;
 use crate::spec::STAGE;
 
@@ -21,39 +19,50 @@ const COST: &str = "training cost [samples]";
 ///
 /// # Errors
 /// As of [`curves`].
-pub fn fig1(runs: &[Run], levels: &[f64]) -> Result<Sheet> {
+pub fn fig1(runs: &[Run], levels: &[f64]) -> Result<Vec<Figure>> {
     let curves = curves(runs)?;
     let levels = if levels.is_empty() { &LEVELS } else { levels };
-    Ok(column(vec![panel(&curves.iter().collect::<Vec<_>>(), levels)]))
+    Ok(vec![panel(&curves.iter().collect::<Vec<_>>(), levels)])
 }
 
 /// The same with a panel for each stage.
 ///
 /// # Errors
 /// As of [`curves`].
-pub fn fig4(runs: &[Run], levels: &[f64]) -> Result<Sheet> {
-    let mut curves = curves(runs)?;
-    let mut stages: Vec<String> = Vec::new();
-    for curve in &mut curves {
+pub fn fig4(runs: &[Run], levels: &[f64]) -> Result<Vec<Figure>> {
+    let mut stages: Vec<(String, Vec<Curve>)> = Vec::new();
+    for curve in curves(runs)? {
         let stage = curve.value(STAGE).unwrap_or_default().to_owned();
-        if !stages.contains(&stage) {
-            stages.push(stage);
+        match stages.iter_mut().find(|(name, _)| *name == stage) {
+            Some((_, of_stage)) => of_stage.push(curve),
+            None => stages.push((stage, vec![curve])),
         }
-        curve.forget(STAGE);
     }
-    let panels = stages.iter().map(|stage| {
-        let of_stage = curves.iter().filter(|curve| curve.value(STAGE).unwrap_or_default() == stage);
-        let notes = if stage.is_empty() { Vec::new() } else { vec![stage.replace('_', " ")] };
-        Figure { notes, ..panel(&of_stage.collect::<Vec<_>>(), levels) }
+    let panels = stages.into_iter().map(|(stage, mut of_stage)| {
+        forget_common(&mut of_stage);
+        let notes =
+            if stage.is_empty() { Vec::new() } else { vec![format!("stage {}", stage.replace('_', " "))] };
+        Figure { notes, ..panel(&of_stage.iter().collect::<Vec<_>>(), levels) }
     });
-    Ok(column(panels.collect()))
+    Ok(panels.collect())
+}
+
+/// Leaves out of the names what all curves have in common.
+fn forget_common(curves: &mut [Curve]) {
+    let keys: Vec<String> =
+        curves.first().map(|curve| curve.keys().map(str::to_owned).collect()).unwrap_or_default();
+    for key in keys {
+        if curves.iter().all(|curve| curve.value(&key) == curves[0].value(&key)) {
+            curves.iter_mut().for_each(|curve| curve.forget(&key));
+        }
+    }
 }
 
 /// ESS on batches and on fresh configurations, and loss.
 ///
 /// # Errors
 /// As of [`curves`].
-pub fn training(runs: &[Run], levels: &[f64]) -> Result<Sheet> {
+pub fn training(runs: &[Run], levels: &[f64]) -> Result<Vec<Figure>> {
     let curves = curves(runs)?;
     let all: Vec<&Curve> = curves.iter().collect();
     let mut ess = panel(&all, levels);
@@ -69,11 +78,7 @@ pub fn training(runs: &[Run], levels: &[f64]) -> Result<Sheet> {
     }
     let axes = (Axis::counts(COST), Axis::plain("loss"));
     let loss = Figure::new("loss", axes, merged(&all, Curve::loss_points));
-    Ok(column(vec![ess, Figure { spread: Spread::StandardError, ..loss }]))
-}
-
-fn column(panels: Vec<Figure>) -> Sheet {
-    Sheet { name: String::new(), panels, width: Width::Column }
+    Ok(vec![ess, Figure { spread: Spread::StandardError, ..loss }])
 }
 
 fn panel(curves: &[&Curve], levels: &[f64]) -> Figure {

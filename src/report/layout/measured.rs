@@ -1,17 +1,13 @@
 //! Layouts of observables that are many numbers: correlators with effective masses, and charges.
 
 use super::super::axis::Axis;
-use super::super::canvas::Width;
 use super::super::columns::Columns;
 use super::super::figure::Figure;
-use super::super::names::Names;
 use super::super::run::Run;
 use super::super::series::{Point, Series};
-use super::super::sheet::Sheet;
-use crate::error::{Error, Result};
-
-/// Series that can be told apart.
-const MOST: usize = 24;
+use super::draws::history;
+use super::rows::{Labels, check_count};
+use crate::error::Result;
 
 /// What the exact values are called.
 const EXACT: &str = "exact";
@@ -20,7 +16,7 @@ const EXACT: &str = "exact";
 ///
 /// # Errors
 /// As of [`super::Layout::sheet`].
-pub fn correlator(runs: &[Run]) -> Result<Sheet> {
+pub fn correlator(runs: &[Run]) -> Result<Vec<Figure>> {
     let kinds = [
         ("two_point_", "two-point function C(t)"),
         ("pseudoscalar_", "pseudoscalar correlator C(t)"),
@@ -31,48 +27,47 @@ pub fn correlator(runs: &[Run]) -> Result<Sheet> {
         let mut values = series.iter().flat_map(|series| series.points.iter().map(|point| point.y));
         let is_correlator = prefix != "effective_mass_" && values.all(|value| value > 0.0);
         let y = if is_correlator { Axis::logarithmic(label) } else { Axis::plain(label) };
-        Ok(Figure::new(prefix, (Axis::plain("t/a"), y), series))
+        Ok(of_numbers(prefix, (Axis::whole("t/a"), y), series))
     });
-    Ok(Sheet { name: String::new(), panels: panels.collect::<Result<_>>()?, width: Width::Column })
+    panels.collect()
 }
 
-/// Probabilities of the sizes of topological charges.
+/// The charge along chains, above the probabilities of its sizes.
 ///
 /// # Errors
 /// As of [`super::Layout::sheet`].
-pub fn charge(runs: &[Run]) -> Result<Sheet> {
-    let axes = (Axis::plain("|Q|"), Axis::from_zero("P(|Q|)"));
-    let panel = Figure::new("charge", axes, numbered(runs, "charge_probability_")?);
-    Ok(Sheet { name: String::new(), panels: vec![panel], width: Width::Column })
+pub fn charge(runs: &[Run]) -> Result<Vec<Figure>> {
+    let axes = (Axis::whole("|Q|"), Axis::from_zero("P(|Q|)"));
+    let panel = of_numbers("charge", axes, numbered(runs, "charge_probability_")?);
+    let panels = vec![history(runs, "topological_charge")?, panel];
+    Ok(panels)
+}
+
+/// A figure in which broken lines are exact values.
+fn of_numbers(name: &str, axes: (Axis, Axis), series: Vec<Series>) -> Figure {
+    Figure { law: EXACT.to_owned(), ..Figure::new(name, axes, series) }
 }
 
 /// The observables `PREFIX_n` against n: a series for each method and cell, and the exact values of each cell, if they are known, on a
 /// line.
 ///
 /// # Errors
-/// [`Error::Usage`] for more series than can be told apart, [`Error::BadFile`] for a table that is not one.
+/// As of [`super::Layout::sheet`].
 fn numbered(runs: &[Run], prefix: &str) -> Result<Vec<Series>> {
     let (mut found, mut exact) = (Vec::new(), Vec::new());
     for run in runs {
         let Some(table) = &run.observables else { continue };
-        let name = if runs.len() > 1 { run.label.as_str() } else { "" };
-        add(table, name, prefix, &mut found, &mut exact)?;
+        add((run, table), runs.len() > 1, prefix, &mut found, &mut exact)?;
     }
-    let count = found.len();
-    if count > MOST {
-        return Err(Error::Usage {
-            message: format!("{count} methods and cells are more than can be told apart in one figure"),
-            hint: "choose some with --where KEY=VALUE, e.g. --where cell=0".into(),
-        });
-    }
+    check_count(&found)?;
     found.extend(exact);
     found.iter_mut().for_each(|series: &mut Series| series.arrange(None));
     Ok(found)
 }
 
 fn add(
-    table: &Columns,
-    run: &str,
+    (run, table): (&Run, &Columns),
+    several: bool,
     prefix: &str,
     found: &mut Vec<Series>,
     exact: &mut Vec<Series>,
@@ -82,35 +77,32 @@ fn add(
     let ranges = ranges(table, &values)?;
     let of = |row: &usize| names[*row].strip_prefix(prefix).and_then(|n| n.parse::<u32>().ok());
     let rows: Vec<usize> = (0..table.count()).filter(|row| of(row).is_some()).collect();
-    let varies = |texts: &dyn Fn(usize) -> String| rows.iter().any(|row| texts(*row) != texts(rows[0]));
-    let keys: Vec<&str> = table.keys().filter(|key| varies(&|row| table.text(key, row).to_owned())).collect();
-    let several_methods = varies(&|row| methods[row].to_owned());
+    let labels = Labels::new(run, table, &rows, several);
+    let several_methods = rows.iter().any(|row| methods[*row] != methods[rows[0]]);
     for row in rows {
         let n = f64::from(of(&row).expect("a number"));
-        let texts = keys.iter().map(|key| (key, table.text(key, row))).filter(|(_, text)| !text.is_empty());
-        let texts: Vec<String> = texts.map(|(key, text)| Names::Symbols.assignment(key, text)).collect();
-        let label = |kind: &str| {
-            let parts = [run, kind].into_iter().filter(|part| !part.is_empty()).map(str::to_owned);
-            parts.chain(texts.iter().cloned()).collect::<Vec<String>>().join(", ")
-        };
-        let own = if several_methods || (keys.is_empty() && run.is_empty()) { methods[row] } else { "" };
+        let own = if several_methods || labels.are_empty() { methods[row] } else { "" };
+        let label = labels.of(row, own);
         if let Some(y) = values[row] {
             let point = Point { range: ranges[row], ..Point::new(n, y) };
-            push(found, label(own), point, false);
+            push(found, &label, None, point);
         }
         if let Some(y) = known[row].filter(|y| y.is_finite()) {
-            push(exact, label(EXACT), Point::new(n, y), true);
+            push(exact, &labels.of(row, EXACT), Some(label), Point::new(n, y));
         }
     }
     Ok(())
 }
 
-/// Adds a point to the series of this name, once at every place of a line.
-fn push(all: &mut Vec<Series>, label: String, point: Point, line: bool) {
+/// Adds a point to the series of this name; to a law, a line in the colour of the first series that it is of, once at every place.
+fn push(all: &mut Vec<Series>, label: &str, law_of: Option<String>, point: Point) {
     match all.iter_mut().find(|series| series.label == label) {
-        Some(series) if line && series.points.iter().any(|known| known.x == point.x) => {}
+        Some(series) if series.law_of.is_some() && series.points.iter().any(|known| known.x == point.x) => {}
         Some(series) => series.points.push(point),
-        None => all.push(Series { label, points: vec![point], line, law_of: None }),
+        None => {
+            let line = law_of.is_some();
+            all.push(Series { label: label.to_owned(), points: vec![point], line, law_of });
+        }
     }
 }
 

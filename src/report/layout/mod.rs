@@ -1,10 +1,14 @@
 //! Figures by name: those of A22, and what one looks at first.
 
 mod curves;
+mod draws;
 mod measured;
 mod paper;
+mod rows;
 
+use super::figure::Figure;
 use super::run::Run;
+use super::series::Series;
 use super::sheet::Sheet;
 use crate::error::{Error, Result};
 
@@ -29,8 +33,12 @@ pub enum Layout {
     Training,
     /// Two-point functions and effective masses.
     Correlator,
-    /// Probabilities of topological charges.
+    /// The topological charge along chains, and its probabilities.
     Charge,
+    /// Histories of chains.
+    Chain,
+    /// Histograms of log w.
+    Weights,
 }
 
 /// What is asked of a layout.
@@ -44,7 +52,7 @@ pub struct Asked<'a> {
 
 impl Layout {
     /// All by their names.
-    pub const ALL: [(&'static str, Self); 10] = [
+    pub const ALL: [(&'static str, Self); 12] = [
         ("fig1", Self::Fig1),
         ("fig3", Self::Fig3),
         ("fig4", Self::Fig4),
@@ -55,10 +63,12 @@ impl Layout {
         ("training", Self::Training),
         ("correlator", Self::Correlator),
         ("charge", Self::Charge),
+        ("chain", Self::Chain),
+        ("weights", Self::Weights),
     ];
 
     /// Those that are drawn where there is data for them, without being asked for.
-    pub const MEASURED: [Self; 2] = [Self::Correlator, Self::Charge];
+    pub const MEASURED: [Self; 4] = [Self::Correlator, Self::Charge, Self::Chain, Self::Weights];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -75,7 +85,7 @@ impl Layout {
     /// # Errors
     /// [`Error::Usage`] if the tables have nothing for it, or too much to be told apart; [`Error::BadFile`] for a table that is not one.
     pub fn sheet(self, runs: &[Run], asked: Asked<'_>) -> Result<Sheet> {
-        let mut sheet = match self {
+        let mut panels = match self {
             Self::Fig1 => curves::fig1(runs, asked.levels),
             Self::Fig4 => curves::fig4(runs, asked.levels),
             Self::Training => curves::training(runs, asked.levels),
@@ -86,13 +96,15 @@ impl Layout {
             Self::Fig8 => paper::fig8(runs, asked.key),
             Self::Correlator => measured::correlator(runs),
             Self::Charge => measured::charge(runs),
+            Self::Chain => draws::chain(runs),
+            Self::Weights => draws::weights(runs),
         }?;
-        sheet.panels.retain(super::figure::Figure::has_data);
-        sheet.name = self.name().to_owned();
-        if sheet.panels.is_empty() {
+        panels.retain(Figure::has_data);
+        if panels.is_empty() {
             return Err(self.nothing());
         }
-        Ok(sheet)
+        share_colours(&mut panels);
+        Ok(Sheet::fitting(self.name(), panels))
     }
 
     fn nothing(self) -> Error {
@@ -105,12 +117,63 @@ impl Layout {
                 Self::Fig6 => "finished cells with an ESS or effective samples",
                 Self::Fig7 => "finished cells with an ESS or a pion mass",
                 Self::Correlator => "two-point functions or effective masses in observables.csv",
-                Self::Charge => "probabilities of topological charges in observables.csv",
+                Self::Charge => "topological charges in history.csv or observables.csv",
+                Self::Chain => "history.csv, which runs with chains write",
+                Self::Weights => "weights.csv, which runs with a model write",
             },
         );
         Error::Usage {
             message: format!("nothing to draw: --style {name} needs {needs}"),
             hint: "choose another style, or leave out --where".into(),
         }
+    }
+}
+
+/// Gives series of one name in several panels the same colour: where a panel has some of the names of the first, it has all of them,
+/// perhaps without points.
+fn share_colours(panels: &mut [Figure]) {
+    let Some((first, others)) = panels.split_first_mut() else { return };
+    let names = |figure: &Figure| {
+        let own = figure.series.iter().filter(|series| series.law_of.is_none());
+        own.map(|series| series.label.clone()).collect::<Vec<String>>()
+    };
+    let all = names(first);
+    for panel in others.iter_mut().filter(|panel| names(panel).iter().all(|name| all.contains(name))) {
+        let empty =
+            |label: &String| Series { label: label.clone(), points: Vec::new(), line: false, law_of: None };
+        let marked = !panel.series.iter().any(|series| series.line);
+        let before = all.iter().map(|label| Series { line: !marked, ..empty(label) });
+        panel.series = before.chain(std::mem::take(&mut panel.series)).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::figure::tests::figure;
+    use super::super::series::Point;
+    use super::*;
+
+    #[test]
+    fn layouts_have_their_names() {
+        for (name, layout) in Layout::ALL {
+            assert_eq!((layout.name(), Layout::named(name)), (name, Some(layout)));
+        }
+        assert_eq!(Layout::named("fig2"), None);
+    }
+
+    #[test]
+    fn a_series_has_one_colour_in_all_panels() {
+        let series = |label: &str| Series {
+            label: label.into(),
+            points: vec![Point::new(1.0, 0.5)],
+            line: false,
+            law_of: None,
+        };
+        let mut panels = [figure(vec![series("a"), series("b")]), figure(vec![series("b")])];
+        share_colours(&mut panels);
+        assert_eq!(panels[0].styles()[1], *panels[1].styles().last().unwrap());
+        let mut others = [figure(vec![series("a")]), figure(vec![series("c")])];
+        share_colours(&mut others);
+        assert_eq!(others[1].series.len(), 1);
     }
 }
