@@ -6,6 +6,7 @@ use super::progress::Terminal;
 use super::{jobs, memory, signals, table};
 use crate::device;
 use crate::error::{Error, Result};
+use crate::files::remove_leftovers;
 use crate::report::{Format, Log, Request, What, plot};
 use crate::spec::Spec;
 use crate::study::{Manifest, Part, Run, RunDir, check_files};
@@ -101,7 +102,8 @@ fn plots(args: &RunArgs, run: &Path) {
         formats: &[Format::Svg, Format::Png],
         folder: &folder,
     };
-    match plot(&request) {
+    // A run that was killed while it drew may have left some behind.
+    match remove_leftovers(&folder).and_then(|()| plot(&request)) {
         Ok(_) if args.quiet => {}
         Ok(_) => say(&format!("figures are in {}", folder.display())),
         // There is nothing to draw.
