@@ -2,8 +2,8 @@
 
 use crate::device::{self, ComputeDevice};
 use crate::error::Result;
-use crate::report::Condition;
-use clap::builder::{PathBufValueParser, TypedValueParser};
+use crate::report::{Condition, Format, Layout, Log};
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -176,10 +176,29 @@ pub struct PlotArgs {
     /// reached it (repeatable).
     #[arg(long, value_parser = fraction)]
     pub ess: Vec<f64>,
+    /// Layouts of figures: those of the paper, or what one looks at first; all that there is data for if left out.
+    #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(names(&Layout::ALL)).map(layout))]
+    pub style: Vec<Layout>,
     /// Varied key along the axis of studies, e.g. coupling, or its inverse, 1/coupling; if left out the extents, or another that
-    /// varies.
+    /// varies. With --y it may be any column.
     #[arg(long, value_name = "KEY")]
     pub x: Option<String>,
+    /// Draw this column of a table, or this observable, against that of --x, e.g. ess, cost.tau_int or chi_2.
+    #[arg(long, value_name = "COLUMN", requires = "x", conflicts_with = "style")]
+    pub y: Option<String>,
+    /// Keys and columns that tell the series of --y apart; all that vary at the same place if left out.
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', requires = "y")]
+    pub group: Vec<String>,
+    /// Column with the standard errors of --y, or none; those that belong to it if left out.
+    #[arg(long, value_name = "COLUMN", requires = "y")]
+    pub errors: Option<String>,
+    /// Axes that are logarithmic: x, y or xy.
+    #[arg(long, value_name = "AXES", value_parser = PossibleValuesParser::new(["x", "y", "xy"]).map(log))]
+    pub log: Option<Log>,
+    /// Kinds of files.
+    #[arg(long, value_delimiter = ',', default_value = "svg,png",
+          value_parser = PossibleValuesParser::new(names(&Format::ALL)).map(format))]
+    pub format: Vec<Format>,
     /// Draw only rows whose leading column KEY has this value, e.g. study_stage=retrain or coupling=1; a number stands for lists of
     /// it, too (repeatable: several values of one key are any of them, several keys all of them).
     #[arg(long = "where", value_name = "KEY=VALUE")]
@@ -236,6 +255,26 @@ fn regular(path: PathBuf) -> Result<PathBuf, String> {
         }
         _ => Ok(path),
     }
+}
+
+/// The names of a table of choices.
+fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
+    choices.iter().map(|(name, _)| *name).collect()
+}
+
+/// A layout by its name, which is one of them.
+fn layout(name: String) -> Layout {
+    Layout::named(&name).expect("one of the possible values")
+}
+
+/// A kind of file by its name, which is one of them.
+fn format(name: String) -> Format {
+    Format::named(&name).expect("one of the possible values")
+}
+
+/// `xy`, both axes.
+fn log(axes: String) -> Log {
+    Log { x: axes.contains('x'), y: axes.contains('y') }
 }
 
 /// A finite number above 0.
@@ -302,6 +341,9 @@ pub struct RunArgs {
     /// Started by another process for a part of the work, which ends when its standard input does.
     #[arg(long, hide = true)]
     pub worker: bool,
+    /// No figures at the end.
+    #[arg(long)]
+    pub no_plots: bool,
     /// No progress and no notes on stderr; warnings and errors stay.
     #[arg(long)]
     pub quiet: bool,

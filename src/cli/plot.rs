@@ -7,7 +7,7 @@ use super::points::tables;
 use super::progress::duration;
 use super::table::lines;
 use crate::error::Result;
-use crate::report::{Figures, Level, Request, plot as draw};
+use crate::report::{Against, Errors, Figures, Level, Request, What, plot as draw};
 
 /// Draws figures from tables and prints where they are.
 pub fn plot(args: &PlotArgs) -> Result<()> {
@@ -19,7 +19,10 @@ pub fn plot(args: &PlotArgs) -> Result<()> {
         runs: &args.runs,
         only: &args.only,
         levels: &args.ess,
-        key: args.x.as_deref(),
+        key: args.x.as_deref().filter(|_| args.y.is_none()),
+        what: what(args),
+        log: args.log.unwrap_or_default(),
+        formats: &args.format,
         folder: &folder,
     };
     let drawn = draw(&request)?;
@@ -33,6 +36,19 @@ pub fn plot(args: &PlotArgs) -> Result<()> {
     let parts = [above, levels(&drawn)];
     let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
     if parts.is_empty() { Ok(()) } else { print(&parts.join("\n\n")) }
+}
+
+/// Which figures.
+fn what(args: &PlotArgs) -> What<'_> {
+    let (Some(x), Some(y)) = (&args.x, &args.y) else {
+        return if args.style.is_empty() { What::Everything } else { What::Layouts(&args.style) };
+    };
+    let errors = match args.errors.as_deref() {
+        None => Errors::Own,
+        Some("none") => Errors::None,
+        Some(column) => Errors::Column(column),
+    };
+    What::Against(Against { x, y, group: &args.group, errors })
 }
 
 fn files(drawn: &Figures) -> String {

@@ -6,9 +6,11 @@ use super::progress::Terminal;
 use super::{jobs, memory, signals, table};
 use crate::device;
 use crate::error::{Error, Result};
+use crate::files::remove_leftovers;
+use crate::report::{Format, Log, Request, What, plot};
 use crate::spec::Spec;
 use crate::study::{Manifest, Part, Run, RunDir, check_files};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Runs or continues a specification and prints the final table.
 pub fn run(args: &RunArgs) -> Result<()> {
@@ -62,6 +64,9 @@ pub fn run(args: &RunArgs) -> Result<()> {
         outcome => outcome?,
     };
     show(args, &manifest, cells)?;
+    if !args.no_plots && dir.is_writable() {
+        plots(args, dir.path());
+    }
     failures(args, &manifest)
 }
 
@@ -80,6 +85,30 @@ fn show(args: &RunArgs, manifest: &Manifest, count: usize) -> Result<()> {
         (true, _) => print(&serde_json::to_string_pretty(manifest).expect("plain data")),
         (false, [only]) if count == 1 => print(&table::summary(&only.summary)),
         (false, _) => print(&table::study(cells)),
+    }
+}
+
+/// Figures beside the tables. A run that is finished does not fail for want of them.
+fn plots(args: &RunArgs, run: &Path) {
+    let folder = run.join("figures");
+    let runs = [run.to_owned()];
+    let request = Request {
+        runs: &runs,
+        only: &[],
+        levels: &[],
+        key: None,
+        what: What::Everything,
+        log: Log::default(),
+        formats: &[Format::Svg, Format::Png],
+        folder: &folder,
+    };
+    // A run that was killed while it drew may have left some behind.
+    match remove_leftovers(&folder).and_then(|()| plot(&request)) {
+        Ok(_) if args.quiet => {}
+        Ok(_) => say(&format!("figures are in {}", folder.display())),
+        // There is nothing to draw.
+        Err(Error::Usage { .. }) => {}
+        Err(error) => say(&format!("warning: no figures: {error}")),
     }
 }
 

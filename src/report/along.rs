@@ -1,6 +1,7 @@
 //! The key along the axis of the figures of a study.
 
 use super::columns::Columns;
+use super::names::Names;
 use super::value::number;
 use crate::error::{Error, Result};
 
@@ -13,12 +14,14 @@ const EXTENTS: &str = "extents";
 /// What stands before the key for its inverse.
 const INVERSE: &str = "1/";
 
-/// A key that has numbers, or its inverse.
+/// A key that has numbers, or its inverse, or another column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Along {
     /// The column.
     pub key: String,
     inverse: bool,
+    /// Whether it is no key.
+    is_field: bool,
 }
 
 impl Along {
@@ -30,7 +33,7 @@ impl Along {
         let fitting = fitting(tables);
         let Some(asked) = asked else {
             let key = fitting.first().map(|key| (*key).to_owned());
-            return Ok(key.map(|key| Self { key, inverse: false }));
+            return Ok(key.map(|key| Self { key, inverse: false, is_field: false }));
         };
         let inverse = asked.strip_prefix(INVERSE).filter(|_| !fitting.contains(&asked));
         let key = inverse.unwrap_or(asked).trim();
@@ -49,12 +52,28 @@ impl Along {
                 hint: format!("leave it out with --where, or take --x {key}"),
             });
         }
-        Ok(Some(Self { key: key.to_owned(), inverse: inverse.is_some() }))
+        Ok(Some(Self { key: key.to_owned(), inverse: inverse.is_some(), is_field: false }))
+    }
+
+    /// A column that is no key.
+    pub fn field(name: &str) -> Self {
+        Self { key: name.to_owned(), inverse: false, is_field: true }
+    }
+
+    /// The text of the column in a row.
+    pub fn text<'t>(&self, table: &'t Columns, row: usize) -> &'t str {
+        if self.is_field { table.field(&self.key, row) } else { table.text(&self.key, row) }
+    }
+
+    /// Whether a run that has no such column may say its value in its specification.
+    pub fn may_be_constant(&self, table: &Columns) -> bool {
+        !self.is_field && table.key(&self.key).is_none()
     }
 
     /// What is written along the axis.
-    pub fn label(&self) -> String {
-        if self.inverse { format!("{INVERSE}{}", self.key) } else { self.key.clone() }
+    pub fn label(&self, names: Names) -> String {
+        let key = names.key(&self.key);
+        if self.inverse { format!("{INVERSE}{key}") } else { key.to_owned() }
     }
 
     /// Whether it is that of the volume.
@@ -62,14 +81,14 @@ impl Along {
         self.key == EXTENTS
     }
 
-    /// Where a row is, if it has a number for the key.
-    pub fn place(&self, table: &Columns, row: usize) -> Option<f64> {
-        let number = number(table.text(&self.key, row))?;
+    /// Where the text of the key is, if it is a number.
+    pub fn place(&self, text: &str) -> Option<f64> {
+        let number = number(text)?;
         Some(if self.inverse { number.recip() } else { number }).filter(|place| place.is_finite())
     }
 }
 
-/// Keys that vary over numbers: the extents first, seeds last.
+/// Keys that vary over numbers: the extents first, seeds last, and between them those with more values before those with fewer.
 fn fitting<'a>(tables: &[&'a Columns]) -> Vec<&'a str> {
     let mut keys: Vec<&str> = Vec::new();
     for key in tables.iter().flat_map(|table| table.keys()) {
@@ -77,12 +96,17 @@ fn fitting<'a>(tables: &[&'a Columns]) -> Vec<&'a str> {
             keys.push(key);
         }
     }
-    keys.sort_by_key(|key| (*key == SEED, *key != EXTENTS));
-    let varies = |key: &&str| {
-        let numbers: Option<Vec<f64>> = values(tables, key).map(number).collect();
-        numbers.is_some_and(|numbers| numbers.iter().any(|n| *n != numbers[0]))
+    let numbers = |key: &str| values(tables, key).map(number).collect::<Option<Vec<f64>>>();
+    let count = |key: &str| {
+        let mut numbers = numbers(key).unwrap_or_default();
+        numbers.sort_by(f64::total_cmp);
+        numbers.dedup();
+        numbers.len()
     };
-    keys.into_iter().filter(varies).collect()
+    let counted = keys.into_iter().map(|key| (key, count(key))).filter(|(_, count)| *count > 1);
+    let mut fitting: Vec<(&str, usize)> = counted.collect();
+    fitting.sort_by_key(|(key, count)| (*key == SEED, *key != EXTENTS, std::cmp::Reverse(*count)));
+    fitting.into_iter().map(|(key, _)| key).collect()
 }
 
 fn values<'a>(tables: &[&'a Columns], key: &str) -> impl Iterator<Item = &'a str> {
@@ -106,11 +130,13 @@ mod tests {
     fn extents_are_preferred_and_inverses_can_be_asked_for() {
         let table = table(CELLS);
         let along = |asked: Option<&str>| Along::choose(&[&table], asked).unwrap().unwrap();
-        assert_eq!(along(None).label(), "extents");
-        assert_eq!(along(Some("coupling")).place(&table, 1), Some(4.0));
+        let place = |along: &Along, row: usize| along.place(table.text(&along.key, row));
+        assert_eq!(along(None).label(Names::Columns), "extents");
+        assert_eq!(place(&along(Some("coupling")), 1), Some(4.0));
         let inverse = along(Some("1/coupling"));
-        assert_eq!((inverse.label(), inverse.place(&table, 1)), ("1/coupling".into(), Some(0.25)));
-        assert_eq!(along(Some("1/extents")).place(&table, 0), Some(0.25));
+        assert_eq!((inverse.label(Names::Columns), place(&inverse, 1)), ("1/coupling".into(), Some(0.25)));
+        assert_eq!(inverse.label(Names::Symbols), "1/λ");
+        assert_eq!(place(&along(Some("1/extents")), 0), Some(0.25));
     }
 
     #[test]

@@ -2,12 +2,9 @@
 
 use super::axis::{Axis, Scale};
 use super::palette::{Shape, Style};
-use super::series::{Point, Series};
+use super::series::Point;
 use plotters::coord::Shift;
 use plotters::prelude::*;
-
-/// Parts of the axis in each of which a line has one point: the units across an SVG.
-const COLUMNS: f64 = 800.0;
 
 /// Width of the band of a mean with no other beside it.
 const LONE_BAND: u32 = 10;
@@ -27,11 +24,12 @@ pub struct Chart<'a, 'b, B: DrawingBackend> {
 }
 
 impl<'a, 'b, B: DrawingBackend> Chart<'a, 'b, B> {
-    /// Draws the axes, with `unit` dots for each unit of the SVG.
+    /// Draws the axes with about so many marks along each, with `unit` dots for each unit of the SVG.
     pub fn new(
         area: &'a DrawingArea<B, Shift>,
         axes: (&'b Axis, &'b Axis),
         scales: (Scale, Scale),
+        marks: [usize; 2],
         unit: u32,
     ) -> Result<Self, DrawingAreaErrorKind<B::ErrorType>> {
         let x = scales.0.range.clone();
@@ -41,10 +39,10 @@ impl<'a, 'b, B: DrawingBackend> Chart<'a, 'b, B> {
             .set_label_area_size(LabelAreaPosition::Bottom, 44 * unit)
             .build_cartesian_2d(scales.0, scales.1)?;
         let mut chart = Self { context, axes, x, unit };
-        chart.draw_mesh().map(|()| chart)
+        chart.draw_mesh(marks).map(|()| chart)
     }
 
-    fn draw_mesh(&mut self) -> Done<B> {
+    fn draw_mesh(&mut self, marks: [usize; 2]) -> Done<B> {
         let ((x, y), unit) = (self.axes, self.unit);
         let font = |size: u32| ("sans-serif", size * unit).into_font();
         self.context
@@ -54,6 +52,8 @@ impl<'a, 'b, B: DrawingBackend> Chart<'a, 'b, B> {
             .axis_style(BLACK.stroke_width(unit))
             .label_style(font(13))
             .axis_desc_style(font(15))
+            .x_labels(marks[0])
+            .y_labels(marks[1])
             .x_desc(x.label.as_str())
             .y_desc(y.label.as_str())
             .x_label_formatter(&|place| x.mark(*place))
@@ -74,10 +74,10 @@ impl<'a, 'b, B: DrawingBackend> Chart<'a, 'b, B> {
         Ok(())
     }
 
-    /// From the smallest to the largest value of every mean.
-    pub fn draw_bands(&mut self, series: &Series, style: &Style) -> Done<B> {
+    /// The range of every mean.
+    pub fn draw_bands(&mut self, points: &[Point], style: &Style) -> Done<B> {
         let (axes, unit) = (self.axes, self.unit);
-        for means in series.points.chunk_by(|a, b| a.is_mean() && b.is_mean()).filter(|m| m[0].is_mean()) {
+        for means in points.chunk_by(|a, b| a.is_mean() && b.is_mean()).filter(|m| m[0].is_mean()) {
             let ends = means.iter().filter_map(|point| ends(axes, point));
             if means.len() == 1 {
                 let width = style.band().stroke_width(LONE_BAND * unit);
@@ -91,23 +91,28 @@ impl<'a, 'b, B: DrawingBackend> Chart<'a, 'b, B> {
         Ok(())
     }
 
-    /// The series as its kind is drawn: a line, points, or means that a line joins.
-    pub fn draw_series(&mut self, series: &Series, style: &Style) -> Done<B> {
-        let (x, y) = self.axes;
-        let places: Vec<(f64, f64)> = series.points.iter().map(|p| (x.place(p.x), y.place(p.y))).collect();
-        if series.line && places.len() > 1 {
-            let column = (self.x.end - self.x.start) / COLUMNS;
-            return self.draw_line(column_means(places, column), style);
-        }
-        if series.has_means() {
+    /// A line through points.
+    pub fn draw_curve(&mut self, points: &[Point], style: &Style) -> Done<B> {
+        self.draw_line(self.places(points), style)
+    }
+
+    /// Points with their errors, on a line if they are `joined`.
+    pub fn draw_points(&mut self, points: &[Point], joined: bool, style: &Style) -> Done<B> {
+        let places = self.places(points);
+        if joined {
             self.draw_line(places.clone(), style)?;
         }
-        self.draw_errors(series, style)?;
+        self.draw_errors(points, style)?;
         self.draw_marks(places.clone(), style)?;
-        let bounds = series.points.iter().zip(places).filter(|(point, _)| point.lower_bound);
+        let bounds = points.iter().zip(places).filter(|(point, _)| point.lower_bound);
         let size = HOLE * self.unit;
         self.context.draw_series(bounds.map(|(_, place)| Circle::new(place, size, WHITE.filled())))?;
         Ok(())
+    }
+
+    fn places(&self, points: &[Point]) -> Vec<(f64, f64)> {
+        let (x, y) = self.axes;
+        points.iter().map(|point| (x.place(point.x), y.place(point.y))).collect()
     }
 
     fn draw_marks(&mut self, places: Vec<(f64, f64)>, style: &Style) -> Done<B> {
@@ -124,9 +129,9 @@ impl<'a, 'b, B: DrawingBackend> Chart<'a, 'b, B> {
     }
 
     /// Errors as vertical lines; what several seeds leave open is a band.
-    fn draw_errors(&mut self, series: &Series, style: &Style) -> Done<B> {
+    fn draw_errors(&mut self, points: &[Point], style: &Style) -> Done<B> {
         let (axes, stroke) = (self.axes, style.stroke(2 * self.unit));
-        let singles = series.points.iter().filter(|point| !point.is_mean());
+        let singles = points.iter().filter(|point| !point.is_mean());
         let ends = singles.filter_map(|point| ends(axes, point));
         self.context.draw_series(ends.map(|ends| PathElement::new(ends, stroke)))?;
         Ok(())
@@ -151,30 +156,9 @@ fn ends((x, y): (&Axis, &Axis), point: &Point) -> Option<[(f64, f64); 2]> {
     Some([low, high].map(|value| (x.place(point.x), y.place(value))))
 }
 
-/// The mean of the points of every column of so wide a part of the axis, because more of them would only blur a line; then the
-/// last point, at which a run ended.
-fn column_means(places: Vec<(f64, f64)>, column: f64) -> Vec<(f64, f64)> {
-    let mut means: Vec<(f64, (f64, f64), f64)> = Vec::new();
-    let mut last = None;
-    for (x, y) in places {
-        last = Some((x, y));
-        match means.last_mut().filter(|(start, ..)| x - *start < column) {
-            Some((_, sum, count)) => (*sum, *count) = ((sum.0 + x, sum.1 + y), *count + 1.0),
-            None => means.push((x, (x, y), 1.0)),
-        }
-    }
-    means.into_iter().map(|(_, sum, count)| (sum.0 / count, sum.1 / count)).chain(last).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn points_of_a_column_are_one() {
-        let points = [(0.0, 1.0), (0.5, 3.0), (1.0, 5.0), (7.0, 7.0)];
-        assert_eq!(column_means(points.into(), 1.0), [(0.25, 2.0), (1.0, 5.0), (7.0, 7.0), (7.0, 7.0)]);
-    }
 
     #[test]
     fn a_range_below_a_logarithmic_axis_begins_at_the_value() {

@@ -16,6 +16,12 @@ const ABOVE: u32 = 8;
 /// Where it begins, as the axis does.
 const START: u32 = 76;
 
+/// The same in a figure that has little room.
+const NARROW_START: u32 = 20;
+
+/// Width of such a figure, at most.
+const NARROW: u32 = 500;
+
 /// Room for what a series looks like.
 const SYMBOL: u32 = 26;
 
@@ -58,21 +64,27 @@ pub struct Legend {
 impl Legend {
     /// Rows no wider than the figure, if no name alone is; names that need several are in columns.
     pub fn new(entries: Vec<Entry>, figure_width: u32) -> Self {
-        let room = |entry: &Entry| SYMBOL + LETTER * entry.label.chars().count() as u32 + GAP;
+        let start = if figure_width <= NARROW { NARROW_START } else { START };
         let named = || entries.iter().filter(|entry| entry.symbol.is_some());
-        let is_one_row = START + named().map(room).sum::<u32>() <= figure_width;
-        let column = if is_one_row { 0 } else { named().map(room).max().unwrap_or(0) };
-        let (mut x, mut row) = (START, 0);
+        let is_one_row = start + named().map(Entry::room).sum::<u32>() <= figure_width;
+        let column = if is_one_row { 0 } else { named().map(Entry::room).max().unwrap_or(0) };
+        let (mut x, mut row) = (start, 0);
         let place = |entry: &Entry| {
-            let width = if entry.symbol.is_some() { room(entry).max(column) } else { room(entry) };
-            if x > START && x + width > figure_width {
-                (x, row) = (START, row + 1);
+            let width = if entry.symbol.is_some() { entry.room().max(column) } else { entry.room() };
+            if x > start && x + width > figure_width {
+                (x, row) = (start, row + 1);
             }
             x += width;
             (x - width, row)
         };
         let places = entries.iter().map(place).collect();
         Self { entries, places }
+    }
+
+    /// Whether every name is as narrow as the figure.
+    pub fn fits(&self, figure_width: u32) -> bool {
+        let ends = self.entries.iter().zip(&self.places).map(|(entry, (x, _))| x + entry.room() - GAP);
+        ends.max().is_none_or(|end| end <= figure_width)
     }
 
     /// Rows that it has.
@@ -102,6 +114,19 @@ impl Legend {
             area.draw(&Text::new(entry.label.as_str(), (x + dots(SYMBOL), y), text.clone()))?;
         }
         Ok(())
+    }
+}
+
+impl Entry {
+    /// Room that it takes, about.
+    fn room(&self) -> u32 {
+        SYMBOL + LETTER * self.label.chars().count() as u32 + GAP
+    }
+
+    /// Whether it says the same of a series of the same look.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let style = |entry: &Self| entry.symbol.as_ref().map(|symbol| symbol.style);
+        self.label == other.label && style(self) == style(other)
     }
 }
 

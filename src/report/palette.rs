@@ -1,6 +1,6 @@
 //! Colours, shapes and dashes that tell series apart.
 
-use plotters::style::{Color, RGBColor, ShapeStyle};
+use plotters::style::{BLACK, Color, RGBColor, ShapeStyle};
 
 /// Colours that remain apart for colour-blind readers (Okabe and Ito), grey in the place of yellow, which is too pale for lines.
 const COLOURS: [RGBColor; 8] = [
@@ -29,6 +29,11 @@ impl Style {
     /// The style of a series by its place in the legend.
     pub fn of(place: usize) -> Self {
         Self { colour: COLOURS[place % COLOURS.len()], round: place / COLOURS.len(), broken: false }
+    }
+
+    /// That of lines across a figure.
+    pub fn of_levels() -> Self {
+        Self { colour: BLACK, round: 0, broken: true }
     }
 
     /// The same with lines that are broken.

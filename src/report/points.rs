@@ -37,7 +37,9 @@ pub struct StudyPoint {
 
 impl From<&Figure> for StudyFigure {
     fn from(figure: &Figure) -> Self {
-        let points = figure.series.iter().flat_map(|series| {
+        // Curves have more points than one reads.
+        let points = figure.series.iter().filter(|series| !series.line || series.law_of.is_some());
+        let points = points.flat_map(|series| {
             series.points.iter().map(|point| StudyPoint {
                 series: series.label.clone(),
                 x: point.x,

@@ -1,6 +1,7 @@
 //! What the rows of a table say of finished cells.
 
 use super::columns::Columns;
+use super::series::Point;
 use crate::error::Result;
 
 /// The reason to stop of a cell that reached its ESS.
@@ -26,13 +27,14 @@ pub struct Value {
 }
 
 impl Value {
-    fn new(row: usize, y: f64) -> Self {
+    /// A number of a row.
+    pub fn new(row: usize, y: f64) -> Self {
         Self { row, name: String::new(), y, range: None, lower_bound: false, transferred: false }
     }
 }
 
 /// Reads the results of a table.
-pub type Results = fn(&Columns) -> Result<Vec<Value>>;
+pub type Results<'a> = dyn Fn(&Columns) -> Result<Vec<Value>> + 'a;
 
 /// ESS on fresh configurations, with the interval that holds the true one with 68.3%.
 ///
@@ -40,19 +42,7 @@ pub type Results = fn(&Columns) -> Result<Vec<Value>>;
 /// [`Error::BadFile`](crate::error::Error::BadFile) for a table without the columns, or something else than numbers in them.
 pub fn final_ess(table: &Columns) -> Result<Vec<Value>> {
     let (stages, ess) = (table.texts("stage")?, table.numbers("ess")?);
-    let ranges: Vec<Option<[f64; 2]>> = match table.has("ess_low") {
-        true => {
-            let ends = table.numbers("ess_low")?.into_iter().zip(table.numbers("ess_high")?);
-            ends.map(|(low, high)| Some([low?, high?])).collect()
-        }
-        // Tables of older versions have no interval.
-        false => {
-            let errors = table.numbers("ess_err")?.into_iter().zip(&ess);
-            errors
-                .map(|(error, ess)| error.zip(*ess).map(|(error, ess)| [ess - error, ess + error]))
-                .collect()
-        }
-    };
+    let ranges = ranges(table, &ess)?;
     let rows = (0..stages.len()).filter(|row| ["final", TRANSFER].contains(&stages[*row]));
     let value = |row: usize| {
         let transferred = stages[row] == TRANSFER;
@@ -61,22 +51,67 @@ pub fn final_ess(table: &Columns) -> Result<Vec<Value>> {
     Ok(rows.filter_map(value).collect())
 }
 
-/// Effective samples per second by each method; of a chain the observable that has the fewest.
+/// The intervals of ESS that hold the true one with 68.3%.
+fn ranges(table: &Columns, ess: &[Option<f64>]) -> Result<Vec<Option<[f64; 2]>>> {
+    if table.has("ess_low") {
+        let ends = table.numbers("ess_low")?.into_iter().zip(table.numbers("ess_high")?);
+        return Ok(ends.map(|(low, high)| Some([low?, high?])).collect());
+    }
+    // Tables of older versions have no interval.
+    let errors = table.numbers("ess_err")?.into_iter().zip(ess);
+    Ok(errors.map(|(error, ess)| error.zip(*ess).map(|(error, ess)| [ess - error, ess + error])).collect())
+}
+
+/// ESS on fresh configurations against the samples drawn for training until then, with the rows; nothing of a model that was not
+/// trained, or from a table without the column.
+///
+/// # Errors
+/// As of [`final_ess`].
+pub fn judged(table: &Columns) -> Result<Vec<(usize, Point)>> {
+    if !table.has("samples") {
+        return Ok(Vec::new());
+    }
+    let (samples, ess) = (table.numbers("samples")?, table.numbers("ess")?);
+    let ranges = ranges(table, &ess)?;
+    let point = |row: usize| {
+        let x = samples[row].filter(|samples| *samples > 0.0)?;
+        Some((row, Point { range: ranges[row], ..Point::new(x, ess[row]?) }))
+    };
+    Ok((0..table.count()).filter_map(point).collect())
+}
+
+/// Effective samples per second by each method, with one standard error of the effective size, times being exact; of a chain the
+/// observable that has the fewest.
 ///
 /// # Errors
 /// As of [`final_ess`].
 pub fn effective_samples(table: &Columns) -> Result<Vec<Value>> {
     let (methods, rates) = (table.texts("method")?, table.numbers("effective_samples_per_s")?);
+    let errors = relative_errors(table)?;
     let mut least: Vec<Value> = Vec::new();
     for (row, method) in methods.into_iter().enumerate() {
         let Some(y) = rates[row] else { continue };
+        let range = errors[row].map(|error| [y * (1.0 - error).max(0.0), y * (1.0 + error)]);
         let same = |value: &&mut Value| value.name == method && table.cell(value.row) == table.cell(row);
         match least.iter_mut().find(same) {
-            Some(value) => value.y = value.y.min(y),
-            None => least.push(Value { name: method.to_owned(), ..Value::new(row, y) }),
+            Some(value) if value.y > y => (value.y, value.range) = (y, range),
+            Some(_) => {}
+            None => least.push(Value { name: method.to_owned(), range, ..Value::new(row, y) }),
         }
     }
     Ok(least)
+}
+
+/// The error of the effective size in units of it; tables of older versions have none.
+fn relative_errors(table: &Columns) -> Result<Vec<Option<f64>>> {
+    if !table.has("ess_per_configuration_err") {
+        return Ok(vec![None; table.count()]);
+    }
+    let sizes = table.numbers("ess_per_configuration")?.into_iter();
+    // An error that is not known may be infinite.
+    let errors = table.ends("ess_per_configuration_err")?;
+    let ratios = sizes.zip(errors).map(|(size, error)| Some(error? / size?));
+    Ok(ratios.map(|ratio| ratio.filter(|ratio| ratio.is_finite())).collect())
 }
 
 /// Samples that the training of a cell took until it reached its ESS, without those of the model it started from; of one that was
@@ -128,5 +163,17 @@ mod tests {
         assert_eq!(found, [(0, false, 100.0), (1, true, 300.0)]);
         assert_eq!(costs(&["0,direct,100,steps", "1,direct,300,steps"]), []);
         assert_eq!(costs(&["0,direct,100,ess", "1,direct,100,ess"]), []);
+    }
+
+    #[test]
+    fn effective_samples_have_the_error_of_their_effective_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cost.csv");
+        let rows = "cell,method,ess_per_configuration,ess_per_configuration_err,effective_samples_per_s\n\
+                    0,hmc,0.5,0.125,800\n0,hmc,0.25,0.125,400\n0,direct,0.5,inf,100\n";
+        std::fs::write(&path, rows).unwrap();
+        let found = effective_samples(&Columns::read(&path, "method").unwrap()).unwrap();
+        let found: Vec<_> = found.into_iter().map(|value| (value.y, value.range)).collect();
+        assert_eq!(found, [(400.0, Some([200.0, 600.0])), (100.0, None)]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::columns::Columns;
 use crate::error::{Error, Result};
+use crate::spec::Spec;
 use std::path::{Path, PathBuf};
 
 /// A run directory, what it is called in figures, and its tables; none where there is no such file, or nothing in it yet.
@@ -11,7 +12,14 @@ pub struct Run {
     pub train: Option<Columns>,
     pub ess: Option<Columns>,
     pub cost: Option<Columns>,
+    pub observables: Option<Columns>,
+    pub chains: Option<Columns>,
+    pub history: Option<Columns>,
+    pub weights: Option<Columns>,
 }
+
+/// The tables by their names, in the order in which a column is looked for.
+pub const TABLES: [&str; 7] = ["ess", "cost", "observables", "chains", "train", "history", "weights"];
 
 impl Run {
     fn read(label: String, folder: &Path) -> Result<Self> {
@@ -21,17 +29,38 @@ impl Run {
             train: table(folder, "train.csv", "step")?,
             ess: table(folder, "ess.csv", "stage")?,
             cost: table(folder, "cost.csv", "method")?,
+            observables: table(folder, "observables.csv", "method")?,
+            chains: table(folder, "chains.csv", "method")?,
+            history: table(folder, "history.csv", "method")?,
+            weights: table(folder, "weights.csv", "method")?,
         })
+    }
+
+    /// The text that a key would have in the tables if it varied, in a run in which it does not; none if that is not clear.
+    pub fn constant(&self, key: &str) -> Option<String> {
+        let text = std::fs::read_to_string(self.folder.join("spec.toml")).ok()?;
+        Spec::parse(&text, &[]).ok()?.shown(key)
+    }
+
+    /// The table of this name, if there is anything in it.
+    pub fn named(&self, name: &str) -> Option<&Columns> {
+        let place = TABLES.iter().position(|table| *table == name)?;
+        self.places()[place].as_ref()
+    }
+
+    fn places(&self) -> [&Option<Columns>; TABLES.len()] {
+        [&self.ess, &self.cost, &self.observables, &self.chains, &self.train, &self.history, &self.weights]
     }
 
     /// The tables that there are.
     pub fn tables(&self) -> impl Iterator<Item = &Columns> {
-        [&self.train, &self.ess, &self.cost].into_iter().flatten()
+        self.places().into_iter().flatten()
     }
 
     /// The same to change them.
     pub fn tables_mut(&mut self) -> impl Iterator<Item = &mut Columns> {
-        [&mut self.train, &mut self.ess, &mut self.cost].into_iter().flatten()
+        let Self { train, ess, cost, observables, chains, history, weights, .. } = self;
+        [train, ess, cost, observables, chains, history, weights].into_iter().flatten()
     }
 }
 

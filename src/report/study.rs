@@ -4,25 +4,19 @@ use super::along::{Along, SEED};
 use super::axis::Axis;
 use super::columns::Columns;
 use super::figure::Figure;
-use super::results::{Results, Value, effective_samples, final_ess, training_cost};
+use super::names::Names;
+use super::results::{effective_samples, final_ess, training_cost};
 use super::run::Run;
-use super::series::{Point, Series};
+use super::series::{Point, Series, Spread};
+use super::source::{Source, sources};
 use super::volume_law::Transfers;
-use crate::error::{Error, Result};
-use std::collections::BTreeMap;
-
-/// Values from a table of a run.
-struct Source<'a> {
-    run: &'a Run,
-    table: &'a Columns,
-    values: Vec<Value>,
-}
+use crate::error::Result;
 
 /// A figure before its data: name, what is along the vertical axis, and which axis it is.
-struct Kind {
-    name: &'static str,
-    y: &'static str,
-    axis: fn(&str, Vec<f64>) -> Axis,
+pub struct Kind {
+    pub name: &'static str,
+    pub y: &'static str,
+    pub axis: fn(&str, Vec<f64>) -> Axis,
 }
 
 const ESS: Kind = Kind { name: "ess", y: "ESS", axis: |label, _| Axis::from_zero(label) };
@@ -39,36 +33,60 @@ const COSTS: Kind = Kind {
     axis: |label, values| Axis::cost(label, values.into_iter()),
 };
 
+/// How results are laid out.
+pub struct View<'a> {
+    /// The key along the axis.
+    pub along: &'a Along,
+    /// What keys are called.
+    pub names: Names,
+    /// What becomes of several seeds.
+    pub spread: Spread,
+    /// Whether there are several runs, which tell series apart.
+    pub several: bool,
+}
+
 /// ESS, effective samples per second and cost of training of finished cells, for runs with several.
 ///
 /// # Errors
-/// [`Error::BadFile`] for a table that is not one, [`Error::Usage`] for a key that does not vary over numbers.
+/// [`Error::BadFile`](crate::error::Error::BadFile) for a table that is not one, [`Error::Usage`](crate::error::Error::Usage) for a key
+/// that does not vary over numbers.
 pub fn figures(runs: &[Run], asked: Option<&str>) -> Result<Vec<Figure>> {
-    let ess: Vec<&Columns> = runs.iter().filter_map(|run| run.ess.as_ref()).collect();
-    let cost: Vec<&Columns> = runs.iter().filter_map(|run| run.cost.as_ref()).collect();
+    let Some(along) = along(runs, asked)? else { return Ok(Vec::new()) };
+    let ess = sources(runs, |run| run.ess.as_ref(), &final_ess, &along)?;
+    let rates = sources(runs, |run| run.cost.as_ref(), &effective_samples, &along)?;
+    let costs = sources(runs, |run| run.cost.as_ref(), &training_cost, &along)?;
+    let view =
+        View { along: &along, names: Names::Columns, spread: Spread::Extremes, several: runs.len() > 1 };
+    let kinds = [(ESS, ess), (RATES, rates), (COSTS, costs)];
+    // Figures of one study have one kind of axis.
+    let places = places(kinds.iter().flat_map(|(_, sources)| sources), &along);
+    kinds.into_iter().map(|(kind, sources)| figure(&kind, &view, sources, &places)).collect()
+}
+
+/// The key along the axis of the results of runs, if there is one.
+///
+/// # Errors
+/// As of [`Along::choose`].
+pub fn along(runs: &[Run], asked: Option<&str>) -> Result<Option<Along>> {
+    let tables =
+        |table: fn(&Run) -> Option<&Columns>| runs.iter().filter_map(table).collect::<Vec<&Columns>>();
+    let (ess, cost) = (tables(|run| run.ess.as_ref()), tables(|run| run.cost.as_ref()));
     // Without a model nothing has an ESS.
-    let Some(along) = Along::choose(if ess.is_empty() { &cost } else { &ess }, asked)? else {
-        return Ok(Vec::new());
-    };
-    let ess = sources(runs, |run| run.ess.as_ref(), final_ess)?;
-    let rates = sources(runs, |run| run.cost.as_ref(), effective_samples)?;
-    let costs = sources(runs, |run| run.cost.as_ref(), training_cost)?;
-    [(ESS, ess), (RATES, rates), (COSTS, costs)]
-        .into_iter()
-        .map(|(kind, sources)| figure(&kind, &along, sources, runs.len() > 1))
-        .collect()
+    Along::choose(if ess.is_empty() { &cost } else { &ess }, asked)
 }
 
-fn sources<'a>(
-    runs: &'a [Run],
-    table: fn(&Run) -> Option<&Columns>,
-    results: Results,
-) -> Result<Vec<Source<'a>>> {
-    let tables = runs.iter().filter_map(|run| Some((run, table(run)?)));
-    tables.map(|(run, table)| Ok(Source { run, table, values: results(table)? })).collect()
+/// Where results are along the axis.
+pub fn places<'a>(sources: impl Iterator<Item = &'a Source<'a>>, along: &Along) -> Vec<f64> {
+    let places = sources.flat_map(|source| source.values.iter().map(|value| source.text(along, value.row)));
+    places.filter_map(|text| along.place(text)).collect()
 }
 
-fn figure(kind: &Kind, along: &Along, mut sources: Vec<Source<'_>>, several: bool) -> Result<Figure> {
+/// The results of some sources along a key, on an axis that has room for some places.
+///
+/// # Errors
+/// [`Error::Usage`](crate::error::Error::Usage) if one has no number for the key along the axis.
+pub fn figure(kind: &Kind, view: &View<'_>, mut sources: Vec<Source<'_>>, places: &[f64]) -> Result<Figure> {
+    let along = view.along;
     // What all results have in common is said once.
     let common = common_name(&sources).unwrap_or_default();
     if !common.is_empty() {
@@ -78,9 +96,10 @@ fn figure(kind: &Kind, along: &Along, mut sources: Vec<Source<'_>>, several: boo
     for source in &sources {
         let keys = source.keys_apart(along);
         for value in &source.values {
-            let (label, point) = (source.label(&keys, along, value, several), source.point(along, value)?);
+            let label = source.label(&keys, along, value, (view.names, view.several));
+            let point = source.point(along, value)?;
             if value.transferred && along.is_of_volume() {
-                transfers.push(&label, point, source.table.text(&along.key, value.row));
+                transfers.push(&label, point, source.text(along, value.row));
             }
             match series.iter_mut().find(|series| series.label == label) {
                 Some(series) => series.points.push(point),
@@ -89,12 +108,13 @@ fn figure(kind: &Kind, along: &Along, mut sources: Vec<Source<'_>>, several: boo
         }
     }
     series.extend(transfers.laws());
-    series.iter_mut().for_each(|series| series.arrange(along.key != SEED));
+    let repeats = (along.key != SEED).then_some(view.spread);
+    series.iter_mut().for_each(|series| series.arrange(repeats));
     let values = |of: fn(&Point) -> f64| series.iter().flat_map(move |series| series.points.iter().map(of));
-    let x = Axis::wide(&label_of_axis(&sources, along), values(|p| p.x)).without_zero();
+    let x = Axis::wide(&label_of_axis(&sources, view), places.iter().copied()).without_zero();
     let label = if common.is_empty() { kind.y.to_owned() } else { format!("{} ({common})", kind.y) };
     let y = (kind.axis)(&label, values(|p| p.y).collect());
-    Ok(Figure { name: kind.name.into(), x, y, series, levels: vec![] })
+    Ok(Figure { spread: view.spread, ..Figure::new(kind.name, (x, y), series) })
 }
 
 /// What all results are called, if they have one name.
@@ -104,70 +124,13 @@ fn common_name(sources: &[Source<'_>]) -> Option<String> {
     names.all(|name| name == first).then(|| first.clone())
 }
 
-impl Source<'_> {
-    /// The keys that vary at the same place of the axis.
-    fn keys_apart(&self, along: &Along) -> Vec<&str> {
-        self.others(along).filter(|key| !self.follows(key, along)).collect()
-    }
-
-    /// The name of a result's series: its run, its method, and the keys that tell it apart.
-    fn label(&self, keys: &[&str], along: &Along, value: &Value, several: bool) -> String {
-        let run = if several { self.run.label.as_str() } else { "" };
-        let others = keys.iter().map(|key| (key, self.table.text(key, value.row)));
-        let others = others.filter(|(_, text)| !text.is_empty()).map(|(key, text)| format!("{key} = {text}"));
-        let parts = [run.to_owned(), value.name.clone()].into_iter().chain(others);
-        let parts = parts.chain(self.length(along, value.row)).filter(|part| !part.is_empty());
-        let label = parts.collect::<Vec<String>>().join(", ");
-        if label.is_empty() { self.run.label.clone() } else { label }
-    }
-
-    fn point(&self, along: &Along, value: &Value) -> Result<Point> {
-        let x = along.place(self.table, value.row).ok_or_else(|| Error::Usage {
-            message: format!("{}: has no numbers for the key `{}`", self.run.folder.display(), along.key),
-            hint: "choose a key that varies in all the runs with --x, or draw them apart".into(),
-        })?;
-        let (range, lower_bound) = (value.range, value.lower_bound);
-        Ok(Point { range, lower_bound, ..Point::new(x, value.y) })
-    }
-
-    /// The keys that are not along the axis, without that of repeats.
-    fn others(&self, along: &Along) -> impl Iterator<Item = &str> {
-        self.table.keys().filter(move |key| *key != along.key && *key != SEED)
-    }
-
-    /// The texts of a key in the rows that are drawn.
-    fn texts(&self, key: &str) -> Vec<&str> {
-        self.values.iter().map(|value| self.table.text(key, value.row)).collect()
-    }
-
-    /// Whether a key has one value for each of the one along the axis.
-    fn follows(&self, key: &str, along: &Along) -> bool {
-        let mut found: BTreeMap<&str, &str> = BTreeMap::new();
-        let mut both = self.texts(&along.key).into_iter().zip(self.texts(key));
-        both.all(|(place, text)| *found.entry(place).or_insert(text) == text)
-    }
-
-    /// The length of a list, if lists of several lengths share the axis: lattices of several dimensions are no one curve.
-    fn length(&self, along: &Along, row: usize) -> Option<String> {
-        let length = |text: &str| text.split(',').count();
-        let own = length(self.table.text(&along.key, row));
-        let varies = self.texts(&along.key).into_iter().any(|text| length(text) != own);
-        varies.then(|| format!("number of {} = {own}", along.key))
-    }
-}
-
-/// The name of the axis: the key, and those that follow it.
-fn label_of_axis(sources: &[Source<'_>], along: &Along) -> String {
-    let Some(source) = sources.first() else { return along.label() };
-    let varies = |key: &&str| {
-        let texts = source.texts(key);
-        texts.iter().any(|text| *text != texts[0])
-    };
-    let followers = source.others(along).filter(|key| source.follows(key, along)).filter(varies);
-    let followers: Vec<&str> = followers.collect();
-    match followers.is_empty() {
-        true => along.label(),
-        false => format!("{} (and with it {})", along.label(), followers.join(", ")),
+/// The name of the axis: the key, and, in tables' own words, those that follow it.
+fn label_of_axis(sources: &[Source<'_>], view: &View<'_>) -> String {
+    let label = view.along.label(view.names);
+    let followers = sources.first().map(|source| source.followers(view.along)).unwrap_or_default();
+    match followers.is_empty() || view.names == Names::Symbols {
+        true => label,
+        false => format!("{label} (and with it {})", followers.join(", ")),
     }
 }
 
@@ -252,5 +215,30 @@ mod tests {
         let rates = figures.iter().find(|figure| figure.name == "effective_samples").unwrap();
         assert_eq!(rates.y.label, "effective samples per second of sampling (direct)");
         assert_eq!(rates.series[0].label, "layers = 8");
+    }
+
+    #[test]
+    fn figures_of_one_study_have_one_kind_of_axis() {
+        let ess = "cell,coupling,stage,ess,ess_err\n0,1,final,0.5,\n1,1000,final,0.25,\n";
+        let cost = "cell,coupling,method,effective_samples_per_s\n0,1,direct,10\n1,2,direct,20\n";
+        let figures = drawn(ess, cost, None);
+        assert!(figures[0].x.log && figures[1].x.log);
+    }
+
+    #[test]
+    fn a_run_of_one_cell_has_its_place_among_those_of_a_study() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = "version = 1\nseed = 1\n[theory.phi4]\nextents = [4, 4]\nmass_squared = 1.0\ncoupling = 1.5\n\
+                    convention = \"paper\"\n[sample.hmc]\ntrajectories = 10\n";
+        let single = "cell,stage,ess,ess_low,ess_high\n0,final,0.5,0.4,0.6\n";
+        for (name, spec, ess) in [("study", "", ESS_ROWS), ("run", spec, single)] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+            std::fs::write(folder.path().join(name).join("spec.toml"), spec).unwrap();
+            std::fs::write(folder.path().join(name).join("ess.csv"), ess).unwrap();
+        }
+        let folders = ["study", "run"].map(|name| folder.path().join(name));
+        let figures = figures(&labelled(&folders).unwrap(), None).unwrap();
+        let run = figures[0].series.iter().find(|series| series.label == "run").unwrap();
+        assert_eq!(run.points.iter().map(|point| (point.x, point.y)).collect::<Vec<_>>(), [(1.5, 0.5)]);
     }
 }

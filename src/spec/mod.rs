@@ -52,6 +52,7 @@ pub use affine::AffineSpec;
 pub use base::{BaseSpec, FreeFieldSpec};
 pub use cell::{Cell, CellStart, STAGE};
 pub use changes::Change;
+pub use check::nearest;
 pub use evaluate::EvaluateSpec;
 pub use explain::{Explanation, explain};
 pub use flow::FlowSpec;

@@ -6,6 +6,7 @@ mod check_files;
 mod claim;
 mod context;
 mod costs;
+mod draws;
 mod estimates;
 mod experiment;
 mod log;

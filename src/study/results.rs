@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::costs::Costs;
+use super::draws;
 use super::estimates::{MethodResult, ess_row, method_results};
 use super::experiment::Experiment;
 use super::row::{ChainRow, CostRow};
@@ -94,7 +95,7 @@ impl Context<'_> {
         summary
     }
 
-    /// Observables, chains and costs of all methods.
+    /// Observables, chains, samples of what was drawn, and costs of all methods.
     fn write_methods(
         &self,
         theory: &Theory,
@@ -110,6 +111,10 @@ impl Context<'_> {
         let found: Vec<&MethodResult> = results.iter().flat_map(|(_, results)| results).collect();
         found.iter().try_for_each(|result| tables.append(&result.row))?;
         runs.iter().filter_map(|run| chain_row(run)).try_for_each(|row| tables.append(&row))?;
+        for run in runs {
+            draws::history(run, derived).iter().try_for_each(|row| tables.append(row))?;
+            draws::weights(run).iter().try_for_each(|row| tables.append(row))?;
+        }
         let costs = costs.rows(&results);
         costs.iter().try_for_each(|row| tables.append(row))?;
         Ok(Summary {

@@ -1,5 +1,6 @@
 //! The tables of a cell, opened when their first row comes.
 
+use super::draws::{HistoryRow, WeightRow};
 use super::row::{ChainRow, CostRow, EssRow, ObservableRow, TrainRow};
 use super::table::{Leading, Table};
 use crate::error::Result;
@@ -10,8 +11,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The files.
-pub const TABLES: [&str; 5] =
-    [TrainRow::FILE, EssRow::FILE, CostRow::FILE, ObservableRow::FILE, ChainRow::FILE];
+pub const TABLES: [&str; 7] = [
+    TrainRow::FILE,
+    EssRow::FILE,
+    CostRow::FILE,
+    ObservableRow::FILE,
+    ChainRow::FILE,
+    HistoryRow::FILE,
+    WeightRow::FILE,
+];
 
 /// The tables in the folder of a cell.
 pub struct Tables {
@@ -24,6 +32,8 @@ pub struct Tables {
     cost: Option<Table<CostRow>>,
     observables: Option<Table<ObservableRow>>,
     chains: Option<Table<ChainRow>>,
+    history: Option<Table<HistoryRow>>,
+    weights: Option<Table<WeightRow>>,
 }
 
 /// What the rows of a cell begin with: its number and its varied keys.
@@ -55,12 +65,25 @@ table_row!(EssRow, "ess.csv", ess);
 table_row!(CostRow, "cost.csv", cost);
 table_row!(ObservableRow, "observables.csv", observables);
 table_row!(ChainRow, "chains.csv", chains);
+table_row!(HistoryRow, "history.csv", history);
+table_row!(WeightRow, "weights.csv", weights);
 
 impl Tables {
     /// Tables whose rows begin with these columns; nothing of what they hold is kept.
     pub fn new(folder: &Path, leading: Leading) -> Self {
         let (folder, kept) = (folder.to_owned(), BTreeMap::new());
-        Self { folder, leading, kept, train: None, ess: None, cost: None, observables: None, chains: None }
+        Self {
+            folder,
+            leading,
+            kept,
+            train: None,
+            ess: None,
+            cost: None,
+            observables: None,
+            chains: None,
+            history: None,
+            weights: None,
+        }
     }
 
     /// Keeps what was there at these marks, as a checkpoint has them.
@@ -107,6 +130,8 @@ impl Tables {
         note(CostRow::FILE, self.cost.as_mut().map(Table::sync).transpose()?);
         note(ObservableRow::FILE, self.observables.as_mut().map(Table::sync).transpose()?);
         note(ChainRow::FILE, self.chains.as_mut().map(Table::sync).transpose()?);
+        note(HistoryRow::FILE, self.history.as_mut().map(Table::sync).transpose()?);
+        note(WeightRow::FILE, self.weights.as_mut().map(Table::sync).transpose()?);
         Ok(marks)
     }
 }

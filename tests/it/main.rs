@@ -6,6 +6,7 @@ mod cli;
 mod comparing;
 mod ensembles;
 mod explaining;
+mod figures;
 mod gauge;
 mod gauge_flows;
 #[cfg(feature = "wgpu")]

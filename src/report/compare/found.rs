@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The tables, each with the column that comes after its keys.
-pub const TABLES: [(&str, &str); 5] = [
+pub const TABLES: [(&str, &str); 7] = [
     ("train.csv", "step"),
     ("ess.csv", "stage"),
     ("cost.csv", "method"),
     ("observables.csv", "method"),
     ("chains.csv", "method"),
+    ("history.csv", "method"),
+    ("weights.csv", "method"),
 ];
 
 /// What stands for the method of results of the model itself.

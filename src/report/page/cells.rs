@@ -60,7 +60,7 @@ enum Column<'s> {
 
 /// What some cell has something of.
 fn columns<'s>(source: &'s Source<'_>) -> Vec<Column<'s>> {
-    let (ess, cost, chains) = (&source.run.ess, &source.run.cost, &source.chains);
+    let (ess, cost, chains) = (&source.run.ess, &source.run.cost, &source.run.chains);
     let has = |name: &str| {
         ess.as_ref().is_some_and(|ess| (0..ess.count()).any(|row| !ess.field(name, row).is_empty()))
     };
@@ -105,7 +105,7 @@ impl Column<'_> {
             }
             Self::Samples => Field::count(evaluated("samples")),
             Self::Acceptance(method) => {
-                let mut of_method = rows(source.chains.as_ref(), cell);
+                let mut of_method = rows(source.run.chains.as_ref(), cell);
                 let chain = of_method.find(|(table, row)| table.field("method", *row) == *method);
                 Field::number(chain.map_or("", |(table, row)| table.field("acceptance", row)))
             }

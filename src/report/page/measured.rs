@@ -14,7 +14,7 @@ type Row<'t> = (&'t Columns, usize);
 
 /// The tables of a cell: what is a number, then what is a function of the time.
 pub fn measured(source: &Source<'_>, cell: &CellKeys) -> Markup {
-    let found: Vec<Row<'_>> = rows(source.observables.as_ref(), cell).collect();
+    let found: Vec<Row<'_>> = rows(source.run.observables.as_ref(), cell).collect();
     let (of_time, others): (Vec<Row<'_>>, Vec<Row<'_>>) =
         found.into_iter().partition(|(table, row)| is_of_time(table.field("observable", *row)));
     // All digits of a study are in its table.

@@ -1,14 +1,16 @@
 //! The figures of the page: drawn as SVG, to be replaced by what can be pointed at where there is a script.
 
+use super::super::canvas::{Width, svg};
 use super::super::digits::{grouped, short};
 use super::super::figure::Figure;
 use super::super::gather::Gathered;
+use super::super::sheet::undrawn;
 use super::curves::Plot;
 use super::document::Section;
 use super::markup::{Field, Heading, Purpose, table};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use maud::{Markup, PreEscaped, html};
-use std::path::PathBuf;
+use std::path::Path;
 
 /// All figures.
 pub struct Plots {
@@ -20,15 +22,11 @@ pub struct Plots {
 /// The figures that there is data for.
 ///
 /// # Errors
-/// [`Error::BadFile`] for data that cannot be drawn.
+/// [`Error::BadFile`](crate::error::Error::BadFile) for data that cannot be drawn.
 pub fn plots(gathered: &Gathered) -> Result<Plots> {
     let (mut data, mut markup) = (Vec::new(), Vec::new());
     for figure in gathered.all() {
-        let svg = figure.svg().map_err(|rule| Error::BadFile {
-            path: PathBuf::from(&figure.name),
-            rule: format!("cannot be drawn: {rule}"),
-            hint: "look at the tables that it is drawn from".into(),
-        })?;
+        let svg = svg(&[figure], Width::Page).map_err(|rule| undrawn(Path::new(&figure.name), rule))?;
         let (plot, parts) = Plot::new(figure);
         data.push(serde_json::to_string(&plot).expect("plain data"));
         markup.push(drawn(figure, &svg, parts));

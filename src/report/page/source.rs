@@ -1,7 +1,7 @@
 //! The files of a run that a page is made of.
 
 use super::super::columns::Columns;
-use super::super::run::{Run, table};
+use super::super::run::Run;
 use crate::error::{Error, Result};
 use crate::files::read_present;
 use crate::spec::Spec;
@@ -18,10 +18,6 @@ pub struct Source<'a> {
     pub spec: Option<Spec>,
     /// What ran, where and when, if that is known.
     pub manifest: Option<Manifest>,
-    /// What was measured.
-    pub observables: Option<Columns>,
-    /// How chains went.
-    pub chains: Option<Columns>,
     /// The keys that vary.
     pub keys: Vec<String>,
     /// The cells that have rows in a table, in the order of their numbers.
@@ -61,12 +57,10 @@ impl<'a> Source<'a> {
             spec: Spec::parse(&text, &[]).ok(),
             text,
             manifest: manifest(run)?,
-            observables: table(&run.folder, "observables.csv", "method")?,
-            chains: table(&run.folder, "chains.csv", "method")?,
             keys: Vec::new(),
             cells: Vec::new(),
         };
-        source.keys = source.tables().flat_map(Columns::keys).fold(Vec::new(), |mut keys, key| {
+        source.keys = run.tables().flat_map(Columns::keys).fold(Vec::new(), |mut keys, key| {
             if !keys.iter().any(|known| known == key) {
                 keys.push(key.to_owned());
             }
@@ -76,14 +70,9 @@ impl<'a> Source<'a> {
         Ok(source)
     }
 
-    /// The tables that there are.
-    fn tables(&self) -> impl Iterator<Item = &Columns> {
-        self.run.tables().chain(&self.observables).chain(&self.chains)
-    }
-
     fn found_cells(&self) -> Vec<CellKeys> {
         let mut found: BTreeMap<(u64, &str), Vec<String>> = BTreeMap::new();
-        for table in self.tables() {
+        for table in self.run.tables() {
             for row in 0..table.count() {
                 let number = table.cell(row);
                 let values = || self.keys.iter().map(|key| table.text(key, row).to_owned()).collect();
