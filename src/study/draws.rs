@@ -1,9 +1,9 @@
 //! Few rows that show how chains went and how weights are spread, for figures: a part of what was drawn.
 
-use crate::sample::{Method, MethodRun};
+use super::row::{HistoryRow, WeightRow};
+use crate::sample::MethodRun;
 use crate::stats::Ensemble;
 use crate::theory::Derived;
-use serde::Serialize;
 
 /// Observables whose history is kept, of those that a theory has.
 const OBSERVABLES: [&str; 4] = ["magnetization", "energy_density", "plaquette", "topological_charge"];
@@ -16,36 +16,6 @@ const STEPS: usize = 250;
 
 /// Bins of a histogram.
 const BINS: usize = 60;
-
-/// `history.csv`: an observable at a step of a chain.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct HistoryRow {
-    /// `independence`, `hmc` or `heat_bath`.
-    pub method: Method,
-    /// Name of the observable.
-    pub observable: String,
-    /// Number of the chain.
-    pub chain: usize,
-    /// Steps of the chain after thermalisation; of every so many one is kept.
-    pub step: u64,
-    /// The observable there; of a chain that was too long for its memory the mean of a few steps up to there.
-    pub value: f64,
-}
-
-/// `weights.csv`: a bin of the histogram of `log w` of configurations of the model.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct WeightRow {
-    /// `direct`.
-    pub method: Method,
-    /// Where the bin begins.
-    pub log_w_low: f64,
-    /// Where it ends.
-    pub log_w_high: f64,
-    /// Configurations in it, drawn from the model.
-    pub configurations: u64,
-    /// Their share of the sum of all weights: that of the target in this bin.
-    pub weight_share: f64,
-}
 
 /// The histories of a method's chains, thinned.
 pub fn history(run: &MethodRun, derived: &[Derived]) -> Vec<HistoryRow> {
@@ -103,7 +73,7 @@ pub fn weights(run: &MethodRun) -> Vec<WeightRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::MethodCost;
+    use crate::sample::{Method, MethodCost};
     use crate::stats::TimeSeries;
 
     fn run(method: Method, ensemble: Ensemble) -> MethodRun {

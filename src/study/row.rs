@@ -212,3 +212,33 @@ pub struct ChainRow {
     /// Seconds, measurements included.
     pub wall_s: f64,
 }
+
+/// `history.csv`: an observable at a step of a chain.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HistoryRow {
+    /// `independence`, `hmc` or `heat_bath`.
+    pub method: Method,
+    /// Name of the observable.
+    pub observable: String,
+    /// Number of the chain.
+    pub chain: usize,
+    /// Steps of the chain after thermalisation; of every so many one is kept.
+    pub step: u64,
+    /// The observable there; of a chain that was too long for its memory the mean of a few steps up to there.
+    pub value: f64,
+}
+
+/// `weights.csv`: a bin of the histogram of `log w` of configurations of the model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WeightRow {
+    /// `direct`.
+    pub method: Method,
+    /// Where the bin begins.
+    pub log_w_low: f64,
+    /// Where it ends.
+    pub log_w_high: f64,
+    /// Configurations in it, drawn from the model.
+    pub configurations: u64,
+    /// Their share of the sum of all weights: that of the target in this bin.
+    pub weight_share: f64,
+}

@@ -1,7 +1,6 @@
 //! The tables of a cell, opened when their first row comes.
 
-use super::draws::{HistoryRow, WeightRow};
-use super::row::{ChainRow, CostRow, EssRow, ObservableRow, TrainRow};
+use super::row::{ChainRow, CostRow, EssRow, HistoryRow, ObservableRow, TrainRow, WeightRow};
 use super::table::{Leading, Table};
 use crate::error::Result;
 use crate::files::Mark;

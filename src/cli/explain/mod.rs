@@ -12,12 +12,14 @@ use doc_comments::{Item, list_of_file, of_type};
 use layout::{entry, indented};
 
 /// The tables of a run directory, with the types of their rows.
-const TABLES: [(&str, &str); 5] = [
+const TABLES: [(&str, &str); 7] = [
     ("train.csv", "pub struct TrainRow"),
     ("ess.csv", "pub struct EssRow"),
     ("cost.csv", "pub struct CostRow"),
     ("observables.csv", "pub struct ObservableRow"),
     ("chains.csv", "pub struct ChainRow"),
+    ("history.csv", "pub struct HistoryRow"),
+    ("weights.csv", "pub struct WeightRow"),
 ];
 
 const ROWS: &str = include_str!("../../study/row.rs");

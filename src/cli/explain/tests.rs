@@ -8,7 +8,7 @@ fn every_column_and_every_warning_says_what_it_is() {
     for (file, row) in TABLES {
         let (text, items) = of_type(ROWS, row);
         assert!(text.starts_with(&format!("`{file}`: ")), "{file}: {text}");
-        assert!(items.len() >= 10 && items.iter().all(|item| !item.text.is_empty()), "{file}: {items:?}");
+        assert!(items.len() >= 5 && items.iter().all(|item| !item.text.is_empty()), "{file}: {items:?}");
     }
     let (_, items) = of_type(WARNINGS, "pub enum Warning");
     assert!(items.len() >= 17 && items.iter().all(|item| item.text.len() > 40), "{items:?}");
