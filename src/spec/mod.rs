@@ -68,7 +68,7 @@ pub use study::{CellStartSpec, Lists, PreviousStartSpec, StageSpec, StageStartSp
 pub use symmetrise::Symmetrise;
 pub use theory::{Boundary, Convention, DEVICE_EXTENTS, Phi4Couplings, Phi4Spec, SchwingerSpec, TheorySpec};
 pub use train::{
-    BatchSpec, DoubleSpec, HalveSpec, LearningRateSpec, ModelStartSpec, OptimizerStart, StartSpec, StopSpec,
-    TrainSpec,
+    BatchSpec, DeterminantSpec, DoubleSpec, HalveSpec, LearningRateSpec, ModelStartSpec, OptimizerStart,
+    StartSpec, StopSpec, TrainSpec,
 };
 pub use varied::Varied;

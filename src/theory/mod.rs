@@ -14,7 +14,7 @@ mod scalar_observables;
 mod schwinger;
 mod transfer_matrix;
 
-pub use action::Action;
+pub use action::{Action, BegunAction};
 pub use dynamics::{Auxiliary, Drawn, Dynamics, Jumps, Local, Parts};
 pub use exact::Exact;
 pub use free_field::FreeField;
