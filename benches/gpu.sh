@@ -1,8 +1,10 @@
 #!/bin/sh
-# What there is to measure on a GPU, in four parts of less than ten minutes each; results also go to OUT (default: .).
+# What there is to measure on a GPU, in five parts of less than ten minutes each; results also go to OUT (default: .).
 # usage: benches/gpu.sh check FLOWQCD [TESTS]      adapters, kernels against double precision (TESTS: the library's test program), self-test
 #        benches/gpu.sh steps FLOWQCD BENCH        step times and the share of the card's peak (BENCH: the compiled benchmark `steps`)
 #        benches/gpu.sh gauge FLOWQCD BENCH        gauge layers, and layer by layer beside them (BENCH: the compiled benchmark `gauge`)
+#        benches/gpu.sh determinant FLOWQCD BENCH  determinants on the card and on the host, in time and in value (BENCH: the compiled benchmark
+#                                                  `determinant`), then training steps with either
 #        benches/gpu.sh torch FLOWQCD BENCH PYTHON PyTorch beside it, eager and compiled, in turn (PYTHON: one with torch and CUDA)
 #        benches/gpu.sh launches FLOWQCD SPEC [DEVICE] [BATCH]    kernels of one training step; a software rasteriser has as many
 set -u
@@ -76,6 +78,36 @@ gauge() {
     FLOWQCD_GPU_SITES=1 limited 60 "$1" spline L=8 B=256 --device wgpu || failed=1
 }
 
+determinant() {
+    limited 300 "$1" --device wgpu || failed=1
+    # Training steps of A22's model: the card waits for the host, goes ahead in quarters of a batch meanwhile, or has it all.
+    folder=$(mktemp -d)
+    for extent in 8 16; do
+        batch=$((262144 / extent / extent))
+        for choice in "host $batch" "host $((batch / 4))" "device $batch"; do
+            cat >"$folder/spec.toml" <<SPEC
+version = 1
+seed = 1
+theory.schwinger = { extents = [$extent, $extent], beta = 2.0, kappa = 0.25 }
+flow.gauge = { layers = 24, kernel_size = 3, hidden = [32, 32] }
+train.batch = { size = $batch, micro_batch = ${choice#* } }
+train.determinant = "${choice% *}"
+train.optimizer.adam.learning_rate = 3e-4
+train.stop = { steps = 1000000, seconds = 10.0 }
+evaluate.samples = 64
+SPEC
+            limited 90 "$program" run "$folder/spec.toml" --out "$folder/run" --fresh --quiet --device wgpu >/dev/null || failed=1
+            grep -h 'off by' "$folder/run/log.txt"
+            awk -F, -v what="L = $extent, B = $batch, determinant and micro-batch $choice" '
+                NR == 1 { for (i = 1; i <= NF; i++) place[$i] = i }
+                NR == 3 { samples = $place["samples"]; seconds = $place["wall_s"] }
+                END { printf "%s: %.0f samples/s\n", what, ($place["samples"] - samples) / ($place["wall_s"] - seconds) }
+            ' "$folder/run/train.csv"
+        done
+    done
+    rm -rf "$folder"
+}
+
 torch() {
     limited 580 "$2" "$here/compare.py" --binary "$1" --device wgpu --torch-device cuda \
         --torch eager,compile,reduce-overhead --rounds 1 --batches 16384,128,1024 || failed=1
@@ -87,9 +119,9 @@ launches)
     launches "$3" "${4:-wgpu}" "${5:-32}"
     exit "$failed"
     ;;
-check | steps | gauge | torch) ;;
+check | steps | gauge | determinant | torch) ;;
 *)
-    echo "the part must be check, steps, gauge, torch or launches, not $part" >&2
+    echo "the part must be check, steps, gauge, determinant, torch or launches, not $part" >&2
     exit 2
     ;;
 esac

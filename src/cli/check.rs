@@ -82,7 +82,8 @@ fn cost_key(spec: &Spec) -> String {
     let model = spec.model().map(|ModelSpec { flow, train, .. }| {
         let (kind, gradient) = (std::mem::discriminant(&train.loss), train.loss.reverse());
         let chains = train.loss.forward().and_then(|forward| forward.hmc());
-        format!("{:?} {:?} {kind:?} {gradient:?} {chains:?}", flow.architecture(), train.batch)
+        let (architecture, batch, determinant) = (flow.architecture(), &train.batch, train.determinant);
+        format!("{architecture:?} {batch:?} {determinant:?} {kind:?} {gradient:?} {chains:?}")
     });
     // Fermions or none is what else decides.
     let fermions = spec.theory.elimination_bytes() > 0.0;

@@ -11,6 +11,7 @@ use crate::kernel::Isa;
 #[cfg(feature = "wgpu")]
 use crate::kernel::{Spread, memory_held};
 use burn::tensor::{Device, Tensor};
+use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -201,18 +202,44 @@ impl ComputeDevice {
         &self,
         count: usize,
         size: usize,
-        mut compute: impl FnMut(Range<usize>) -> Result<T, Failure>,
+        compute: impl FnMut(Range<usize>) -> Result<T, Failure>,
+        each: impl FnMut(T) -> Result<()>,
+    ) -> Result<usize> {
+        let compute = RefCell::new(compute);
+        let begin = |part| || (compute.borrow_mut())(part);
+        self.in_parts_ahead(count, size, false, begin, each)
+    }
+
+    /// [`Self::in_parts`] of parts that are begun and then finished. With `ahead` a part is begun before the one before it is finished:
+    /// the device works on the one while the host works on the other.
+    ///
+    /// # Errors
+    /// As [`Self::in_parts`].
+    pub fn in_parts_ahead<T, F: FnOnce() -> Result<T, Failure>>(
+        &self,
+        count: usize,
+        size: usize,
+        ahead: bool,
+        mut begin: impl FnMut(Range<usize>) -> F,
         mut each: impl FnMut(T) -> Result<()>,
     ) -> Result<usize> {
         let (mut size, mut done) = (size.max(1), 0);
+        let mut next = None;
         while done < count {
             let part = done..count.min(done + size);
-            match compute(part.clone()) {
+            let finish = next.take().unwrap_or_else(|| begin(part.clone()));
+            let after = part.end..count.min(part.end + size);
+            if ahead && !after.is_empty() {
+                next = Some(begin(after));
+            }
+            match finish() {
                 Ok(result) => {
                     each(result)?;
                     done = part.end;
                 }
                 Err(failure) if part.len() > self.least() && !failure.is_final() => {
+                    // What was begun after it needs memory, and would be too large, too.
+                    next = None;
                     self.device.memory_cleanup();
                     size = part.len() / 2;
                 }
@@ -431,6 +458,35 @@ mod tests {
         assert_eq!(
             (named(Some("")), named(Some("h100")), named(Some("LLVMpipe"))),
             (vec![], vec![0, 1], vec![2])
+        );
+    }
+
+    /// Without looking ahead a part is finished before the next is begun; with it the next one is begun first. Neither loses a part when
+    /// one has no room.
+    #[test]
+    fn a_part_is_begun_before_the_one_before_it_is_finished() {
+        let order = |ahead: bool, room: usize| {
+            let (events, mut seen) = (RefCell::new(Vec::new()), Vec::new());
+            let begin = |part: Range<usize>| {
+                events.borrow_mut().push(format!("begin {}", part.start));
+                let events = &events;
+                move || {
+                    events.borrow_mut().push(format!("end {}", part.start));
+                    if part.len() > room { Err(Failure("no room".into())) } else { Ok(part) }
+                }
+            };
+            let keep = |part| {
+                seen.extend(part);
+                Ok(())
+            };
+            let size = ComputeDevice::cpu().in_parts_ahead(6, 2, ahead, begin, keep).unwrap();
+            assert_eq!((size, seen), (room.min(2), (0..6).collect()));
+            events.into_inner().join(", ")
+        };
+        assert_eq!(order(false, 2), "begin 0, end 0, begin 2, end 2, begin 4, end 4");
+        assert_eq!(order(true, 2), "begin 0, begin 2, end 0, begin 4, end 2, end 4");
+        assert!(
+            order(true, 1).starts_with("begin 0, begin 2, end 0, begin 0, begin 1, end 0, begin 2, end 1")
         );
     }
 

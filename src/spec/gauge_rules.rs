@@ -1,6 +1,7 @@
 //! Rules of gauge theories and of flows for them.
 
 use super::gauge::PERIOD;
+use super::theory::DEVICE_EXTENTS;
 use super::view::View;
 use crate::error::Problem;
 use toml::Value;
@@ -12,6 +13,7 @@ pub fn check(view: &View) -> Vec<Problem> {
         dilations_are_those_of_the_convolutions,
         dilated_kernel_fits_lattice,
         learned_sectors_have_a_baseline,
+        determinant_fits_the_device,
     ];
     let found = rules.iter().filter_map(|rule| rule(view));
     found.chain(masks_fit_lattice(view)).chain(keys_of_gauge_theories(view)).collect()
@@ -83,6 +85,21 @@ fn learned_sectors_have_a_baseline(view: &View) -> Option<Problem> {
     Some(problem.value(size).hint("each configuration is held against the mean over the others"))
 }
 
+/// The kernels of a GPU take slices of so many sites.
+fn determinant_fits_the_device(view: &View) -> Option<Problem> {
+    let key = "train.determinant";
+    view.get(key).and_then(Value::as_str).filter(|chosen| *chosen == "device")?;
+    view.number("theory.schwinger.kappa").filter(|kappa| *kappa > 0.0)?;
+    let extents = view.get("theory.schwinger.extents")?.as_array()?;
+    let wrong = ["time", "space"].into_iter().zip(extents).zip(DEVICE_EXTENTS);
+    let mut rules = wrong.filter_map(|((direction, extent), most)| {
+        let extent = extent.as_integer().filter(|extent| *extent > most as i64)?;
+        Some(format!("takes at most {most} sites in {direction}, and theory.schwinger.extents has {extent}"))
+    });
+    let hint = "leave it out: determinants are then computed on the host";
+    Some(Problem::new(key, rules.next()?).value("device").hint(hint))
+}
+
 /// Keys that act on gauge fields alone, or on fermions.
 fn keys_of_gauge_theories(view: &View) -> Vec<Problem> {
     let is_gauge = view.get("theory.schwinger").is_some();
@@ -95,6 +112,7 @@ fn keys_of_gauge_theories(view: &View) -> Vec<Problem> {
             is_gauge && !has_fermions,
             "is for theory.schwinger without fermions, kappa = 0",
         ),
+        ("train.determinant", is_gauge, "has an effect on gauge theories alone"),
         ("sample.hmc.gauge_steps", has_fermions, "has an effect with fermions alone, kappa > 0"),
     ];
     let without = keys.into_iter().filter(|(key, acts, _)| !acts && view.get(key).is_some());

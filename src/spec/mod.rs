@@ -71,9 +71,9 @@ pub use sectors::{FixedWeights, LearnedWeights, SectorWeights, SectorsSpec};
 pub use specification::{ModelSpec, Spec};
 pub use study::{CellStartSpec, Lists, PreviousStartSpec, StageSpec, StageStartSpec, StudySpec};
 pub use symmetrise::Symmetrise;
-pub use theory::{Boundary, Convention, Phi4Couplings, Phi4Spec, SchwingerSpec, TheorySpec};
+pub use theory::{Boundary, Convention, DEVICE_EXTENTS, Phi4Couplings, Phi4Spec, SchwingerSpec, TheorySpec};
 pub use train::{
-    BatchSpec, DoubleSpec, HalveSpec, LearningRateSpec, ModelStartSpec, OptimizerStart, StartSpec, StopSpec,
-    TrainSpec,
+    BatchSpec, DeterminantSpec, DoubleSpec, HalveSpec, LearningRateSpec, ModelStartSpec, OptimizerStart,
+    StartSpec, StopSpec, TrainSpec,
 };
 pub use varied::Varied;

@@ -2,7 +2,7 @@
 
 use super::flow::FlowSpec;
 use super::specification::{ModelSpec, Spec};
-use super::train::LearningRateSpec;
+use super::train::{DeterminantSpec, LearningRateSpec};
 
 impl Spec {
     /// What of a specification, in any of its cells, is allowed but has no effect or none that is meant: keys that cannot act, couplings
@@ -33,6 +33,11 @@ fn without_effect(model: &ModelSpec<'_>) -> Vec<String> {
             "train.stop.ess = {ess} has no effect: it is asked for from step train.smoothing_window = {window} on, and \
              training ends after train.stop.steps = {steps}"
         ));
+    }
+    if train.determinant == DeterminantSpec::Device && train.loss.reverse().is_none() {
+        found.push(
+            "train.determinant has no effect: train.loss.forward_kl needs no action of the model".into(),
+        );
     }
     if let Some(double) = train.batch.double.as_ref().filter(|double| double.maximum == train.batch.size) {
         let maximum = double.maximum;
@@ -85,6 +90,20 @@ mod tests {
             found.len() == 2 && found.iter().zip(expected).all(|(found, start)| found.starts_with(start)),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn a_determinant_that_no_loss_asks_for_is_named() {
+        let text = "version = 1\nseed = 1\ntheory.schwinger = { extents = [4, 4], beta = 1.0, kappa = 0.2 }\n\
+                    flow.gauge = { layers = 8, kernel_size = 3, hidden = [2] }\n\
+                    train = { batch.size = 2, optimizer.adam.learning_rate = 1e-3, stop.steps = 1, determinant = \"device\" }\n";
+        let remarks = |set: &[&str]| {
+            let set: Vec<String> = set.iter().map(|set| (*set).into()).collect();
+            Spec::parse(text, &set).unwrap().remarks().concat()
+        };
+        assert_eq!(remarks(&[]), "");
+        let forward = remarks(&["train.loss.forward_kl.ensemble=theta.npz"]);
+        assert!(forward.starts_with("train.determinant has no effect"), "{forward}");
     }
 
     #[test]

@@ -4,6 +4,10 @@ use crate::lattice::Lattice;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Sites in time and space, at most, of determinants on a GPU: with more in space, inverses have more numbers than its units have
+/// registers for, and what slices leave behind for a gradient is to fit the 128 MiB that WebGPU promises to bind at once.
+pub const DEVICE_EXTENTS: [usize; 2] = [3000, 32];
+
 /// The theory: one table, named by the choice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

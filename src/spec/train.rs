@@ -28,6 +28,9 @@ pub struct TrainSpec {
     /// What is minimised; the reverse divergence if left out.
     #[serde(default, skip_serializing_if = "LossSpec::is_default")]
     pub loss: LossSpec,
+    /// Where the loss takes determinants of fermions from, where a GPU computes it; from the host if left out.
+    #[serde(default, skip_serializing_if = "DeterminantSpec::is_default")]
+    pub determinant: DeterminantSpec,
     /// Where training starts; from scratch if left out.
     #[serde(default, skip_serializing_if = "StartSpec::is_default")]
     pub start: StartSpec,
@@ -40,6 +43,24 @@ pub struct TrainSpec {
     pub learning_rate: LearningRateSpec,
     /// Training ends on the first of these.
     pub stop: StopSpec,
+}
+
+/// Where determinants and plaquettes of a loss are computed, and with which precision. Weights of record, chains and ensembles have
+/// theirs from the host whatever is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeterminantSpec {
+    /// On the host, in double precision.
+    #[default]
+    Host,
+    /// Where the flow is: on a GPU in single precision, so that it does not wait for the host.
+    Device,
+}
+
+impl DeterminantSpec {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `[train.start.*]`: one table, named by the choice.

@@ -9,7 +9,7 @@ use super::summary::Summary;
 use super::tables::Tables;
 use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
-use crate::spec::{ModelSpec, TrainSpec};
+use crate::spec::{DeterminantSpec, ModelSpec, TrainSpec};
 use crate::theory;
 use crate::train::checkpoint::{self, Loaded};
 use crate::train::{TrainState, Trainer, build_optimizer};
@@ -74,6 +74,7 @@ impl Context<'_> {
         if let Some(reason) = header.and_then(|header| header.stop_reason.clone()) {
             return Ok((state, reason));
         }
+        self.tell_precision(train, &trainer, &state)?;
         let is_due = header.is_some_and(|header| header.evaluation_due);
         let last = found.map(|(path, _)| path);
         let mut recorder = Recorder::new(self, train, experiment, tables, last, trainer.micro_batch(), start);
@@ -86,6 +87,20 @@ impl Context<'_> {
         let reason = outcome?.to_string();
         recorder.save(&state, Some(reason.clone()))?;
         Ok((state, reason))
+    }
+
+    /// Says what a loss in single precision is worth, where one was asked for.
+    fn tell_precision(&self, train: &TrainSpec, trainer: &Trainer<'_>, state: &TrainState) -> Result<()> {
+        if train.determinant == DeterminantSpec::Device && self.device.is_cpu() {
+            let text = "train.determinant has no effect on the CPU: determinants are in double precision";
+            self.progress.note(text);
+        }
+        match trainer.precision(state)? {
+            Some(precision) if precision.is_poor() => self.progress.warn(&precision.to_string()),
+            Some(precision) => self.progress.note(&precision.to_string()),
+            None => {}
+        }
+        Ok(())
     }
 
     /// The checkpoint to go on from, if there is one.

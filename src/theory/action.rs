@@ -3,6 +3,9 @@
 use crate::lattice::Lattice;
 use burn::tensor::Tensor;
 
+/// The action of a field, which is computed already: see [`Action::begin`].
+pub type BegunAction<'a> = Box<dyn FnOnce(Tensor<3>) -> Tensor<1> + 'a>;
+
 /// A lattice action S with `p(φ) = e^{-S(φ)} / Z`.
 ///
 /// Fields are `[batch, component, site]`: one component for a scalar, one per direction for link angles.
@@ -37,6 +40,28 @@ pub trait Action: std::fmt::Debug + Send + Sync {
     /// # Shapes
     /// `[batch, component, site]` → `[batch]`
     fn action(&self, field: Tensor<3>) -> Tensor<1>;
+
+    /// Whether [`Self::action`] is computed on the host wherever the field is, so that a device waits for it.
+    fn is_of_host(&self) -> bool {
+        false
+    }
+
+    /// Begins to compute [`Self::action`] of a field, and its gradient where that will be asked for, if it is computed on the host. What
+    /// is returned gives the action of the same field, the same numbers, and waits for the host only then.
+    ///
+    /// # Shapes
+    /// As [`Self::action`].
+    fn begin<'a>(&'a self, _field: &Tensor<3>, _with_gradient: bool) -> BegunAction<'a> {
+        Box::new(|field| self.action(field))
+    }
+
+    /// [`Self::action`] where the host may not be waited for: on a GPU in single precision, also where that of the host is in double.
+    ///
+    /// # Shapes
+    /// As [`Self::action`].
+    fn action_on_device(&self, field: Tensor<3>) -> Tensor<1> {
+        self.action(field)
+    }
 
     /// The action of one configuration `[component, site]`.
     fn action_f64(&self, field: &[f64]) -> f64;

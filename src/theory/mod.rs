@@ -15,7 +15,7 @@ mod schwinger;
 mod transfer_matrix;
 mod von_mises;
 
-pub use action::Action;
+pub use action::{Action, BegunAction};
 pub use dynamics::{Auxiliary, Drawn, Dynamics, Jumps, Local, Parts};
 pub use exact::Exact;
 pub use free_field::FreeField;

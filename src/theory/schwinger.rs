@@ -1,6 +1,6 @@
 //! The two-flavour Schwinger model with Wilson fermions, and its gauge field alone, eqs. (A4)-(A6) of A22.
 
-use super::action::Action;
+use super::action::{Action, BegunAction};
 use super::dynamics::{Auxiliary, Drawn, Dynamics, Jumps, Local, Parts};
 use super::pseudofermions::Pseudofermions;
 use super::pure_u1::PureU1;
@@ -98,6 +98,18 @@ impl Action for Schwinger {
 
     fn action(&self, field: Tensor<3>) -> Tensor<1> {
         self.action.action(field)
+    }
+
+    fn is_of_host(&self) -> bool {
+        true
+    }
+
+    fn begin<'a>(&'a self, field: &Tensor<3>, with_gradient: bool) -> BegunAction<'a> {
+        Box::new(self.action.begin(field, with_gradient))
+    }
+
+    fn action_on_device(&self, field: Tensor<3>) -> Tensor<1> {
+        self.action.action_on_device(field)
     }
 
     fn action_f64(&self, field: &[f64]) -> f64 {

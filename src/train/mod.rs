@@ -3,6 +3,9 @@
 pub mod checkpoint;
 mod estimator;
 mod optimizer;
+#[cfg(all(test, feature = "wgpu"))]
+mod overlap;
+mod precision;
 mod schedule;
 mod state;
 mod step;
@@ -11,10 +14,11 @@ mod target;
 mod trainer;
 
 pub use estimator::{
-    Batch, BatchGradient, BatchSums, Draws, DrawsFirst, Estimator, ForwardKl, Mixture, Part, PathGradient,
-    Reinforce, ReverseKl,
+    Batch, BatchGradient, BatchSums, Begun, Draws, DrawsFirst, Estimator, ForwardKl, Mixture, Part,
+    PathGradient, Reinforce, ReverseKl,
 };
 pub use optimizer::{Adam, Moment, Optimizer, OptimizerState, build as build_optimizer};
+pub use precision::Precision;
 pub use schedule::samples_until;
 pub use state::TrainState;
 pub use step::StepInfo;

@@ -1,7 +1,8 @@
 //! The training loop.
 
-use super::estimator::{self, Batch, BatchSums, Draws, Estimator, Part};
+use super::estimator::{self, Batch, BatchSums, Draws, Estimator, ModelDraws, Part};
 use super::optimizer::{self, Optimizer};
+use super::precision::Precision;
 use super::schedule;
 use super::state::TrainState;
 use super::step::StepInfo;
@@ -12,7 +13,7 @@ use crate::device::ComputeDevice;
 use crate::error::{Error, Result};
 use crate::flow::{BoundFlow, Flow};
 use crate::rng::Seed;
-use crate::spec::{OptimizerStart, TrainSpec};
+use crate::spec::{DeterminantSpec, OptimizerStart, TrainSpec};
 use crate::stats::RollingMean;
 use crate::theory::Action;
 use std::cell::Cell;
@@ -65,8 +66,10 @@ impl Observer for Nobody {
 /// Trains one flow.
 pub struct Trainer<'a> {
     flow: &'a Flow,
+    action: &'a dyn Action,
     spec: &'a TrainSpec,
     device: &'a ComputeDevice,
+    seed: Seed,
     estimator: Box<dyn Estimator + 'a>,
     chains: Option<&'a dyn TargetChains>,
     optimizer: Box<dyn Optimizer>,
@@ -90,13 +93,14 @@ impl<'a> Trainer<'a> {
         let held = spec.loss.passes_held() as f64 * flow.activations_per_sample();
         let suited = device.micro_batch(held, flow.working_per_sample());
         let micro_batch = Cell::new(spec.batch.micro_batch.unwrap_or(suited));
-        let estimator = estimator::build(&spec.loss, flow, action, target, seed)?;
+        let draws = ModelDraws::new(flow, action, spec.determinant, seed);
+        let estimator = estimator::build(&spec.loss, draws, target, seed)?;
         let optimizer = optimizer::build(&spec.optimizer);
         let chains = match target {
             Some(Target::Running(chains)) => Some(chains),
             Some(Target::Stored(_)) | None => None,
         };
-        Ok(Self { flow, spec, device, estimator, chains, optimizer, micro_batch })
+        Ok(Self { flow, action, spec, device, seed, estimator, chains, optimizer, micro_batch })
     }
 
     /// The state before the first step.
@@ -146,6 +150,34 @@ impl<'a> Trainer<'a> {
     /// Counted floating-point operations of a training step per configuration, without those of chains that run beside it.
     pub fn flops_per_sample(&self) -> f64 {
         self.estimator.flops_per_sample(self.flow)
+    }
+
+    /// How precise the loss is on the first configurations of the next batch, as many as are on the device at once; nothing where it is
+    /// computed in double precision.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Device`].
+    pub fn precision(&self, state: &TrainState) -> Result<Option<Precision>> {
+        let is_single = self.spec.determinant == DeterminantSpec::Device && !self.device.is_cpu();
+        if !is_single || self.spec.loss.reverse().is_none() {
+            return Ok(None);
+        }
+        let bound = self.flow.bind_for_training(&state.parameters, &self.device.plain());
+        let (stream, first) = (self.seed.stream("train/base"), state.next_item());
+        let count = schedule::batch_size(&self.spec.batch, state.step).min(self.micro_batch.get());
+        let mut found = Precision::default();
+        let compute = |places: Range<usize>| {
+            let start = first + places.start as u64;
+            let z = self.flow.base().draw(&stream, start, places.len());
+            let items = start..start + places.len() as u64;
+            Precision::measured(self.action, bound.sample(bound.field(z), &stream, items).phi)
+        };
+        let add = |part| {
+            found = found.and(part);
+            Ok(())
+        };
+        self.device.in_parts(count, count, compute, add)?;
+        Ok(Some(found))
     }
 
     /// Steps until a stop rule speaks.
@@ -251,12 +283,13 @@ impl<'a> Trainer<'a> {
         let draws = self.draws(&bound, state, &batch, go_on)?;
         let batch = Batch { draws: draws.as_ref(), ..batch };
         let mut sums = BatchSums::default();
-        let compute = |places| self.estimator.part(&bound, &self.part(state, &batch, places));
+        let begin = |places| self.estimator.begin(&bound, &self.part(state, &batch, places));
         let add = |part| {
             sums.add(part);
             if sums.losses.len() < batch_size { go_on() } else { Ok(()) }
         };
-        self.micro_batch.set(self.device.in_parts(batch_size, self.micro_batch.get(), compute, add)?);
+        let (size, ahead) = (self.micro_batch.get(), self.goes_ahead());
+        self.micro_batch.set(self.device.in_parts_ahead(batch_size, size, ahead, begin, add)?);
         Ok(sums)
     }
 
@@ -270,13 +303,19 @@ impl<'a> Trainer<'a> {
     ) -> Result<Option<Draws>> {
         let Some(estimator) = self.estimator.draws_first() else { return Ok(None) };
         let mut draws = Draws::default();
-        let compute = |places| estimator.draw(bound, &self.part(state, batch, places));
+        let begin = |places| estimator.begin_draw(bound, &self.part(state, batch, places));
         let add = |part| {
             draws.add(part);
             go_on()
         };
-        self.micro_batch.set(self.device.in_parts(batch.size(), self.micro_batch.get(), compute, add)?);
+        let (size, ahead) = (self.micro_batch.get(), self.goes_ahead());
+        self.micro_batch.set(self.device.in_parts_ahead(batch.size(), size, ahead, begin, add)?);
         Ok(Some(draws))
+    }
+
+    /// Whether a part is begun before the one before it is finished: where a device would wait for the host.
+    fn goes_ahead(&self) -> bool {
+        !self.device.is_cpu() && self.estimator.waits_for_host()
     }
 
     /// A part of this step's batch, by its places there.

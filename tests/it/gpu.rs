@@ -109,6 +109,25 @@ fn flows_of_links_agree_with_the_cpu() {
     }
 }
 
+/// With the determinant on the device: training agrees within rounding, says by how much, and weights are those of double precision;
+/// without a GPU it says that it has no effect, and has none.
+#[test]
+fn determinants_on_the_device_train_as_those_of_the_host() {
+    let sandbox = Sandbox::new();
+    let spec = U1.replace("steps = 300", "steps = 3").replace("kappa = 0.0", "kappa = 0.2");
+    sandbox.write("tiny.toml", &spec.replace("samples = 4000", "samples = 16").replace("20000", "16"));
+    let device = ["--set", "train.determinant=device"];
+    if !agrees_with_the_cpu(&sandbox, &device) {
+        return;
+    }
+    let log = sandbox.read("gpu/log.txt");
+    assert!(log.contains("train.determinant = \"device\": on ") && log.contains("double precision"), "{log}");
+    let log = sandbox.read("cpu/log.txt");
+    assert!(log.contains("train.determinant has no effect on the CPU"), "{log}");
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "host", "--device", "cpu"]).succeeds();
+    assert_eq!(sandbox.read("cpu/observables.csv"), sandbox.read("host/observables.csv"));
+}
+
 /// A run that was killed on a GPU goes on from its checkpoint on the CPU, to the numbers that the CPU alone gives.
 #[test]
 fn a_checkpoint_moves_from_a_gpu_to_the_cpu() {

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 
 /// `S = -β Σ_x cos P(x) - 2 ln|det D|`, the second term where there are fermions. Source: A22, eqs. (A4)-(A6).
 ///
-/// Both terms are computed in double precision on the host, wherever the tensors are.
+/// Both terms are computed in double precision on the host, wherever the tensors are, unless [`Self::action_on_device`] is asked.
 #[derive(Debug)]
 pub struct GaugeAction {
     lattice: Lattice,
@@ -34,6 +34,11 @@ impl GaugeAction {
     /// The plaquettes.
     pub fn plaquettes(&self) -> Plaquettes {
         self.plaquettes
+    }
+
+    /// The lattice.
+    pub fn lattice(&self) -> Lattice {
+        self.lattice
     }
 
     /// β.
@@ -97,17 +102,23 @@ impl GaugeAction {
     /// # Panics
     /// If the field has another number of links, or is on a device without fused operations.
     pub fn action(self: &Arc<Self>, angles: Tensor<3>) -> Tensor<1> {
+        self.assert_fits(&angles);
+        unary(angles, self.clone())
+    }
+
+    /// # Panics
+    /// As [`Self::action`] does.
+    pub(super) fn assert_fits(&self, angles: &Tensor<3>) {
         let expected = [2, self.lattice.volume()];
         assert_eq!(angles.dims()[1..], expected, "[directions, sites] of the links and of the action");
         assert!(is_fused(&angles.device(), angles.dtype()), "a device with fused operations");
-        unary(angles, self.clone())
     }
 
     /// Actions of all configurations, and their gradients if they are to be kept.
     ///
     /// # Shapes
     /// `angles`: `[batch, μ, site]` → `[batch]`, `[batch, μ, site]`
-    fn all<T: Scalar>(&self, angles: &[T], keep: bool) -> (Vec<T>, Vec<T>) {
+    pub(super) fn all<T: Scalar>(&self, angles: &[T], keep: bool) -> (Vec<T>, Vec<T>) {
         let links = 2 * self.lattice.volume();
         let mut gradients = vec![T::default(); if keep { angles.len() } else { 0 }];
         let mut actions = vec![T::default(); angles.len() / links];
@@ -163,23 +174,35 @@ impl Fused for GaugeAction {
     ) -> Pass<burn::backend::Cube> {
         use burn::backend::Cube;
         use burn::backend::ops::FloatTensorOps;
-        use burn::tensor::TensorData;
         let [field] = <[_; 1]>::try_from(inputs).expect("a field");
-        let (device, shape) = (field.device.clone(), field.shape());
-        let data = futures_lite::future::block_on(Cube::float_into_data(field)).expect("links come back");
-        let (actions, gradients) = self.all::<f32>(data.as_slice().expect("single precision"), keep);
-        let upload =
-            |values: Vec<f32>, shape: Shape| Cube::float_from_data(TensorData::new(values, shape), &device);
-        let output = upload(actions, Shape::from([shape[0]]));
-        let back = || Arc::new(Kept { gradients: upload(gradients, shape) }) as Arc<dyn Back<Cube>>;
-        Pass { output, back: keep.then(back) }
+        let links = futures_lite::future::block_on(Cube::float_into_data(field.clone()));
+        let links = links.expect("links come back");
+        let found = self.all::<f32>(links.as_slice().expect("single precision"), keep);
+        uploaded(&field, found, keep)
     }
+}
+
+/// Actions and gradients that the host has computed, on the device of the links.
+#[cfg(feature = "wgpu")]
+pub(super) fn uploaded(
+    field: &FloatTensor<burn::backend::Cube>,
+    (actions, gradients): (Vec<f32>, Vec<f32>),
+    keep: bool,
+) -> Pass<burn::backend::Cube> {
+    use burn::backend::Cube;
+    use burn::backend::ops::FloatTensorOps;
+    use burn::tensor::TensorData;
+    let upload =
+        |values: Vec<f32>, shape: Shape| Cube::float_from_data(TensorData::new(values, shape), &field.device);
+    let output = upload(actions, Shape::from([field.shape()[0]]));
+    let back = || Arc::new(Kept { gradients: upload(gradients, field.shape()) }) as Arc<dyn Back<Cube>>;
+    Pass { output, back: keep.then(back) }
 }
 
 /// `∂S/∂θ`.
 #[derive(Debug)]
-struct Kept<T> {
-    gradients: T,
+pub(super) struct Kept<T> {
+    pub gradients: T,
 }
 
 impl<B> Back<B> for Kept<FloatTensor<B>>

@@ -29,6 +29,7 @@ use burn_cubecl::cubecl::prelude::{BufferArg, CubeCount, CubeDim};
 use burn_cubecl::cubecl::server::Handle;
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{CubeDevice, kernel::into_contiguous};
+use futures_lite::future::{block_on, poll_once};
 
 /// Units of a workgroup in kernels without structure.
 const FLAT: usize = 256;
@@ -70,6 +71,27 @@ impl Buffer {
     /// The buffer as a tensor.
     pub fn into_tensor(self, client: &Client, device: &CubeDevice, shape: Shape) -> CubeTensor {
         CubeTensor::new_contiguous(client.clone(), device.clone(), shape, self.handle, DType::F32)
+    }
+
+    /// Begins to copy the numbers to the host, as they are after all that was launched until now; what is launched later is not waited
+    /// for.
+    pub fn begin_read(
+        &self,
+        client: &Client,
+    ) -> impl Future<Output = Result<Vec<f32>, String>> + Send + use<> {
+        let (client, handle) = (client.clone(), self.handle.clone());
+        let mut numbers = Box::pin(async move {
+            let bytes = client.read_async(vec![handle]).await.map_err(|error| error.to_string())?;
+            Ok(bytemuck::pod_collect_to_vec(&bytes[0]))
+        });
+        // Asking for the first time is what queues the copy.
+        let asked = block_on(poll_once(&mut numbers));
+        async move {
+            match asked {
+                Some(numbers) => numbers,
+                None => numbers.await,
+            }
+        }
     }
 
     /// Its length.

@@ -1,7 +1,10 @@
-//! The Wilson operator of a U(1) gauge field in two dimensions: determinant, gradient and inverse in double precision.
+//! The Wilson operator of a U(1) gauge field in two dimensions: determinant, gradient and inverse in double precision, and the
+//! first two in single precision on a GPU.
 
 mod elimination;
 mod even_odd;
+#[cfg(feature = "wgpu")]
+pub mod gpu;
 mod inverse;
 mod matrix;
 mod operator;

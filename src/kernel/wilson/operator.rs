@@ -64,8 +64,19 @@ impl Wilson {
         Workspace::new(times, &self.ring, space)
     }
 
-    fn extents(&self) -> [usize; 2] {
+    /// Slices, and sites of a slice.
+    pub fn extents(&self) -> [usize; 2] {
         self.lattice.extents().try_into().expect("two extents")
+    }
+
+    /// κ.
+    pub fn kappa(&self) -> f64 {
+        self.kappa
+    }
+
+    /// Whether fermions change sign around time.
+    pub fn is_antiperiodic(&self) -> bool {
+        self.antiperiodic
     }
 
     /// # Shapes

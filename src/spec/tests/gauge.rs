@@ -213,3 +213,30 @@ fn fewer_layers_than_move_all_links_are_remarked_on() {
         "{remarks:?}"
     );
 }
+
+#[test]
+fn determinants_come_from_the_host_without_a_choice_and_from_a_gpu_where_its_kernels_take_them() {
+    let (left_out, host, device) =
+        (with(&[]), with(&["train.determinant=host"]), with(&["train.determinant=device"]));
+    assert_eq!(host.digest(), left_out.digest());
+    assert!(!left_out.to_toml().contains("determinant"));
+    assert_ne!(device.digest(), left_out.digest());
+    assert_eq!(Spec::parse(&device.to_toml(), &[]).unwrap(), device);
+    for (extents, kappa, refused) in [
+        ("[64, 32]", "0.25", None),
+        ("[8, 64]", "0.0", None),
+        ("[8, 36]", "0.25", Some("takes at most 32 sites in space")),
+        ("[4000, 32]", "0.25", Some("takes at most 3000 sites in time")),
+    ] {
+        let changes = [
+            "train.determinant=device".to_owned(),
+            format!("theory.schwinger.extents={extents}"),
+            format!("theory.schwinger.kappa={kappa}"),
+        ];
+        let found = Spec::parse(GAUGE, &changes).map_err(|problems| format!("{problems:?}"));
+        match refused {
+            None => assert!(found.is_ok(), "{extents}: {found:?}"),
+            Some(rule) => assert!(found.as_ref().is_err_and(|found| found.contains(rule)), "{found:?}"),
+        }
+    }
+}

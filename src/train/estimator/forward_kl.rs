@@ -1,7 +1,7 @@
 //! D_KL(p‖q) on configurations of the target.
 
-use super::gradient::{BatchGradient, BatchSums, Estimator, Part, only, passes};
-use crate::device::{Failure, to_host};
+use super::gradient::{BatchGradient, BatchSums, Begun, Estimator, Part, only, passes};
+use crate::device::to_host;
 use crate::ensemble::TargetSamples;
 use crate::flow::{BoundFlow, Flow};
 use crate::rng::{Seed, Stream};
@@ -61,15 +61,18 @@ fn pick(samples: &TargetSamples, picks: &Stream, items: Range<u64>) -> (Vec<f32>
 }
 
 impl Estimator for ForwardKl<'_> {
-    fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure> {
+    fn begin<'a>(&'a self, flow: &'a BoundFlow<'_>, part: &Part<'a>) -> Begun<'a, BatchSums> {
         let (fields, actions) = self.configurations(part);
         let log_q = flow.log_prob(flow.field(fields));
-        let gradients = (-log_q.clone() / part.batch.size() as f64).backward();
-        let losses: Vec<f64> = to_host(log_q)?.into_iter().map(|log_q: f64| -log_q).collect();
-        let log_weights =
-            actions.iter().zip(&losses).map(|(action, minus_log_q)| minus_log_q - action).collect();
-        let gradients = vec![flow.gradient(&gradients)?];
-        Ok(BatchSums { losses, log_weights, gradients, scores: Vec::new() })
+        let size = part.batch.size() as f64;
+        Box::new(move || {
+            let gradients = (-log_q.clone() / size).backward();
+            let losses: Vec<f64> = to_host(log_q)?.into_iter().map(|log_q: f64| -log_q).collect();
+            let log_weights =
+                actions.iter().zip(&losses).map(|(action, minus_log_q)| minus_log_q - action).collect();
+            let gradients = vec![flow.gradient(&gradients)?];
+            Ok(BatchSums { losses, log_weights, gradients, scores: Vec::new() })
+        })
     }
 
     fn finish(&self, sums: BatchSums) -> BatchGradient {

@@ -140,13 +140,14 @@ pub struct BatchGradient {
     pub gradient: Vec<f64>,
 }
 
+/// What a device has been given to do: finishes it, and waits for what it needs. Its error is what the device gives as the reason that it
+/// did not compute.
+pub type Begun<'a, T> = Box<dyn FnOnce() -> Result<T, Failure> + 'a>;
+
 /// Draws the configurations of a batch before the gradient of any is taken.
 pub trait DrawsFirst {
-    /// Those of a part.
-    ///
-    /// # Errors
-    /// What the device gives as the reason that it did not compute.
-    fn draw(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<Draws, Failure>;
+    /// Begins to draw those of a part.
+    fn begin_draw<'a>(&'a self, flow: &'a BoundFlow<'_>, part: &Part<'a>) -> Begun<'a, Draws>;
 }
 
 /// How the gradient of a loss is estimated from a batch of configurations.
@@ -156,11 +157,13 @@ pub trait Estimator {
         None
     }
 
-    /// Sums over a part of a batch; their gradients are already divided by the size of the batch.
-    ///
-    /// # Errors
-    /// What the device gives as the reason that it did not compute.
-    fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure>;
+    /// Whether parts wait for what the host computes, so that it pays to begin a part before the one before it is finished.
+    fn waits_for_host(&self) -> bool {
+        false
+    }
+
+    /// Begins the sums over a part of a batch; their gradients are already divided by the size of the batch.
+    fn begin<'a>(&'a self, flow: &'a BoundFlow<'_>, part: &Part<'a>) -> Begun<'a, BatchSums>;
 
     /// The gradient from the sums over all parts; the ESS is that of eq. (A7) of A22, of configurations of the model, where nothing
     /// else is said.

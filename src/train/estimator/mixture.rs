@@ -1,7 +1,6 @@
 //! A weighted sum of a divergence on configurations of the model and one on those of the target.
 
-use super::gradient::{BatchSums, DrawsFirst, Estimator, Part, only};
-use crate::device::Failure;
+use super::gradient::{BatchSums, Begun, DrawsFirst, Estimator, Part, only};
 use crate::flow::{BoundFlow, Flow};
 
 /// The gradient of `w_r D_KL(q‖p) + w_f D_KL(p‖q)`, up to constants of both, each on a whole batch of its own; ESS of eq. (A7), of the
@@ -20,17 +19,24 @@ impl Estimator for Mixture<'_> {
         self.reverse.1.draws_first()
     }
 
-    fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure> {
+    fn waits_for_host(&self) -> bool {
+        self.reverse.1.waits_for_host()
+    }
+
+    fn begin<'a>(&'a self, flow: &'a BoundFlow<'_>, part: &Part<'a>) -> Begun<'a, BatchSums> {
         let ((reverse_weight, reverse), (forward_weight, forward)) = (&self.reverse, &self.forward);
-        let [reverse, forward] = [reverse.part(flow, part)?, forward.part(flow, part)?];
-        let sum = |reverse: &[f64], forward: &[f64]| -> Vec<f64> {
-            let pairs = reverse.iter().zip(forward);
-            pairs.map(|(reverse, forward)| reverse_weight * reverse + forward_weight * forward).collect()
-        };
-        let losses = sum(&reverse.losses, &forward.losses);
-        let gradients = vec![sum(&only(reverse.gradients), &only(forward.gradients))];
-        let scores = reverse.scores.iter().map(|score| reverse_weight * score).collect();
-        Ok(BatchSums { losses, log_weights: reverse.log_weights, gradients, scores })
+        let (reverse, part) = (reverse.begin(flow, part), part.clone());
+        Box::new(move || {
+            let [reverse, forward] = [reverse()?, forward.begin(flow, &part)()?];
+            let sum = |reverse: &[f64], forward: &[f64]| -> Vec<f64> {
+                let pairs = reverse.iter().zip(forward);
+                pairs.map(|(reverse, forward)| reverse_weight * reverse + forward_weight * forward).collect()
+            };
+            let losses = sum(&reverse.losses, &forward.losses);
+            let gradients = vec![sum(&only(reverse.gradients), &only(forward.gradients))];
+            let scores = reverse.scores.iter().map(|score| reverse_weight * score).collect();
+            Ok(BatchSums { losses, log_weights: reverse.log_weights, gradients, scores })
+        })
     }
 
     fn flops_per_sample(&self, flow: &Flow) -> f64 {

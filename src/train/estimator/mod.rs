@@ -11,7 +11,7 @@ mod reverse_kl;
 mod tests;
 
 pub use forward_kl::ForwardKl;
-pub use gradient::{Batch, BatchGradient, BatchSums, Draws, DrawsFirst, Estimator, Part};
+pub use gradient::{Batch, BatchGradient, BatchSums, Begun, Draws, DrawsFirst, Estimator, Part};
 pub use mixture::Mixture;
 pub use model_draws::ModelDraws;
 pub use path::PathGradient;
@@ -19,10 +19,8 @@ pub use reinforce::Reinforce;
 pub use reverse_kl::ReverseKl;
 
 use crate::error::{Error, Result};
-use crate::flow::Flow;
 use crate::rng::Seed;
 use crate::spec::{ForwardKlSpec, Gradient, LossSpec, ReverseKlSpec};
-use crate::theory::Action;
 use crate::train::target::Target;
 
 /// The estimator of the loss that a specification names.
@@ -31,28 +29,21 @@ use crate::train::target::Target;
 /// [`Error::Usage`] if it learns from configurations of the target and there are none.
 pub fn build<'a>(
     spec: &LossSpec,
-    flow: &Flow,
-    action: &'a dyn Action,
+    draws: ModelDraws<'a>,
     target: Option<Target<'a>>,
     seed: Seed,
 ) -> Result<Box<dyn Estimator + 'a>> {
     Ok(match spec {
-        LossSpec::ReverseKl(spec) => reverse(spec, flow, action, seed),
+        LossSpec::ReverseKl(spec) => reverse(spec, draws),
         LossSpec::ForwardKl(spec) => forward(spec, target, seed)?,
         LossSpec::Mixture(spec) => Box::new(Mixture {
-            reverse: (spec.reverse_weight, reverse(&spec.reverse_kl, flow, action, seed)),
+            reverse: (spec.reverse_weight, reverse(&spec.reverse_kl, draws)),
             forward: (spec.forward_weight, forward(&spec.forward_kl, target, seed)?),
         }),
     })
 }
 
-fn reverse<'a>(
-    spec: &ReverseKlSpec,
-    flow: &Flow,
-    action: &'a dyn Action,
-    seed: Seed,
-) -> Box<dyn Estimator + 'a> {
-    let draws = ModelDraws::new(flow, action, seed);
+fn reverse<'a>(spec: &ReverseKlSpec, draws: ModelDraws<'a>) -> Box<dyn Estimator + 'a> {
     match spec.gradient {
         Gradient::Reparametrised => Box::new(ReverseKl(draws)),
         Gradient::Path => Box::new(PathGradient(draws)),

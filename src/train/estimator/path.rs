@@ -1,8 +1,8 @@
 //! D_KL(q‖p) on configurations of the model, with path gradients.
 
-use super::gradient::{BatchSums, Estimator, Part, passes};
+use super::gradient::{BatchSums, Begun, Estimator, Part, passes};
 use super::model_draws::ModelDraws;
-use crate::device::{Failure, to_host};
+use crate::device::to_host;
 use crate::flow::{BoundFlow, Flow, Sample};
 use burn::tensor::Tensor;
 
@@ -18,16 +18,24 @@ use burn::tensor::Tensor;
 pub struct PathGradient<'a>(pub ModelDraws<'a>);
 
 impl Estimator for PathGradient<'_> {
-    fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure> {
+    fn waits_for_host(&self) -> bool {
+        self.0.waits_for_host()
+    }
+
+    fn begin<'a>(&'a self, flow: &'a BoundFlow<'_>, part: &Part<'a>) -> Begun<'a, BatchSums> {
         let Sample { phi, log_q, charges } = self.0.flowed(flow, part);
         let fixed = phi.clone().detach().require_grad();
-        let action = self.0.action.action(fixed.clone());
-        let by_fields = (flow.at_fixed_parameters().log_prob(fixed.clone()) + action.clone()).backward();
-        let by_field = Tensor::from_inner(fixed.grad(&by_fields).expect("its gradient was asked for"));
-        let gradients = ((phi * by_field).sum() / part.batch.size() as f64).backward();
-        let losses: Vec<f64> = to_host(log_q.inner() + action.inner())?;
-        let sums = BatchSums::of_model(losses, flow.gradient(&gradients)?);
-        Ok(sums.with_scores(flow.scores(&charges)))
+        let (action, size) = (self.0.begin_action(&fixed, true), part.batch.size() as f64);
+        let log_prob = flow.at_fixed_parameters().log_prob(fixed.clone());
+        Box::new(move || {
+            let action = action(fixed.clone());
+            let by_fields = (log_prob + action.clone()).backward();
+            let by_field = Tensor::from_inner(fixed.grad(&by_fields).expect("its gradient was asked for"));
+            let gradients = ((phi * by_field).sum() / size).backward();
+            let losses: Vec<f64> = to_host(log_q.inner() + action.inner())?;
+            let sums = BatchSums::of_model(losses, flow.gradient(&gradients)?);
+            Ok(sums.with_scores(flow.scores(&charges)))
+        })
     }
 
     /// Forward, inverse with its gradient by the field, and the gradients by activations and weights of the forward pass; the

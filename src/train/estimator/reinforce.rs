@@ -1,8 +1,8 @@
 //! D_KL(q‖p) on configurations of the model, without derivatives of the action.
 
-use super::gradient::{BatchSums, Draws, DrawsFirst, Estimator, Part, passes};
+use super::gradient::{BatchSums, Begun, Draws, DrawsFirst, Estimator, Part, passes};
 use super::model_draws::ModelDraws;
-use crate::device::{Failure, to_host};
+use crate::device::to_host;
 use crate::flow::{BoundFlow, Flow, Sample};
 
 /// The gradient of `⟨ℓ⟩`, `ℓ = log q(φ) + S(φ)`, from that of the density alone; φ = f(z), z from the stream `train/base`; ESS of eq.
@@ -18,11 +18,14 @@ use crate::flow::{BoundFlow, Flow, Sample};
 pub struct Reinforce<'a>(pub ModelDraws<'a>);
 
 impl DrawsFirst for Reinforce<'_> {
-    fn draw(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<Draws, Failure> {
+    fn begin_draw<'a>(&'a self, flow: &'a BoundFlow<'_>, part: &Part<'a>) -> Begun<'a, Draws> {
         let Sample { phi, log_q, .. } = self.0.flowed(&flow.at_fixed_parameters(), part);
-        let losses = to_host(log_q + self.0.action.action(phi.clone()))?;
-        let fields = to_host(phi)?.into_iter().map(|number| number as f32).collect();
-        Ok(Draws { fields, losses })
+        let action = self.0.begin_action(&phi, false);
+        Box::new(move || {
+            let losses = to_host(log_q + action(phi.clone()))?;
+            let fields = to_host(phi)?.into_iter().map(|number| number as f32).collect();
+            Ok(Draws { fields, losses })
+        })
     }
 }
 
@@ -31,9 +34,13 @@ impl Estimator for Reinforce<'_> {
         Some(self)
     }
 
+    fn waits_for_host(&self) -> bool {
+        self.0.waits_for_host()
+    }
+
     /// # Panics
     /// If the batch was not drawn, or holds one configuration alone.
-    fn part(&self, flow: &BoundFlow<'_>, part: &Part<'_>) -> Result<BatchSums, Failure> {
+    fn begin<'a>(&'a self, flow: &'a BoundFlow<'_>, part: &Part<'a>) -> Begun<'a, BatchSums> {
         let (places, draws) = (part.places(), part.batch.draws.expect("a batch that was drawn"));
         let count = draws.losses.len();
         assert!(count > 1, "configurations of a batch: {count}, and a baseline needs two");
@@ -43,8 +50,10 @@ impl Estimator for Reinforce<'_> {
         let numbers = draws.fields.len() / count;
         let fields = draws.fields[places.start * numbers..places.end * numbers].to_vec();
         let log_q = flow.log_prob(flow.field(fields));
-        let gradients = (log_q * flow.numbers(weights)).backward();
-        Ok(BatchSums::of_model(losses, flow.gradient(&gradients)?))
+        Box::new(move || {
+            let gradients = (log_q * flow.numbers(weights)).backward();
+            Ok(BatchSums::of_model(losses, flow.gradient(&gradients)?))
+        })
     }
 
     /// Forward, and inverse with its gradients by activations and weights; the action.

@@ -59,7 +59,8 @@ fn assert_losses_have_their_gradients(flow: &Flow, parameters: &[f64], action: &
         forward_kl: forward_kl.clone(),
     });
     for loss in [reverse_kl(Gradient::Reparametrised), LossSpec::ForwardKl(forward_kl), mixture] {
-        let estimator = build(&loss, flow, action, Some(Target::Stored(&samples)), Seed(5)).unwrap();
+        let estimator =
+            build(&loss, draws(flow, action, 5), Some(Target::Stored(&samples)), Seed(5)).unwrap();
         let gradient = whole(&*estimator, flow, parameters).gradient;
         let loss_at = |moved: &[f64]| whole(&*estimator, flow, moved).loss;
         assert_gradient_of(&format!("{loss:?}"), &gradient, parameters, &loss_at);
@@ -74,7 +75,7 @@ fn the_path_gradient_is_that_of_finite_differences_at_a_fixed_density() {
 }
 
 fn assert_path_has_its_gradient(flow: &Flow, parameters: &[f64], action: &dyn Action) {
-    let estimator = PathGradient(ModelDraws::new(flow, action, Seed(5)));
+    let estimator = PathGradient(draws(flow, action, 5));
     let z = flow.base().draw(&Seed(5).stream("train/base"), 3, BATCH);
     let fixed = flow.bind(parameters, &Device::flex());
     let loss_at = |moved: &[f64]| {
@@ -91,7 +92,7 @@ fn assert_path_has_its_gradient(flow: &Flow, parameters: &[f64], action: &dyn Ac
 fn the_gradient_of_the_density_alone_is_that_of_finite_differences_of_weighted_densities() {
     let (flow, parameters) = flow();
     let action = Phi4::new(flow.lattice(), -1.0, 0.7);
-    let estimator = Reinforce(ModelDraws::new(&flow, &action, Seed(5)));
+    let estimator = Reinforce(draws(&flow, &action, 5));
     let end = [3 + BATCH as u64];
     let draws = Parts::new(&flow, &parameters, 3..end[0], &end).draws(&estimator).expect("it draws first");
     let sum = draws.losses.iter().sum::<f64>();
@@ -121,7 +122,8 @@ fn a_batch_has_the_same_gradient_in_whatever_parts_it_comes() {
     };
     let reverse = GRADIENTS.map(reverse_kl);
     for loss in [&reverse[..], &GRADIENTS.map(mixture), &[LossSpec::ForwardKl(forward_kl.clone())]].concat() {
-        let estimator = build(&loss, &flow, &action, Some(Target::Stored(&samples)), Seed(5)).unwrap();
+        let estimator =
+            build(&loss, draws(&flow, &action, 5), Some(Target::Stored(&samples)), Seed(5)).unwrap();
         let whole = whole(&*estimator, &flow, &parameters);
         let scale = largest(&whole.gradient).max(1.0);
         for ends in [&[5, 8][..], &[4, 5, 6, 7, 8]] {

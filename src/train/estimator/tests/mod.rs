@@ -6,10 +6,10 @@ mod sectors;
 
 use super::*;
 use crate::ensemble::{EnsembleWriter, Provenance, TargetSamples, file_shape};
-use crate::flow::BoundFlow;
+use crate::flow::{BoundFlow, Flow};
 use crate::lattice::Lattice;
-use crate::spec::{AffineSpec, BaseSpec, FlowSpec, InitialSpec, KaimingSpec, Symmetrise};
-use crate::theory::Phi4;
+use crate::spec::{AffineSpec, BaseSpec, DeterminantSpec, FlowSpec, InitialSpec, KaimingSpec, Symmetrise};
+use crate::theory::{Action, Phi4};
 use burn::tensor::{Device, Tensor};
 use std::ops::Range;
 
@@ -18,6 +18,11 @@ const GRADIENTS: [Gradient; 3] = [Gradient::Reparametrised, Gradient::Path, Grad
 
 fn reverse_kl(gradient: Gradient) -> LossSpec {
     LossSpec::ReverseKl(ReverseKlSpec { gradient })
+}
+
+/// What estimators on configurations of the model have.
+fn draws<'a>(flow: &Flow, action: &'a dyn Action, seed: u64) -> ModelDraws<'a> {
+    ModelDraws::new(flow, action, DeterminantSpec::Host, Seed(seed))
 }
 
 /// Some configurations, as if they were of the target.
@@ -83,14 +88,15 @@ impl<'a> Parts<'a> {
     fn draws(&self, estimator: &dyn Estimator) -> Option<Draws> {
         let first = estimator.draws_first()?;
         let mut draws = Draws::default();
-        self.each(None).for_each(|part| draws.add(first.draw(&self.bound, &part).expect("the CPU computes")));
+        self.each(None)
+            .for_each(|part| draws.add(first.begin_draw(&self.bound, &part)().expect("the CPU computes")));
         Some(draws)
     }
 
     fn gradient(&self, estimator: &dyn Estimator) -> BatchGradient {
         let (draws, mut sums) = (self.draws(estimator), BatchSums::default());
         for part in self.each(draws.as_ref()) {
-            sums.add(estimator.part(&self.bound, &part).expect("the CPU computes"));
+            sums.add(estimator.begin(&self.bound, &part)().expect("the CPU computes"));
         }
         estimator.finish(sums)
     }

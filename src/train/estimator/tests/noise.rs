@@ -82,7 +82,7 @@ fn gradients_without_the_score_vanish_for_every_configuration_of_a_model_that_is
     let (parameters, of_parity) = learned(&flow, parameters);
     let action = Normals { lattice: flow.lattice(), of_parity, constant: 7.0 };
     for gradient in GRADIENTS {
-        let estimator = build(&reverse_kl(gradient), &flow, &action, None, Seed(5)).unwrap();
+        let estimator = build(&reverse_kl(gradient), draws(&flow, &action, 5), None, Seed(5)).unwrap();
         for first in 0..4 {
             // One configuration where that is a batch.
             let end = [first + if gradient == Gradient::Reinforce { 2 } else { 1 }];
@@ -104,7 +104,7 @@ fn a_constant_of_the_action_changes_no_gradient() {
         let of_parity = [(0.2, 0.1), (-0.3, 0.4)];
         let [plain, raised] = [0.0, 1e3].map(|constant| {
             let action = Normals { lattice: flow.lattice(), of_parity, constant };
-            let estimator = build(&reverse_kl(gradient), &flow, &action, None, Seed(5)).unwrap();
+            let estimator = build(&reverse_kl(gradient), draws(&flow, &action, 5), None, Seed(5)).unwrap();
             whole(&*estimator, &flow, &parameters)
         });
         assert!((raised.loss - plain.loss - 1e3).abs() < 1e-9);
@@ -122,7 +122,7 @@ fn the_estimators_have_the_same_mean() {
     let (flow, parameters) = flow();
     let action = Phi4::new(flow.lattice(), -1.0, 0.7);
     let gradient = |gradient: Gradient, first: u64, size: u64| {
-        let estimator = build(&reverse_kl(gradient), &flow, &action, None, Seed(6)).unwrap();
+        let estimator = build(&reverse_kl(gradient), draws(&flow, &action, 6), None, Seed(6)).unwrap();
         let end = [first + size];
         Parts::new(&flow, &parameters, first..end[0], &end).gradient(&*estimator).gradient
     };

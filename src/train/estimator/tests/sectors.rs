@@ -42,7 +42,7 @@ fn flow_of_links() -> (Flow, Vec<f64>) {
 }
 
 fn estimator<'a>(gradient: Gradient, flow: &Flow, action: &'a Schwinger) -> Box<dyn Estimator + 'a> {
-    build(&reverse_kl(gradient), flow, action, None, Seed(6)).unwrap()
+    build(&reverse_kl(gradient), draws(flow, action, 6), None, Seed(6)).unwrap()
 }
 
 /// The last parameters, which are those of the charges.
@@ -142,7 +142,8 @@ fn scores_are_those_of_the_whole_batch_and_have_the_weight_of_their_loss() {
     let samples = samples(&action);
     let forward_kl = ForwardKlSpec::Ensemble("theta.npz".into());
     let gradient_in = |loss: &LossSpec, ends: &[u64]| {
-        let estimator = build(loss, &flow, &action, Some(Target::Stored(&samples)), Seed(5)).unwrap();
+        let estimator =
+            build(loss, draws(&flow, &action, 5), Some(Target::Stored(&samples)), Seed(5)).unwrap();
         Parts::new(&flow, &parameters, 3..8, ends).gradient(&*estimator).gradient
     };
     let forward = gradient_in(&LossSpec::ForwardKl(forward_kl.clone()), &[8]);
