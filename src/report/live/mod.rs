@@ -1,11 +1,13 @@
 //! A run directory as it is now, from its files only, whether somebody writes to it or not.
 
 mod cell;
+mod found;
 mod growing;
 mod tail;
 mod training;
 
-pub use cell::{CellFiles, Evaluation};
+pub use cell::CellFiles;
+pub use found::{ChainFacts, Evaluation, Measured};
 pub use training::{TrainPoint, Training};
 
 use crate::error::Result;
