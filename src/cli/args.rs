@@ -26,7 +26,7 @@ pub enum Command {
     /// Show a running or finished run in this terminal, from its files only: cells by state, curves, warnings.
     ///
     /// Keys: left and right (n, p, page up and down, home, end) choose the cell, x the axis (training steps, samples, seconds), y what
-    /// is drawn (ESS, loss, learning rate, batch size, gradient norm, a table of the observables); q ends it, and so does Ctrl-C.
+    /// is shown (ESS, loss, learning rate, batch size, gradient norm, the observables, the warnings); q ends it, and so does Ctrl-C.
     Watch(WatchArgs),
     /// Put the tables of a study together from those of its cells.
     Merge(RunDirArgs),

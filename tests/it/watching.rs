@@ -254,8 +254,14 @@ fn a_finished_run_without_a_model_is_shown() {
     sandbox.write("hmc.toml", spec);
     sandbox.flowqcd(&["run", "hmc.toml", "--out", "run", "--quiet"]).succeeds();
     let Some(terminal) = Terminal::open(&sandbox, (80, 24), "") else { return };
-    let found =
-        ["run  1 cell: 1 done", "done at ", "hmc acceptance ", " observables ", "hmc plaquette ", "finished"];
+    let found = [
+        "run  1 cell: 1 done",
+        "done at ",
+        "acceptance: hmc ",
+        " observables ",
+        "hmc plaquette ",
+        "finished",
+    ];
     terminal.shows(&found);
     terminal.press(&["q"]);
     terminal.ends(0);

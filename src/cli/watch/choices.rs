@@ -27,6 +27,8 @@ pub enum Quantity {
     GradNorm,
     /// A table instead.
     Observables,
+    /// Texts instead.
+    Warnings,
 }
 
 /// Against what.
@@ -52,8 +54,15 @@ pub enum Asked {
 }
 
 impl Quantity {
-    pub const ALL: [Self; 6] =
-        [Self::Ess, Self::Loss, Self::LearningRate, Self::BatchSize, Self::GradNorm, Self::Observables];
+    pub const ALL: [Self; 7] = [
+        Self::Ess,
+        Self::Loss,
+        Self::LearningRate,
+        Self::BatchSize,
+        Self::GradNorm,
+        Self::Observables,
+        Self::Warnings,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -63,6 +72,7 @@ impl Quantity {
             Self::BatchSize => "batch size",
             Self::GradNorm => "gradient norm",
             Self::Observables => "observables",
+            Self::Warnings => "warnings",
         }
     }
 }
@@ -135,7 +145,7 @@ mod tests {
         );
         assert_eq!(pressed(there, &[KeyCode::PageDown]).cell, 12);
         assert_eq!(pressed(there, &[KeyCode::End, KeyCode::PageUp, KeyCode::Up]).cell, 1);
-        assert_eq!(pressed(start, &[KeyCode::Tab; 6]), start);
+        assert_eq!(pressed(start, &[KeyCode::Tab; 7]), start);
         assert_eq!(pressed(start, &[KeyCode::Char('y')]).quantity, Quantity::Loss);
         assert_eq!(start.after(key(KeyCode::Char('q')), 13), Asked::Quit);
         assert_eq!(start.after(key(KeyCode::Char('z')), 13), Asked::Nothing);

@@ -4,7 +4,7 @@ use super::choices::{Across, Choices, Quantity};
 use crate::report::live::{CellFiles, Evaluation, TrainPoint};
 
 /// The part of a training, at its beginning, whose loss and gradients do not set the scale: they would flatten the rest.
-const STEEP: f64 = 0.01;
+const STEEP: f64 = 0.1;
 
 /// Points that belong together.
 #[derive(Debug, PartialEq)]
@@ -39,7 +39,7 @@ pub fn curves(files: &CellFiles, choices: Choices) -> Vec<Curve> {
         Quantity::LearningRate => vec![line("", |point| point.learning_rate)],
         Quantity::BatchSize => vec![line("", |point| point.batch_size)],
         Quantity::GradNorm => vec![line("", |point| point.grad_norm)],
-        Quantity::Observables => Vec::new(),
+        Quantity::Observables | Quantity::Warnings => Vec::new(),
     };
     curves.retain(|curve| !curve.points.is_empty());
     curves
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn scales_hold_all_points_but_those_of_a_steep_start() {
         let curve = |points: Vec<(f64, f64)>| [Curve { name: "", sign: None, points }];
-        let curves = curve(vec![(0.5, 900.0), (1.0, 10.0), (100.0, -10.0)]);
+        let curves = curve(vec![(5.0, 900.0), (10.0, 10.0), (100.0, -10.0)]);
         assert_eq!(ends(&curves, Quantity::Loss), Some([[0.0, 100.0], [-10.0, 10.0]]));
         assert_eq!(ends(&curves, Quantity::GradNorm).unwrap()[1], [-10.0, 10.0]);
         assert_eq!(ends(&curves, Quantity::Ess).unwrap()[1], [-10.0, 900.0]);

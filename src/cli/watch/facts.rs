@@ -39,7 +39,7 @@ pub fn facts(shown: &Shown<'_>, files: &CellFiles) -> Vec<String> {
         facts.push(of_batches(last, shown.stop));
     }
     facts.extend(files.evaluations.last().into_iter().flat_map(of_evaluation));
-    facts.extend(files.chains.iter().map(of_chains));
+    facts.extend(of_chains(&files.chains));
     facts
 }
 
@@ -89,8 +89,15 @@ fn of_evaluation(found: &Evaluation) -> Vec<String> {
     std::iter::once(fresh).chain(target).collect()
 }
 
-fn of_chains(chains: &ChainFacts) -> String {
-    format!("{} acceptance {} in {} steps", chains.method, short(chains.acceptance), chains.steps)
+fn of_chains(chains: &[ChainFacts]) -> Option<String> {
+    let each: Vec<String> =
+        chains.iter().map(|chain| format!("{} {}", chain.method, short(chain.acceptance))).collect();
+    (!each.is_empty()).then(|| format!("acceptance: {}", each.join(", ")))
+}
+
+/// The warnings of the chosen cell, the latest first.
+pub fn warnings<'a>(shown: &Shown<'a>) -> impl Iterator<Item = &'a str> {
+    shown.files.into_iter().flat_map(|files| files.warnings.iter().rev()).map(String::as_str)
 }
 
 /// Losses differ late in training by little beside what they are.

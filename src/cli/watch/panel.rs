@@ -3,14 +3,13 @@
 use super::axis::Axis;
 use super::choices::{Choices, Quantity};
 use super::curves::{Curve, curves, ends};
-use super::facts::Shown;
-use super::text::beginning;
+use super::facts::{Shown, warnings};
+use super::text::{beginning, lines, wrapped};
 use crate::report::live::Measured;
 use crate::report::with_error;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::symbols::Marker;
-use ratatui::text::Line;
 use ratatui::widgets::{self, Block, Chart, Dataset, GraphType, Paragraph};
 
 /// Lines, and columns, that a mark of an axis has for itself, at least.
@@ -22,8 +21,12 @@ const TALL: u16 = 24;
 /// Draws what is asked for, and another curve where there is room; the observables where nothing is trained.
 pub fn panels(frame: &mut Frame<'_>, shown: &Shown<'_>, area: Rect) {
     let untrained = shown.files.is_some() && shown.stop.is_none();
-    if untrained || shown.choices.quantity == Quantity::Observables {
-        return frame.render_widget(observables(shown, area), area);
+    match shown.choices.quantity {
+        Quantity::Warnings => return frame.render_widget(warning_panel(shown, area), area),
+        quantity if untrained || quantity == Quantity::Observables => {
+            return frame.render_widget(observables(shown, area), area);
+        }
+        _ => {}
     }
     if area.height < TALL {
         return curve_panel(frame, shown, shown.choices, area);
@@ -39,8 +42,14 @@ fn curve_panel(frame: &mut Frame<'_>, shown: &Shown<'_>, choices: Choices, area:
     let curves = shown.files.map(|files| curves(files, choices)).unwrap_or_default();
     let named: Vec<String> = curves.iter().filter_map(named).collect();
     let legend = if named.is_empty() { String::new() } else { format!(": {}", named.join(", ")) };
-    let block = Block::bordered().title(format!(" {} against {}{legend} ", quantity.name(), across.name()));
-    match ends(&curves, quantity) {
+    let ends = ends(&curves, quantity);
+    let is_off = ends.is_some_and(|[_, [_, top]]| {
+        curves.iter().flat_map(|curve| &curve.points).any(|point| point.1 > top)
+    });
+    let off = if is_off { ", its beginning off the scale" } else { "" };
+    let title = format!(" {} against {}{legend}{off} ", quantity.name(), across.name());
+    let block = Block::bordered().title(title);
+    match ends {
         Some(ends) => {
             let inside = block.inner(area);
             frame.render_widget(block, area);
@@ -101,7 +110,15 @@ fn ruler(marks: &[String], area: Rect) -> Paragraph<'static> {
         let begin = places(number).saturating_sub(mark.len() / 2).min(width.saturating_sub(mark.len()));
         below.iter_mut().skip(begin).zip(mark.chars()).for_each(|(place, sign)| *place = sign);
     }
-    Paragraph::new([line, below].map(|line| Line::raw(line.into_iter().collect::<String>())).to_vec())
+    lines(&[line, below].map(String::from_iter))
+}
+
+/// All warnings of the cell, as far as there is room.
+fn warning_panel(shown: &Shown<'_>, area: Rect) -> Paragraph<'static> {
+    let block = Block::bordered().title(" warnings ");
+    let inside = block.inner(area);
+    let text = wrapped(warnings(shown), inside.width.into(), inside.height.into());
+    lines(&if text.is_empty() { vec!["none".into()] } else { text }).block(block)
 }
 
 /// A line for each observable, as many as there is room for.
@@ -114,11 +131,11 @@ fn observables(shown: &Shown<'_>, area: Rect) -> Paragraph<'static> {
     let inside = block.inner(area);
     let room = usize::from(inside.height);
     let shown = if all.len() > room { room.saturating_sub(1) } else { all.len() };
-    let mut lines = measured_lines(&all[..shown], usize::from(inside.width));
+    let mut text = measured_lines(&all[..shown], usize::from(inside.width));
     if shown < all.len() {
-        lines.push(format!("and {} more in observables.csv", all.len() - shown));
+        text.push(format!("and {} more in observables.csv", all.len() - shown));
     }
-    Paragraph::new(lines.into_iter().map(Line::raw).collect::<Vec<_>>()).block(block)
+    lines(&text).block(block)
 }
 
 /// Method and name, value with its error, τ, the exact value: no number in part.

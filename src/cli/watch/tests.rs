@@ -95,7 +95,8 @@ fn a_large_screen_has_a_list_of_the_cells() {
 fn every_quantity_is_drawn_against_every_axis() {
     let folder = tempfile::tempdir().unwrap();
     study(folder.path());
-    for quantity in Quantity::ALL.into_iter().filter(|quantity| *quantity != Quantity::Observables) {
+    let texts = [Quantity::Observables, Quantity::Warnings];
+    for quantity in Quantity::ALL.into_iter().filter(|quantity| !texts.contains(quantity)) {
         for (across, end) in Across::ALL.into_iter().zip(["500", "50000", "1000"]) {
             let lines = screen(folder.path(), Choices { cell: 0, quantity, across }, (80, 24));
             let title = format!(" {} against {}", quantity.name(), across.name());
@@ -153,10 +154,9 @@ fn without_training_there_are_observables_and_chains() {
     let rows: String = ["plaquette", "pseudoscalar_1", "chiral_condensate"].map(observable).concat();
     let header = "cell,method,observable,value,error,tau_int,tau_int_err,tau_int_exact,exact\n";
     std::fs::write(folder.path().join("observables.csv"), format!("{header}{rows}")).unwrap();
-    std::fs::write(folder.path().join("chains.csv"), "cell,method,n,acceptance\n0,hmc,96000,0.91264\n")
-        .unwrap();
-    let line = "│hmc plaquette          0.69761 +- 0.00052  tau 1.25  exact 0.69777             │";
-    for expected in [line, "\nhmc acceptance 0.9126 in 96000 steps\n", "│hmc chiral_condensate  "] {
+    std::fs::write(folder.path().join("chains.csv"), "cell,method,acceptance\n0,hmc,0.91264\n").unwrap();
+    let line = "│hmc plaquette          0.69761 +- 0.00052  tau 1.25  exact 0.69777            │";
+    for expected in [line, "\nacceptance: hmc 0.9126\n", "│hmc chiral_condensate  "] {
         assert!(text().contains(expected), "{expected} is missing in:\n{}", text());
     }
     assert!(!text().contains("pseudoscalar"), "functions of the time have many lines:\n{}", text());
@@ -205,6 +205,22 @@ fn there_may_be_many_cells_and_long_names() {
             _ => assert!(text.contains(&format!("│. {cell}: coupling = {}.0625 ", cell + 1)), "{text}"),
         }
     }
+}
+
+#[test]
+fn warnings_are_shown_as_a_whole_where_they_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    study(folder.path());
+    let long = format!("2026-01-02T03:05:01Z warning: {}unmistakably\n", "the tail is heavy ".repeat(20));
+    std::fs::write(folder.path().join("cells/0000/log.txt"), long).unwrap();
+    let text =
+        |quantity| screen(folder.path(), Choices { quantity, ..Choices::default() }, (80, 24)).join("\n");
+    assert!(text(Quantity::Ess).contains(" …\nq quit"), "{}", text(Quantity::Ess));
+    let panel = text(Quantity::Warnings);
+    assert!(panel.contains("┌ warnings ──") && panel.contains("│warning: the tail"), "{panel}");
+    assert!(panel.contains(" unmistakably"), "{panel}");
+    let none = Choices { cell: 1, quantity: Quantity::Warnings, ..Choices::default() };
+    assert!(screen(folder.path(), none, (80, 24)).join("\n").contains("│none "));
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Text that fits into a line, and says so where it does not.
 
+use ratatui::text::Line;
+use ratatui::widgets::Paragraph;
+
 /// The beginning of a text that has no room.
 pub fn beginning(text: &str, room: usize) -> String {
     match text.chars().count() > room {
@@ -33,9 +36,44 @@ pub fn packed(facts: &[String], room: usize) -> Vec<String> {
     lines
 }
 
+/// Texts in lines of words, which go on after two spaces; the last that there is room for says if there are more.
+pub fn wrapped<'a>(texts: impl IntoIterator<Item = &'a str>, width: usize, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for text in texts {
+        let mut line = String::new();
+        for word in text.split_whitespace() {
+            if line.chars().count() + 1 + word.chars().count() > width && !line.trim().is_empty() {
+                lines.push(std::mem::replace(&mut line, " ".into()));
+            }
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    if lines.len() > room {
+        lines.truncate(room);
+        lines.iter_mut().last().into_iter().for_each(|last| last.push_str(" …"));
+    }
+    lines.into_iter().map(|line| beginning(&line, width)).collect()
+}
+
+/// Lines on the screen.
+pub fn lines(lines: &[String]) -> Paragraph<'static> {
+    Paragraph::new(lines.iter().map(|line| Line::raw(line.clone())).collect::<Vec<_>>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_texts_go_on_after_spaces_and_say_where_they_are_cut() {
+        let texts = ["the tail is heavy", "ok", "unpronounceable"];
+        assert_eq!(wrapped(texts, 10, 9), ["the tail", "  is heavy", "ok", "unpronoun…"]);
+        assert_eq!(wrapped(texts, 10, 1), ["the tail …"]);
+        assert_eq!(wrapped(texts, 10, 2), ["the tail", "  is heav…"]);
+        assert!(wrapped(texts, 0, 0).is_empty());
+    }
 
     #[test]
     fn what_has_no_room_says_so() {

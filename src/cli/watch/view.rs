@@ -1,8 +1,8 @@
 //! A run on a screen of any size: a pure function of what is known of it. Nothing is told by colour.
 
-use super::facts::{Shown, facts};
+use super::facts::{Shown, facts, warnings};
 use super::panel::panels;
-use super::text::{beginning, end, packed};
+use super::text::{beginning, end, lines, packed, wrapped};
 use crate::cli::status::{state, sums};
 use crate::cli::table::count;
 use crate::study::{CellStatus, Progression};
@@ -10,7 +10,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Paragraph, Wrap};
+use ratatui::widgets::{Block, Paragraph};
 
 /// Columns of a screen from which on the cells have a list of their own.
 const WIDE: u16 = 120;
@@ -36,7 +36,7 @@ pub fn draw(frame: &mut Frame<'_>, shown: &Shown<'_>) {
         frame.render_widget(cells(shown, left), left);
     }
     panels(frame, shown, right);
-    frame.render_widget(warnings(shown), bottom);
+    frame.render_widget(said(shown, bottom), bottom);
     let help = match shown.cells.len() {
         1 => "q quit   x axis   y quantity",
         _ => "q quit   x axis   y quantity   ←/→ cell   PgUp/PgDn ten cells   Home/End",
@@ -117,14 +117,12 @@ fn cells(shown: &Shown<'_>, area: Rect) -> Paragraph<'static> {
 }
 
 /// What cannot be read, the last line of the log, and the latest warnings first.
-fn warnings<'a>(shown: &Shown<'a>) -> Paragraph<'a> {
-    let mut lines: Vec<&'a str> = shown.problem.into_iter().flat_map(str::lines).collect();
-    if let Some(files) = shown.files {
-        lines.extend(files.last_line.as_deref());
-        lines.extend(files.warnings.iter().rev().map(String::as_str));
+fn said(shown: &Shown<'_>, area: Rect) -> Paragraph<'static> {
+    let problem = shown.problem.into_iter().flat_map(str::lines);
+    let log = shown.files.and_then(|files| files.last_line.as_deref());
+    let mut texts: Vec<&str> = problem.chain(log).chain(warnings(shown)).collect();
+    if texts.is_empty() {
+        texts.push("nothing was logged yet");
     }
-    if lines.is_empty() {
-        lines.push("nothing was logged yet");
-    }
-    Paragraph::new(lines.into_iter().map(Line::raw).collect::<Vec<_>>()).wrap(Wrap { trim: true })
+    lines(&wrapped(texts, area.width.into(), area.height.into()))
 }

@@ -36,16 +36,13 @@ impl Evaluation {
 pub struct ChainFacts {
     /// `independence`, `hmc` or `heat_bath`.
     pub method: String,
-    /// Steps of all chains together, after thermalisation.
-    pub steps: f64,
     /// Accepted proposals or trajectories per proposal or trajectory.
     pub acceptance: f64,
 }
 
 impl ChainFacts {
     pub(super) fn of(row: &Row<'_>) -> Option<Self> {
-        let (steps, acceptance) = (row.number("n")?, row.number("acceptance")?);
-        Some(Self { method: row.text("method").to_owned(), steps, acceptance })
+        Some(Self { method: row.text("method").to_owned(), acceptance: row.number("acceptance")? })
     }
 }
 
