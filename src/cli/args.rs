@@ -23,7 +23,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Say how far the cells of a run have come: waiting, running, done, or failed and why.
     Status(RunDirArgs),
-    /// Show a running or finished run in this terminal, from its files only: curves, cells by state, warnings.
+    /// Show a running or finished run in this terminal, from its files only: cells by state, curves, warnings.
+    ///
+    /// Keys: left and right (n, p, page up and down, home, end) choose the cell, x the axis (training steps, samples, seconds), y what
+    /// is shown (ESS, loss, learning rate, batch size, gradient norm, the observables, the warnings); q ends it, and so does Ctrl-C.
     Watch(WatchArgs),
     /// Put the tables of a study together from those of its cells.
     Merge(RunDirArgs),

@@ -3,9 +3,11 @@
 use crate::error::{Error, Result};
 use crate::study::Interrupt;
 #[cfg(unix)]
-use signal_hook::consts::{SIGHUP, SIGUSR1, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGQUIT, SIGUSR1, SIGXFSZ};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+#[cfg(unix)]
+use signal_hook::{iterator::Signals, low_level::emulate_default_handler};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -25,12 +27,39 @@ pub fn watch() -> Result<Interrupt> {
         }
         Ok(())
     };
-    install().map_err(|error| Error::Device {
+    install().map_err(refused)?;
+    Ok(interrupt)
+}
+
+/// From now on a signal that asks for an end has it at once, but after something was put back.
+///
+/// # Errors
+/// [`Error::Device`] if the system refuses.
+#[cfg(unix)]
+pub fn end_after(put_back: impl Fn() + Send + 'static) -> Result<()> {
+    // A terminal that hangs up is the end of what is shown on it, under `nohup` too.
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1, SIGHUP, SIGQUIT]).map_err(refused)?;
+    std::thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            put_back();
+            let _ = emulate_default_handler(signal);
+        }
+    });
+    Ok(())
+}
+
+/// Where there are no such signals, Ctrl-C comes as a key.
+#[cfg(not(unix))]
+pub fn end_after(_put_back: impl Fn() + Send + 'static) -> Result<()> {
+    Ok(())
+}
+
+fn refused(error: std::io::Error) -> Error {
+    Error::Device {
         name: "signals".into(),
         rule: format!("cannot watch for Ctrl-C: {error}"),
         hint: "run outside a sandbox that forbids signal handlers".into(),
-    })?;
-    Ok(interrupt)
+    }
 }
 
 /// A file that grows beyond `ulimit -f` is an error of that file, not the end of the program.

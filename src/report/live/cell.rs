@@ -1,5 +1,6 @@
 //! What the files of one cell say so far.
 
+use super::found::{ChainFacts, Evaluation, Measured};
 use super::growing::{Growing, Row};
 use super::tail::Tail;
 use super::training::{TrainPoint, Training};
@@ -10,47 +11,27 @@ use std::path::Path;
 /// Lines of the log that are kept.
 const MOST_LINES: usize = 50;
 
-/// An evaluation on fresh configurations.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Evaluation {
-    /// Finished steps.
-    pub step: f64,
-    /// Configurations flowed in training.
-    pub samples: f64,
-    /// ESS.
-    pub ess: f64,
-    /// The interval that holds the true one with 68.3%, where it is known.
-    pub interval: Option<[f64; 2]>,
-    /// ESS by configurations of the target, if there are some.
-    pub ess_target: Option<f64>,
-}
-
-impl Evaluation {
-    fn of(row: &Row<'_>) -> Option<Self> {
-        let interval = row.number("ess_low").zip(row.number("ess_high")).map(|(low, high)| [low, high]);
-        Some(Self {
-            step: row.number("step")?,
-            samples: row.number("samples")?,
-            ess: row.number("ess")?,
-            interval,
-            ess_target: row.number("ess_target"),
-        })
-    }
-}
-
 /// The files of a cell, as far as they were read.
 #[derive(Debug)]
 pub struct CellFiles {
     train: Growing,
     ess: Growing,
+    chain_table: Growing,
+    observable_table: Growing,
     log: Tail,
     /// The rows of `train.csv`.
     pub training: Training,
     /// The rows of `ess.csv`.
     pub evaluations: Vec<Evaluation>,
+    /// The rows of `chains.csv`.
+    pub chains: Vec<ChainFacts>,
+    /// The rows of `observables.csv`, but those of functions of the time.
+    pub observables: Vec<Measured>,
+    /// Whether more of `train.csv` is there than was read.
+    pub is_behind: bool,
     /// The last warnings and errors of `log.txt`, the latest last.
     pub warnings: VecDeque<String>,
-    /// The last line of `log.txt`.
+    /// The last line of `log.txt`, if it is not the last of the warnings.
     pub last_line: Option<String>,
 }
 
@@ -60,9 +41,14 @@ impl CellFiles {
         Self {
             train: Growing::new(folder.join("train.csv")),
             ess: Growing::new(folder.join("ess.csv")),
+            chain_table: Growing::new(folder.join("chains.csv")),
+            observable_table: Growing::new(folder.join("observables.csv")),
             log: Tail::new(folder.join("log.txt")),
             training: Training::default(),
             evaluations: Vec::new(),
+            chains: Vec::new(),
+            observables: Vec::new(),
+            is_behind: false,
             warnings: VecDeque::new(),
             last_line: None,
         }
@@ -78,11 +64,10 @@ impl CellFiles {
             self.training = Training::default();
         }
         rows.iter().filter_map(|row| TrainPoint::of(&row)).for_each(|point| self.training.push(point));
-        let rows = self.ess.read()?;
-        if rows.restarted {
-            self.evaluations.clear();
-        }
-        self.evaluations.extend(rows.iter().filter_map(|row| Evaluation::of(&row)));
+        self.is_behind = rows.is_part;
+        append(&mut self.ess, &mut self.evaluations, Evaluation::of)?;
+        append(&mut self.chain_table, &mut self.chains, ChainFacts::of)?;
+        append(&mut self.observable_table, &mut self.observables, Measured::of)?;
         let log = self.log.read()?;
         if log.restarted {
             self.warnings.clear();
@@ -99,7 +84,7 @@ impl CellFiles {
         if line.starts_with(' ') {
             return;
         }
-        self.last_line = Some(line.to_owned());
+        self.last_line = Some(line.to_owned()).filter(|_| !is_warning);
         // One that is said again, since the run was continued, is the latest again.
         if is_warning {
             self.warnings.retain(|known| known != text);
@@ -109,6 +94,16 @@ impl CellFiles {
             self.warnings.pop_front();
         }
     }
+}
+
+/// Adds the rows that have come.
+fn append<T>(table: &mut Growing, known: &mut Vec<T>, of: fn(&Row<'_>) -> Option<T>) -> Result<()> {
+    let rows = table.read()?;
+    if rows.restarted {
+        known.clear();
+    }
+    known.extend(rows.iter().filter_map(|row| of(&row)));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -126,5 +121,11 @@ mod tests {
         files.look().unwrap();
         assert_eq!(files.warnings, ["error: two", "warning: one"]);
         assert_eq!(files.last_line.as_deref(), Some("T5 finished"));
+        std::fs::write(folder.path().join("log.txt"), format!("{log}rning: three\n")).unwrap();
+        files.look().unwrap();
+        assert_eq!(
+            (files.warnings.back().map(String::as_str), files.last_line),
+            (Some("warning: three"), None)
+        );
     }
 }

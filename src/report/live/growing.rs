@@ -17,6 +17,8 @@ pub struct Growing {
 pub struct NewRows {
     /// Whether all rows of before are void.
     pub restarted: bool,
+    /// Whether there are more, which were left for the next time.
+    pub is_part: bool,
     header: StringRecord,
     rows: Vec<StringRecord>,
 }
@@ -33,7 +35,8 @@ impl Growing {
     /// [`crate::error::Error::Io`].
     pub fn read(&mut self) -> Result<NewRows> {
         let grown = self.tail.read()?;
-        if grown.restarted {
+        let new = NewRows { restarted: grown.restarted, is_part: grown.is_part, ..NewRows::default() };
+        if new.restarted {
             self.header = None;
         }
         let mut reader =
@@ -41,10 +44,10 @@ impl Growing {
         let mut records = reader.records().filter_map(Result::ok);
         let header = match self.header.take().or_else(|| records.next()) {
             Some(header) => self.header.insert(header).clone(),
-            None => return Ok(NewRows { restarted: grown.restarted, ..NewRows::default() }),
+            None => return Ok(new),
         };
         let rows = records.filter(|row| row.len() == header.len()).collect();
-        Ok(NewRows { restarted: grown.restarted, header, rows })
+        Ok(NewRows { header, rows, ..new })
     }
 }
 
@@ -69,7 +72,7 @@ impl<'a> Row<'a> {
         places.last().map_or("", |(_, text)| text)
     }
 
-    /// The number of a column, if it has one.
+    /// The number of a column, if it has one that is finite.
     pub fn number(&self, column: &str) -> Option<f64> {
         self.text(column).parse().ok().filter(|number: &f64| number.is_finite())
     }

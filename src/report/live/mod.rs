@@ -1,11 +1,13 @@
 //! A run directory as it is now, from its files only, whether somebody writes to it or not.
 
 mod cell;
+mod found;
 mod growing;
 mod tail;
 mod training;
 
-pub use cell::{CellFiles, Evaluation};
+pub use cell::CellFiles;
+pub use found::{ChainFacts, Evaluation, Measured};
 pub use training::{TrainPoint, Training};
 
 use crate::error::Result;
@@ -52,10 +54,14 @@ impl Live {
     /// As of [`Self::open`].
     pub fn survey(&mut self) -> Result<()> {
         let planned = stamps(&self.path);
-        if planned != self.planned {
-            (self.overview, self.planned) = (Overview::open(&self.path)?, planned);
+        if planned == self.planned {
+            self.cells = self.overview.cells_again(&mut self.seen)?;
+            return Ok(());
         }
-        self.cells = self.overview.cells_again(&mut self.seen)?;
+        // Both or neither: cells are known by their place in the overview.
+        let overview = Overview::open(&self.path)?;
+        self.cells = overview.cells_again(&mut self.seen)?;
+        (self.overview, self.planned) = (overview, planned);
         Ok(())
     }
 
@@ -134,5 +140,29 @@ mod tests {
         let by_time = StopSpec { seconds: Some(15.0), ..by_samples };
         assert_eq!(seconds_left(&by_time, &training), Some(0.0));
         assert_eq!(seconds_left(&StopSpec { steps: None, ..stop }, &training), None);
+    }
+
+    #[test]
+    fn a_study_that_is_edited_is_seen_as_it_is_now_and_one_that_cannot_be_read_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |text: &str| std::fs::write(folder.path().join("spec.toml"), text).unwrap();
+        let spec = "version = 1\nseed = 1\nsample.hmc.trajectories = 2\n\
+                    theory.phi4 = { extents = [4, 4], mass_squared = 1.0, coupling = 0.0 }\n";
+        let study = |couplings: &str| format!("{spec}[study.vary]\n\"theory.phi4.coupling\" = {couplings}\n");
+        write(&study("[0.0, 1.0, 2.0]"));
+        let mut live = Live::open(folder.path()).unwrap();
+        assert_eq!((live.cells().len(), live.first()), (3, 0));
+        write("version = 1, and so on");
+        assert!(live.survey().is_err());
+        live.look(2).unwrap();
+        write(&study("[0.0, 1.0]"));
+        live.survey().unwrap();
+        assert_eq!(live.cells().len(), 2);
+        // A cell of an only one is the run directory.
+        write(spec);
+        live.survey().unwrap();
+        std::fs::write(folder.path().join("log.txt"), "T1 HMC: 2 chains\n").unwrap();
+        assert_eq!(live.look(0).unwrap().last_line.as_deref(), Some("T1 HMC: 2 chains"));
+        assert!(live.stop(0).is_none());
     }
 }
