@@ -107,6 +107,14 @@ fn outline(content: &mut Content, path: impl IntoIterator<Item = BackendCoord>) 
     }
 }
 
+/// Fills a path, or draws its line.
+fn finish(content: &mut Content, fill: bool) {
+    match fill {
+        true => content.fill_nonzero(),
+        false => content.stroke(),
+    };
+}
+
 /// The name of an opacity.
 fn opacity(place: usize) -> Vec<u8> {
     format!("O{place}").into_bytes()
@@ -150,11 +158,7 @@ impl DrawingBackend for Pen<'_> {
     ) -> Drawn {
         if let Some(content) = self.0.paint(style.color(), style.stroke_width()) {
             content.rect(left as f32, top as f32, (right - left) as f32, (bottom - top) as f32);
-            if fill {
-                content.fill_nonzero()
-            } else {
-                content.stroke()
-            };
+            finish(content, fill);
         }
         Ok(())
     }
@@ -186,11 +190,7 @@ impl DrawingBackend for Pen<'_> {
             content.cubic_to(x - k, y + r, x - r, y + k, x - r, y);
             content.cubic_to(x - r, y - k, x - k, y - r, x, y - r);
             content.cubic_to(x + k, y - r, x + r, y - k, x + r, y).close_path();
-            if fill {
-                content.fill_nonzero()
-            } else {
-                content.stroke()
-            };
+            finish(content, fill);
         }
         Ok(())
     }

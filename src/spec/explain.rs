@@ -12,7 +12,7 @@ pub struct Explanation {
     pub path: String,
     /// What may stand there: type, range, default.
     pub kind: String,
-    /// What it is for, a line for each paragraph.
+    /// What it is for, its paragraphs; lines end where they do in the source.
     pub text: Vec<String>,
     /// Names that a value may have, with what each means.
     pub names: Vec<(String, String)>,
@@ -46,7 +46,7 @@ fn explained(path: &str, schema: &Json, is_required: bool, with_below: bool) -> 
     let text = schema["description"].as_str().unwrap_or_default();
     let names = schema["oneOf"].as_array().into_iter().flatten().filter_map(|choice| {
         let text = choice["description"].as_str().unwrap_or_default();
-        Some((choice["const"].as_str()?.to_owned(), in_one_line(text)))
+        Some((choice["const"].as_str()?.to_owned(), text.to_owned()))
     });
     let properties = schema["properties"].as_object().into_iter().flatten().filter(|_| with_below);
     let below = properties.map(|(key, below)| {
@@ -56,7 +56,7 @@ fn explained(path: &str, schema: &Json, is_required: bool, with_below: bool) -> 
     Explanation {
         path: path.into(),
         kind: kind(schema, is_required),
-        text: text.split("\n\n").map(in_one_line).collect(),
+        text: text.split("\n\n").map(str::to_owned).collect(),
         names: names.collect(),
         below: below.collect(),
     }
@@ -64,11 +64,6 @@ fn explained(path: &str, schema: &Json, is_required: bool, with_below: bool) -> 
 
 fn requires(table: &Json, key: &str) -> bool {
     table["required"].as_array().is_some_and(|required| required.iter().any(|name| name == key))
-}
-
-/// Doc comments are broken into lines where they are written.
-fn in_one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<&str>>().join(" ")
 }
 
 /// `integer, 1 to 4096, default 8`.
@@ -97,16 +92,13 @@ fn what(schema: &Json) -> String {
         Some("object") => "table".into(),
         Some("array") => {
             let items = &schema["items"];
-            let each = [Some(what(items)), range(items)].into_iter().flatten();
-            match (schema["minItems"].as_u64(), schema["maxItems"].as_u64()) {
-                (Some(least), Some(most)) if least == most => {
-                    format!("list of {most}: {}", each.collect::<Vec<_>>().join(", "))
-                }
-                (Some(least), Some(most)) => {
-                    format!("list of {least} to {most}: {}", each.collect::<Vec<_>>().join(", "))
-                }
-                _ => format!("list: {}", each.collect::<Vec<_>>().join(", ")),
-            }
+            let each = [Some(what(items)), range(items)].into_iter().flatten().collect::<Vec<String>>();
+            let count = match (schema["minItems"].as_u64(), schema["maxItems"].as_u64()) {
+                (Some(least), Some(most)) if least == most => format!(" of {most}"),
+                (Some(least), Some(most)) => format!(" of {least} to {most}"),
+                _ => String::new(),
+            };
+            format!("list{count}: {}", each.join(", "))
         }
         Some("boolean") => "true or false".into(),
         Some("integer") if schema["multipleOf"] == 2 => "even integer".into(),

@@ -1,7 +1,7 @@
 //! The gradient of every estimator is the derivative of what it says, whatever parts a batch comes in.
 
 use super::*;
-use crate::spec::{FreeFieldSpec, GaugeBaseSpec, GaugeSpec, MapSpec, MixtureSpec, PureGaugeSpec, TanSpec};
+use crate::spec::{FreeFieldSpec, GaugeBaseSpec, GaugeSpec, MixtureSpec, PureGaugeSpec};
 use crate::theory::Schwinger;
 
 /// Holds every tenth number of a gradient against central differences in double precision.
@@ -30,17 +30,8 @@ fn the_gradient_is_that_of_finite_differences_of_the_loss() {
 /// The base changes what `∂ log q/∂θ` of given links is, and their path gradients.
 #[test]
 fn gradients_of_flows_from_pure_gauge_theory_are_those_of_finite_differences() {
-    let gauge = GaugeSpec {
-        layers: 8,
-        kernel_size: 3,
-        hidden: vec![3],
-        dilations: None,
-        map: MapSpec::Tan(TanSpec { components: 2 }),
-        initial: InitialSpec::default(),
-        symmetrise: Symmetrise::Never,
-        sectors: None,
-        base: GaugeBaseSpec::PureGauge(PureGaugeSpec { beta: 1.5 }),
-    };
+    let base = GaugeBaseSpec::PureGauge(PureGaugeSpec { beta: 1.5 });
+    let gauge = GaugeSpec { base, ..of_links() };
     let lattice = Lattice::new([4, 4]);
     let flow = Flow::new(&FlowSpec::Gauge(gauge), lattice);
     let parameters: Vec<f64> = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();

@@ -8,7 +8,10 @@ use super::*;
 use crate::ensemble::{EnsembleWriter, Provenance, TargetSamples, file_shape};
 use crate::flow::{BoundFlow, Flow};
 use crate::lattice::Lattice;
-use crate::spec::{AffineSpec, BaseSpec, DeterminantSpec, FlowSpec, InitialSpec, KaimingSpec, Symmetrise};
+use crate::spec::{
+    AffineSpec, BaseSpec, DeterminantSpec, FlowSpec, GaugeBaseSpec, GaugeSpec, InitialSpec, KaimingSpec,
+    MapSpec, Symmetrise, TanSpec,
+};
 use crate::theory::{Action, Phi4};
 use burn::tensor::{Device, Tensor};
 use std::ops::Range;
@@ -64,6 +67,21 @@ fn flow_from(base: BaseSpec, symmetrise: Symmetrise) -> (Flow, Vec<f64>) {
     let flow = Flow::new(&FlowSpec::Affine(affine), Lattice::new([4, 4]));
     let parameters = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
     (flow, parameters)
+}
+
+/// Couplings of links on 4 x 4 with few parameters.
+fn of_links() -> GaugeSpec {
+    GaugeSpec {
+        layers: 8,
+        kernel_size: 3,
+        hidden: vec![3],
+        dilations: None,
+        map: MapSpec::Tan(TanSpec { components: 2 }),
+        initial: InitialSpec::default(),
+        symmetrise: Symmetrise::Never,
+        sectors: None,
+        base: GaugeBaseSpec::default(),
+    }
 }
 
 /// A batch in parts of given ends.

@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::kernel::gauge::Plaquettes;
-use crate::spec::{
-    GaugeBaseSpec, GaugeSpec, LearnedWeights, MapSpec, MixtureSpec, SectorWeights, SectorsSpec, TanSpec,
-};
+use crate::spec::{GaugeSpec, LearnedWeights, MixtureSpec, SectorWeights, SectorsSpec};
 use crate::theory::Schwinger;
 
 const LARGEST: usize = 2;
@@ -16,17 +14,8 @@ fn action() -> Schwinger {
 
 /// Couplings that contract plaquettes, so that it matters where a configuration is moved, and charges that are not alike.
 fn flow_of_links() -> (Flow, Vec<f64>) {
-    let gauge = GaugeSpec {
-        layers: 8,
-        kernel_size: 3,
-        hidden: vec![3],
-        dilations: None,
-        map: MapSpec::Tan(TanSpec { components: 2 }),
-        initial: InitialSpec::default(),
-        symmetrise: Symmetrise::Never,
-        sectors: Some(SectorsSpec { largest: LARGEST, weights: SectorWeights::Learned(LearnedWeights {}) }),
-        base: GaugeBaseSpec::HaarUniform,
-    };
+    let sectors = SectorsSpec { largest: LARGEST, weights: SectorWeights::Learned(LearnedWeights {}) };
+    let gauge = GaugeSpec { sectors: Some(sectors), ..of_links() };
     let flow = Flow::new(&FlowSpec::Gauge(gauge), Lattice::new([4, 4]));
     let mut parameters: Vec<f64> = flow.initial_parameters(Seed(4)).into_iter().map(f64::from).collect();
     for slot in flow.layout().slots() {
