@@ -25,11 +25,12 @@ pub fn apply(
     #[comptime] map: GpuMap,
     #[comptime] forward: bool,
 ) -> Mapped {
-    match map {
+    let after = match map {
         GpuMap::Affine => affine::apply(parameters, before, forward),
         GpuMap::Spline { knots } => spline::apply(parameters, before, knots, forward),
         GpuMap::TanMixture { components } => tan_mixture::apply(parameters, before, components, forward),
-    }
+    };
+    mapped::visible(after)
 }
 
 /// From the gradients by the number after the map and by the log det to that by the number before it, which is returned, and
