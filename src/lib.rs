@@ -9,12 +9,13 @@
 //! error    the one error type             lattice  sites, neighbours, parity
 //! files    whole or absent                rng      named random streams
 //! cost     samples, FLOPs, seconds        spec     TOML → validated values
-//! kernel   fused operations               device   cpu | wgpu
-//! theory   actions and observables        flow     bijections and base densities
-//! ensemble configurations in files        stats    numbers with errors
-//! train    the training loop, checkpoints sample   configurations with weights
-//! study    run directory and tables       report   figures, pages, comparisons
-//! verify   the self-test                  cli      arguments, progress, printing
+//! comm     processes that work together   kernel   fused operations
+//! device   cpu | wgpu                     theory   actions and observables
+//! flow     bijections and base densities  ensemble configurations in files
+//! stats    numbers with errors            train    the training loop, checkpoints
+//! sample   configurations with weights    study    run directory and tables
+//! report   figures, pages, comparisons    verify   the self-test
+//! cli      arguments, progress, printing
 //! ```
 //!
 //! # Conventions
@@ -34,6 +35,7 @@
 //! - W04: Wolff, hep-lat/0306017
 
 pub mod cli;
+pub mod comm;
 pub mod cost;
 pub mod device;
 pub mod ensemble;

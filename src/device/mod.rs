@@ -1,4 +1,5 @@
-//! Which device computes: `cpu` or `wgpu[:ADAPTER]`, chosen at run time, and how much of a batch it takes at once.
+//! Which device computes, alone or as one of several processes: `cpu` or `wgpu[:ADAPTER]`, chosen at run time, and how much of a batch it
+//! takes at once.
 
 #[cfg(feature = "wgpu")]
 mod adapters;
@@ -6,6 +7,7 @@ mod memory;
 
 pub use memory::{Memory, memory};
 
+use crate::comm::Crew;
 use crate::error::{Error, Result};
 use crate::kernel::Isa;
 #[cfg(feature = "wgpu")]
@@ -75,6 +77,8 @@ pub struct ComputeDevice {
     room: u64,
     /// Configurations that there was room for when more had none.
     sampled: Arc<AtomicUsize>,
+    /// Which processes compute together, each on a device of its own.
+    crew: Crew,
 }
 
 /// A line of `flowqcd devices`.
@@ -105,6 +109,7 @@ impl ComputeDevice {
             name: format!("cpu ({})", Isa::active().name()),
             room: 0,
             sampled: no_limit(),
+            crew: Crew::alone(),
         }
     }
 
@@ -135,6 +140,16 @@ impl ComputeDevice {
                 hint: "auto takes the best device found; `flowqcd devices` lists them".into(),
             }),
         }
+    }
+
+    /// The same device, that of one of these processes.
+    pub fn among(self, crew: Crew) -> Self {
+        Self { crew, ..self }
+    }
+
+    /// The processes that compute together.
+    pub fn crew(&self) -> &Crew {
+        &self.crew
     }
 
     /// Name for manifest and tables, e.g. `cpu (avx512)`.
@@ -300,7 +315,7 @@ impl ComputeDevice {
     fn adapter(index: usize, adapter: &adapters::Adapter) -> Self {
         let room = adapter.memory.map_or(GPU_BYTES, |memory| (memory / GPU_PART).min(MOST_GPU_BYTES));
         let name = format!("wgpu:{index} ({})", adapter.name);
-        Self { device: adapter.device.clone(), name, room, sampled: no_limit() }
+        Self { device: adapter.device.clone(), name, room, sampled: no_limit(), crew: Crew::alone() }
     }
 
     fn best_gpu() -> Option<Self> {

@@ -137,9 +137,10 @@ impl Model<'_> {
         let (numbers, width) = (self.numbers(), self.width());
         let mut actions = vec![0.0; log_q.len()];
         let mut rows = vec![0.0; log_q.len() * width];
+        let (target, observables) = (self.action, self.observables);
         let one = |field: &[f64], action: &mut f64, row: &mut [f64]| {
-            *action = self.action.action_f64(field);
-            if let Some(observables) = self.observables {
+            *action = target.action_f64(field);
+            if let Some(observables) = observables {
                 observables.measure(field, *action, row);
             }
         };

@@ -7,6 +7,7 @@ mod optimizer;
 mod overlap;
 mod precision;
 mod schedule;
+mod share;
 mod state;
 mod step;
 mod stop;
@@ -14,8 +15,8 @@ mod target;
 mod trainer;
 
 pub use estimator::{
-    Batch, BatchGradient, BatchSums, Begun, Draws, DrawsFirst, Estimator, ForwardKl, Mixture, Part,
-    PathGradient, Reinforce, ReverseKl,
+    Batch, BatchGradient, BatchSums, BatchTotals, Begun, Draws, DrawsFirst, Estimator, ForwardKl, Mixture,
+    Part, PathGradient, Reinforce, ReverseKl,
 };
 pub use optimizer::{Adam, Moment, Optimizer, OptimizerState, build as build_optimizer};
 pub use precision::Precision;

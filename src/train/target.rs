@@ -2,6 +2,7 @@
 
 use crate::ensemble::TargetSamples;
 use crate::error::Result;
+use serde::{Deserialize, Serialize};
 
 /// Where configurations of the target come from.
 #[derive(Clone, Copy)]
@@ -42,7 +43,7 @@ pub struct TargetState {
 }
 
 /// Configurations of the target for one batch.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TargetBatch {
     /// `[configuration][component, site]`
     pub fields: Vec<f32>,

@@ -1,21 +1,22 @@
 //! The training loop.
 
-use super::estimator::{self, Batch, BatchSums, Draws, Estimator, ModelDraws, Part};
+use super::estimator::{self, Estimator, ModelDraws};
 use super::optimizer::{self, Optimizer};
 use super::precision::Precision;
 use super::schedule;
 use super::state::TrainState;
-use super::step::StepInfo;
+use super::step::{Step, StepInfo};
 use super::stop::{self, StopReason};
 use super::target::{Target, TargetBatch, TargetChains, TargetState};
 use crate::cost::Cost;
 use crate::device::ComputeDevice;
 use crate::error::{Error, Result};
-use crate::flow::{BoundFlow, Flow};
+use crate::flow::Flow;
 use crate::rng::Seed;
 use crate::spec::{DeterminantSpec, OptimizerStart, TrainSpec};
 use crate::stats::RollingMean;
 use crate::theory::Action;
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Range;
 use std::time::Instant;
@@ -65,15 +66,15 @@ impl Observer for Nobody {
 
 /// Trains one flow.
 pub struct Trainer<'a> {
-    flow: &'a Flow,
+    pub(super) flow: &'a Flow,
     action: &'a dyn Action,
-    spec: &'a TrainSpec,
-    device: &'a ComputeDevice,
+    pub(super) spec: &'a TrainSpec,
+    pub(super) device: &'a ComputeDevice,
     seed: Seed,
-    estimator: Box<dyn Estimator + 'a>,
+    pub(super) estimator: Box<dyn Estimator + 'a>,
     chains: Option<&'a dyn TargetChains>,
     optimizer: Box<dyn Optimizer>,
-    micro_batch: Cell<usize>,
+    pub(super) micro_batch: Cell<usize>,
 }
 
 impl<'a> Trainer<'a> {
@@ -217,7 +218,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// A gradient step that `go_on` may end between two parts of the batch.
-    fn try_step(
+    pub(super) fn try_step(
         &self,
         state: &mut TrainState,
         go_on: &dyn Fn() -> Result<()>,
@@ -228,7 +229,15 @@ impl<'a> Trainer<'a> {
         let learning_rate = schedule::learning_rate(&self.spec.learning_rate, rate, state.step);
         let drawn = self.draw_target(state, batch_size, go_on).map_err(StepFailure::Ended)?;
         let (target, of_target) = drawn.unzip();
-        let sums = self.batch(state, batch_size, of_target.as_ref(), go_on).map_err(StepFailure::Ended)?;
+        let step = Step {
+            finished: state.step,
+            first: state.next_item(),
+            batch_size,
+            micro_batch: self.micro_batch.get(),
+            parameters: Cow::Borrowed(&state.parameters),
+            target: of_target.as_ref().map(Cow::Borrowed),
+        };
+        let sums = self.lead(&step, go_on).map_err(StepFailure::Ended)?;
         let mut batch = self.estimator.finish(sums);
         let gradient_norm = batch.gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
         finite("loss", batch.loss)?;
@@ -267,73 +276,6 @@ impl<'a> Trainer<'a> {
         go_on: &dyn Fn() -> Result<()>,
     ) -> Result<Option<(TargetState, TargetBatch)>> {
         self.chains.map(|chains| chains.draw(state.target.as_ref(), batch_size, go_on)).transpose()
-    }
-
-    /// The whole batch, a micro-batch at a time, so that memory does not grow with the batch.
-    fn batch(
-        &self,
-        state: &TrainState,
-        batch_size: usize,
-        target: Option<&TargetBatch>,
-        go_on: &dyn Fn() -> Result<()>,
-    ) -> Result<BatchSums> {
-        let bound = self.flow.bind_for_training(&state.parameters, &self.device.autodiff());
-        let first = state.next_item();
-        let batch = Batch { items: first..first + batch_size as u64, draws: None, target };
-        let draws = self.draws(&bound, state, &batch, go_on)?;
-        let batch = Batch { draws: draws.as_ref(), ..batch };
-        let mut sums = BatchSums::default();
-        let begin = |places| self.estimator.begin(&bound, &self.part(state, &batch, places));
-        let add = |part| {
-            sums.add(part);
-            if sums.losses.len() < batch_size { go_on() } else { Ok(()) }
-        };
-        let (size, ahead) = (self.micro_batch.get(), self.goes_ahead());
-        self.micro_batch.set(self.device.in_parts_ahead(batch_size, size, ahead, begin, add)?);
-        Ok(sums)
-    }
-
-    /// The configurations of the batch, where an estimator has to have all of them first.
-    fn draws(
-        &self,
-        bound: &BoundFlow<'_>,
-        state: &TrainState,
-        batch: &Batch<'_>,
-        go_on: &dyn Fn() -> Result<()>,
-    ) -> Result<Option<Draws>> {
-        let Some(estimator) = self.estimator.draws_first() else { return Ok(None) };
-        let mut draws = Draws::default();
-        let begin = |places| estimator.begin_draw(bound, &self.part(state, batch, places));
-        let add = |part| {
-            draws.add(part);
-            go_on()
-        };
-        let (size, ahead) = (self.micro_batch.get(), self.goes_ahead());
-        self.micro_batch.set(self.device.in_parts_ahead(batch.size(), size, ahead, begin, add)?);
-        Ok(Some(draws))
-    }
-
-    /// Whether a part is begun before the one before it is finished: where a device would wait for the host.
-    fn goes_ahead(&self) -> bool {
-        !self.device.is_cpu() && self.estimator.waits_for_host()
-    }
-
-    /// A part of this step's batch, by its places there.
-    fn part<'b>(&self, state: &TrainState, batch: &Batch<'b>, places: Range<usize>) -> Part<'b> {
-        let item = |place: usize| batch.items.start + place as u64;
-        let next = (!self.device.is_cpu()).then(|| self.next_items(state, batch.size(), &places));
-        Part { items: item(places.start)..item(places.end), next, batch: batch.clone() }
-    }
-
-    /// The items after a part of this step's batch: of its next part or of the next step's first, if neither has to be made
-    /// smaller.
-    fn next_items(&self, state: &TrainState, batch_size: usize, part: &Range<usize>) -> Range<u64> {
-        let count = match batch_size - part.end {
-            0 => schedule::batch_size(&self.spec.batch, state.step + 1).min(self.micro_batch.get()),
-            left => left.min(part.len()),
-        };
-        let start = state.next_item() + part.end as u64;
-        start..start + count as u64
     }
 }
 

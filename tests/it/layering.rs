@@ -5,9 +5,9 @@ use super::support::repository;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The modules in the order of the list in `lib.rs`.
-const ORDER: [&str; 18] = [
-    "error", "files", "lattice", "rng", "cost", "spec", "kernel", "device", "theory", "flow", "ensemble",
-    "stats", "train", "sample", "study", "report", "verify", "cli",
+const ORDER: [&str; 19] = [
+    "error", "files", "lattice", "rng", "cost", "spec", "comm", "kernel", "device", "theory", "flow",
+    "ensemble", "stats", "train", "sample", "study", "report", "verify", "cli",
 ];
 
 #[test]

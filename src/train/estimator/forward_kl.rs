@@ -1,6 +1,6 @@
 //! D_KL(p‖q) on configurations of the target.
 
-use super::gradient::{BatchGradient, BatchSums, Begun, Estimator, Part, only, passes};
+use super::gradient::{BatchGradient, BatchSums, Begun, Estimator, Part, passes};
 use crate::device::to_host;
 use crate::ensemble::TargetSamples;
 use crate::flow::{BoundFlow, Flow};
@@ -70,14 +70,14 @@ impl Estimator for ForwardKl<'_> {
             let losses: Vec<f64> = to_host(log_q)?.into_iter().map(|log_q: f64| -log_q).collect();
             let log_weights =
                 actions.iter().zip(&losses).map(|(action, minus_log_q)| minus_log_q - action).collect();
-            let gradients = vec![flow.gradient(&gradients)?];
-            Ok(BatchSums { losses, log_weights, gradients, scores: Vec::new() })
+            let gradient = flow.gradient(&gradients)?;
+            Ok(BatchSums { losses, log_weights, gradient, scores: Vec::new() })
         })
     }
 
     fn finish(&self, sums: BatchSums) -> BatchGradient {
         let (loss, ess) = (sums.mean_loss(), target_sample_ess(&sums.log_weights));
-        BatchGradient { loss, ess, gradient: only(sums.gradients) }
+        BatchGradient { loss, ess, gradient: sums.gradient }
     }
 
     fn flops_per_sample(&self, flow: &Flow) -> f64 {

@@ -46,29 +46,37 @@ impl Part<'_> {
 /// Configurations of the model with what the loss is the mean of.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Draws {
-    /// `[configuration][component, site]`
+    /// Places in the batch of the configurations that this process has.
+    pub places: Range<usize>,
+    /// `[configuration][component, site]` of these.
     pub fields: Vec<f32>,
-    /// `log q + S` of every configuration.
+    /// `log q + S` of every configuration: of these, or of the whole batch once all are drawn.
     pub losses: Vec<f64>,
 }
 
 impl Draws {
+    /// None yet of those from a place on.
+    pub fn from(place: usize) -> Self {
+        Self { places: place..place, ..Self::default() }
+    }
+
     /// Adds the part that follows.
     pub fn add(&mut self, part: Self) {
+        self.places.end = part.places.end;
         self.fields.extend(part.fields);
         self.losses.extend(part.losses);
     }
 }
 
-/// What parts of a batch add up to.
+/// What a part of a batch adds to its sums.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BatchSums {
     /// What the loss is the mean of, for every configuration.
     pub losses: Vec<f64>,
     /// `log w = -S - log q` of every configuration.
     pub log_weights: Vec<f64>,
-    /// Gradients by all parameters, as many as the estimator finishes from.
-    pub gradients: Vec<Vec<f64>>,
+    /// Gradient by all parameters.
+    pub gradient: Vec<f64>,
     /// Scores `∂ ln w` of what configurations drew beside the base, one after the other, by the last parameters; empty where they drew
     /// nothing of which something is learned.
     pub scores: Vec<f64>,
@@ -78,7 +86,7 @@ impl BatchSums {
     /// Of configurations of the model: what the loss `log q + S` is the mean of, and the gradient.
     pub fn of_model(losses: Vec<f64>, gradient: Vec<f64>) -> Self {
         let log_weights = losses.iter().map(|loss| -loss).collect();
-        Self { losses, log_weights, gradients: vec![gradient], scores: Vec::new() }
+        Self { losses, log_weights, gradient, scores: Vec::new() }
     }
 
     /// The same with the scores of what its configurations drew beside the base.
@@ -86,29 +94,15 @@ impl BatchSums {
         Self { scores, ..self }
     }
 
-    /// Adds the part that follows.
-    pub fn add(&mut self, part: Self) {
-        self.losses.extend(part.losses);
-        self.log_weights.extend(part.log_weights);
-        self.scores.extend(part.scores);
-        if self.gradients.is_empty() {
-            self.gradients = part.gradients.iter().map(|gradient| vec![0.0; gradient.len()]).collect();
-        }
-        for (sums, terms) in self.gradients.iter_mut().zip(&part.gradients) {
-            sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
-        }
-    }
-
-    /// The only gradient of the sums, with what scores add to it by the last parameters:
+    /// The gradient, with what scores add to it by the last parameters:
     ///
     /// `1/N Σ_i (ℓ_i - b_i) ∂ ln w_i`, `ℓ = log q + S`, with the mean over the other configurations as the baseline b, as in
     /// [`super::Reinforce`].
     ///
     /// # Panics
-    /// If there is no gradient, or several, or if there are scores of one configuration alone.
-    pub fn gradient(self) -> Vec<f64> {
-        let count = self.log_weights.len();
-        let mut gradient = only(self.gradients);
+    /// If there are scores of one configuration alone.
+    pub fn with_baseline(self) -> Vec<f64> {
+        let (count, mut gradient) = (self.log_weights.len(), self.gradient);
         if self.scores.is_empty() {
             return gradient;
         }
@@ -162,14 +156,14 @@ pub trait Estimator {
         false
     }
 
-    /// Begins the sums over a part of a batch; their gradients are already divided by the size of the batch.
+    /// Begins what a part of a batch adds; its gradient is already divided by the size of the batch.
     fn begin<'a>(&'a self, flow: &'a BoundFlow<'_>, part: &Part<'a>) -> Begun<'a, BatchSums>;
 
     /// The gradient from the sums over all parts; the ESS is that of eq. (A7) of A22, of configurations of the model, where nothing
     /// else is said.
     fn finish(&self, sums: BatchSums) -> BatchGradient {
         let (loss, ess) = (sums.mean_loss(), effective_sample_size(&sums.log_weights));
-        BatchGradient { loss, ess, gradient: sums.gradient() }
+        BatchGradient { loss, ess, gradient: sums.with_baseline() }
     }
 
     /// Counted floating-point operations per configuration: those of the flow and of the action.
@@ -179,13 +173,4 @@ pub trait Estimator {
 /// Passes through the flow and back: forward, gradient by the activations and gradient by the weights cost the same each.
 pub fn passes(count: u32, flow: &Flow) -> f64 {
     f64::from(count) * flow.flops_in_training()
-}
-
-/// The only gradient of the sums.
-///
-/// # Panics
-/// If there are none, or several.
-pub fn only(gradients: Vec<Vec<f64>>) -> Vec<f64> {
-    let [gradient] = <[_; 1]>::try_from(gradients).expect("parts with one gradient each");
-    gradient
 }

@@ -1,6 +1,6 @@
 //! A weighted sum of a divergence on configurations of the model and one on those of the target.
 
-use super::gradient::{BatchSums, Begun, DrawsFirst, Estimator, Part, only};
+use super::gradient::{BatchSums, Begun, DrawsFirst, Estimator, Part};
 use crate::flow::{BoundFlow, Flow};
 
 /// The gradient of `w_r D_KL(q‖p) + w_f D_KL(p‖q)`, up to constants of both, each on a whole batch of its own; ESS of eq. (A7), of the
@@ -33,9 +33,9 @@ impl Estimator for Mixture<'_> {
                 pairs.map(|(reverse, forward)| reverse_weight * reverse + forward_weight * forward).collect()
             };
             let losses = sum(&reverse.losses, &forward.losses);
-            let gradients = vec![sum(&only(reverse.gradients), &only(forward.gradients))];
+            let gradient = sum(&reverse.gradient, &forward.gradient);
             let scores = reverse.scores.iter().map(|score| reverse_weight * score).collect();
-            Ok(BatchSums { losses, log_weights: reverse.log_weights, gradients, scores })
+            Ok(BatchSums { losses, log_weights: reverse.log_weights, gradient, scores })
         })
     }
 

@@ -9,6 +9,7 @@ mod reinforce;
 mod reverse_kl;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 pub use forward_kl::ForwardKl;
 pub use gradient::{Batch, BatchGradient, BatchSums, Begun, Draws, DrawsFirst, Estimator, Part};
@@ -17,6 +18,7 @@ pub use model_draws::ModelDraws;
 pub use path::PathGradient;
 pub use reinforce::Reinforce;
 pub use reverse_kl::ReverseKl;
+pub use totals::BatchTotals;
 
 use crate::error::{Error, Result};
 use crate::rng::Seed;

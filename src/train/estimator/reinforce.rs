@@ -20,11 +20,11 @@ pub struct Reinforce<'a>(pub ModelDraws<'a>);
 impl DrawsFirst for Reinforce<'_> {
     fn begin_draw<'a>(&'a self, flow: &'a BoundFlow<'_>, part: &Part<'a>) -> Begun<'a, Draws> {
         let Sample { phi, log_q, .. } = self.0.flowed(&flow.at_fixed_parameters(), part);
-        let action = self.0.begin_action(&phi, false);
+        let (action, places) = (self.0.begin_action(&phi, false), part.places());
         Box::new(move || {
             let losses = to_host(log_q + action(phi.clone()))?;
             let fields = to_host(phi)?.into_iter().map(|number| number as f32).collect();
-            Ok(Draws { fields, losses })
+            Ok(Draws { places, fields, losses })
         })
     }
 }
@@ -39,7 +39,7 @@ impl Estimator for Reinforce<'_> {
     }
 
     /// # Panics
-    /// If the batch was not drawn, or holds one configuration alone.
+    /// If the batch, or the part on this process, was not drawn, or the batch holds one configuration alone.
     fn begin<'a>(&'a self, flow: &'a BoundFlow<'_>, part: &Part<'a>) -> Begun<'a, BatchSums> {
         let (places, draws) = (part.places(), part.batch.draws.expect("a batch that was drawn"));
         let count = draws.losses.len();
@@ -47,8 +47,9 @@ impl Estimator for Reinforce<'_> {
         let mean = draws.losses.iter().sum::<f64>() / count as f64;
         let losses = draws.losses[places.clone()].to_vec();
         let weights = losses.iter().map(|loss| (loss - mean) / (count - 1) as f64).collect();
-        let numbers = draws.fields.len() / count;
-        let fields = draws.fields[places.start * numbers..places.end * numbers].to_vec();
+        let numbers = draws.fields.len() / draws.places.len();
+        let [first, end] = [places.start, places.end].map(|place| (place - draws.places.start) * numbers);
+        let fields = draws.fields[first..end].to_vec();
         let log_q = flow.log_prob(flow.field(fields));
         Box::new(move || {
             let gradients = (log_q * flow.numbers(weights)).backward();

@@ -112,11 +112,12 @@ impl<'a> Parts<'a> {
     }
 
     fn gradient(&self, estimator: &dyn Estimator) -> BatchGradient {
-        let (draws, mut sums) = (self.draws(estimator), BatchSums::default());
+        let (draws, mut totals) = (self.draws(estimator), None);
         for part in self.each(draws.as_ref()) {
-            sums.add(estimator.begin(&self.bound, &part)().expect("the CPU computes"));
+            let sums = estimator.begin(&self.bound, &part)().expect("the CPU computes");
+            totals.get_or_insert_with(|| BatchTotals::new(sums.gradient.len())).add(sums);
         }
-        estimator.finish(sums)
+        estimator.finish(totals.expect("a batch has parts").finish())
     }
 }
 

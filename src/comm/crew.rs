@@ -1,0 +1,290 @@
+//! The processes at work: the leader calls, all compute their share, and their answers come together at the leader.
+
+use super::{Alone, Comm};
+use crate::error::{Error, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::cell::Cell;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What the leader can call the others for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Task {
+    /// Another cell, which all that follows is about.
+    Cell,
+    /// A step of its training.
+    Step,
+    /// Configurations of its model.
+    Draw,
+    /// The density of its model where configurations are.
+    Density,
+    /// Trajectories or sweeps of chains.
+    Chains,
+    /// Nothing more.
+    End,
+}
+
+/// A call as the others hear it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    number: u64,
+    /// What is to be done.
+    pub task: Task,
+    job: Vec<u8>,
+}
+
+impl Call {
+    /// What the task needs to be known.
+    ///
+    /// # Panics
+    /// If something else was said with the call.
+    pub fn job<T: DeserializeOwned>(&self) -> T {
+        postcard::from_bytes(&self.job).expect("leader and others are the same program")
+    }
+}
+
+/// What a process found, and the signal that it has received, if it has.
+#[derive(Debug, Serialize, Deserialize)]
+struct Answer<T> {
+    found: Result<T, String>,
+    signal: usize,
+}
+
+/// The processes of a run, as one of them sees it.
+#[derive(Debug, Clone)]
+pub struct Crew {
+    comm: Rc<dyn Comm>,
+    /// Number of the last call.
+    call: Rc<Cell<u64>>,
+    /// Number of a signal that asks for an end; zero as long as none came.
+    signal: Arc<AtomicUsize>,
+}
+
+impl Crew {
+    /// One process on its own.
+    pub fn alone() -> Self {
+        Self::of(Rc::new(Alone), Arc::default())
+    }
+
+    /// Processes that reach each other; signals to any of them count as signals to the leader.
+    pub fn of(comm: Rc<dyn Comm>, signal: Arc<AtomicUsize>) -> Self {
+        Self { comm, call: Rc::default(), signal }
+    }
+
+    /// Which of the processes this is.
+    pub fn rank(&self) -> usize {
+        self.comm.rank()
+    }
+
+    /// How many there are.
+    pub fn size(&self) -> usize {
+        self.comm.size()
+    }
+
+    /// Whether there is no other.
+    pub fn is_alone(&self) -> bool {
+        self.size() == 1
+    }
+
+    /// Whether this is the one that calls.
+    pub fn leads(&self) -> bool {
+        self.rank() == 0
+    }
+
+    /// The leader calls the others, who have to answer by [`Self::collect`] unless the task says otherwise.
+    pub fn call<T: Serialize>(&self, task: Task, job: impl FnOnce() -> T) {
+        let number = self.call.get() + 1;
+        self.call.set(number);
+        if !self.is_alone() {
+            let job = bytes_of(&job());
+            self.comm.broadcast(bytes_of(&Call { number, task, job }));
+        }
+    }
+
+    /// Waits for the leader's next call.
+    pub fn heed(&self) -> Call {
+        let call: Call = of_bytes(&self.comm.broadcast(Vec::new()));
+        self.call.set(call.number);
+        call
+    }
+
+    /// Whether the leader has no use any more for what it called for.
+    pub fn is_left(&self) -> bool {
+        self.comm.left() == Some(self.call.get())
+    }
+
+    /// What everybody found, in the order of ranks, for the leader; nothing for the others.
+    ///
+    /// # Errors
+    /// The leader's own, else the first of another process.
+    pub fn collect<T: Serialize + DeserializeOwned>(&self, own: Result<T>) -> Result<Vec<T>> {
+        if self.is_alone() {
+            return own.map(|found| vec![found]);
+        }
+        if !self.leads() {
+            let (found, signal) =
+                (own.map_err(|error| error.to_string()), self.signal.load(Ordering::Relaxed));
+            self.comm.gather(bytes_of(&Answer { found, signal }));
+            return Ok(Vec::new());
+        }
+        if own.is_err() {
+            self.comm.leave(self.call.get());
+        }
+        let mut others = self.comm.gather(Vec::new()).into_iter().enumerate();
+        others.next();
+        let answers: Vec<(usize, Answer<T>)> = others.map(|(rank, bytes)| (rank, of_bytes(&bytes))).collect();
+        for (_, answer) in &answers {
+            // The first signal counts, whoever received it.
+            let _ = self.signal.compare_exchange(0, answer.signal, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        let mut all = vec![own?];
+        for (rank, answer) in answers {
+            all.push(answer.found.map_err(|reason| failed(rank, &reason))?);
+        }
+        Ok(all)
+    }
+
+    /// What everybody found, in the order of ranks, for everybody.
+    ///
+    /// # Errors
+    /// As of [`Self::collect`] for the leader, and that there was one for the others.
+    pub fn exchange<T: Serialize + DeserializeOwned>(&self, own: Result<T>) -> Result<Vec<T>> {
+        let found = self.collect(own);
+        if self.is_alone() {
+            return found;
+        }
+        if self.leads() {
+            self.comm.broadcast(bytes_of(&found.as_ref().ok()));
+            return found;
+        }
+        let found: Option<Vec<T>> = of_bytes(&self.comm.broadcast(Vec::new()));
+        found.ok_or_else(Self::left_error)
+    }
+
+    /// Sums of everybody's numbers, for the leader.
+    pub fn sum(&self, numbers: &mut [i64]) {
+        self.comm.sum(numbers);
+    }
+
+    /// This process's share of `count` things in parts of `size`: parts that follow each other, as many as those of the others or one
+    /// more.
+    pub fn share(&self, count: usize, size: usize) -> Range<usize> {
+        let parts = count.div_ceil(size);
+        let end_of = |ranks: usize| (parts * ranks / self.size() * size).min(count);
+        end_of(self.rank())..end_of(self.rank() + 1)
+    }
+
+    /// What another process answers when the leader has left it alone; nobody reads it.
+    pub fn left_error() -> Error {
+        Error::Device {
+            name: "the leading process".into(),
+            rule: "has no use any more for what it called for".into(),
+            hint: "see its own message".into(),
+        }
+    }
+}
+
+fn failed(rank: usize, reason: &str) -> Error {
+    let reason = reason.strip_prefix("error: ").unwrap_or(reason).trim_end();
+    let (rule, hint) = reason.split_once("\n\nhint: ").unwrap_or((reason, "see what it printed"));
+    Error::Device { name: format!("process of rank {rank}"), rule: rule.into(), hint: hint.into() }
+}
+
+fn bytes_of<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_stdvec(value).expect("plain data")
+}
+
+fn of_bytes<T: DeserializeOwned>(bytes: &[u8]) -> T {
+    postcard::from_bytes(bytes).expect("leader and others are the same program")
+}
+
+/// The leader as long as it leads: lets the others go when it is done, however that comes.
+#[derive(Debug)]
+pub struct Leading<'a>(pub &'a Crew);
+
+impl Drop for Leading<'_> {
+    fn drop(&mut self) {
+        // The others are ended together with a leader that panics.
+        if !std::thread::panicking() {
+            self.0.call(Task::End, || ());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comm::threads::together;
+    use crate::error::Signal;
+
+    #[test]
+    fn shares_follow_each_other_and_are_whole_parts() {
+        for size in 1..=7 {
+            for (count, part) in [(100, 8), (5, 8), (0, 8), (64, 1), (1000, 128)] {
+                let shares = together(size, |crew| crew.share(count, part));
+                let mut end = 0;
+                for share in shares {
+                    assert!(share.start == end && (share.end.is_multiple_of(part) || share.end == count));
+                    end = share.end;
+                }
+                assert_eq!(end, count);
+            }
+        }
+    }
+
+    #[test]
+    fn answers_come_in_the_order_of_ranks_and_errors_name_theirs() {
+        let found = together(3, |crew| {
+            let mut texts = Vec::new();
+            for fails in [None, Some(2), Some(0)] {
+                if crew.leads() {
+                    crew.call(Task::Step, || 5u64);
+                } else {
+                    let call = crew.heed();
+                    assert_eq!((call.task, call.job::<u64>()), (Task::Step, 5));
+                }
+                let own = match fails == Some(crew.rank()) {
+                    true => Err(Error::InterruptedDraw { signal: Signal(2), done: 0, count: 1 }),
+                    false => Ok(10 * crew.rank()),
+                };
+                texts.push(match crew.exchange(own) {
+                    Ok(all) => format!("{all:?}"),
+                    Err(error) => error.to_string().lines().next().unwrap_or_default().to_owned(),
+                });
+            }
+            texts
+        });
+        assert!(found.iter().all(|texts| texts[0] == "[0, 10, 20]"), "{found:?}");
+        assert!(found[0][1].contains("rank 2"), "{found:?}");
+        assert!(found[0][2].contains("SIGINT") && !found[0][2].contains("rank"), "{found:?}");
+        assert!(found[1][1].contains("leading process"));
+    }
+
+    #[test]
+    fn a_call_that_the_leader_has_left_is_known_and_the_next_is_another() {
+        let left = together(2, |crew| {
+            let mut left = Vec::new();
+            for is_left in [true, false] {
+                if crew.leads() {
+                    crew.call(Task::Step, || ());
+                } else {
+                    crew.heed();
+                }
+                let own = match crew.leads() && is_left {
+                    true => Err(Crew::left_error()),
+                    false => {
+                        while !crew.leads() && is_left && !crew.is_left() {}
+                        Ok(())
+                    }
+                };
+                left.push(crew.is_left());
+                let _ = crew.collect(own);
+            }
+            left
+        });
+        assert_eq!(left, [[false, false], [true, false]]);
+    }
+}

@@ -1,0 +1,197 @@
+//! Processes that a launcher has started together, over MPI.
+
+use super::{Comm, Launched, Neighbours};
+use crate::error::{Error, Result};
+use ::mpi::collective::SystemOperation;
+use ::mpi::environment::Universe;
+use ::mpi::request::scope;
+use ::mpi::topology::SimpleCommunicator;
+use ::mpi::traits::{Communicator, CommunicatorCollectives, Destination, MatchedReceiveVec, Root, Source};
+use ::mpi::{Tag, Threading};
+use std::cell::Cell;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Of answers.
+const ANSWER: Tag = 1;
+
+/// Of what tells that a call is of no use any more.
+const LEFT: Tag = 2;
+
+/// Bytes or numbers of one message, at most: MPI counts them in 31 bits.
+const AT_ONCE: usize = 1 << 28;
+
+/// Time that a wait asks without a pause: what is waited for is often there at once.
+const EAGER: Duration = Duration::from_millis(2);
+
+/// Between two questions after that: cores are left to those who compute.
+const PAUSE: Duration = Duration::from_micros(200);
+
+/// Exit status that all processes have after a panic of one.
+const PANICKED: i32 = 101;
+
+/// All processes of a job.
+pub struct Mpi {
+    world: SimpleCommunicator,
+    left: Cell<Option<u64>>,
+    neighbours: Neighbours,
+    /// Ends MPI when it goes.
+    _universe: Universe,
+}
+
+impl fmt::Debug for Mpi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mpi(rank {} of {})", self.rank(), self.size())
+    }
+}
+
+impl Mpi {
+    /// Joins the others; `cores` says which cores this process may use, in whatever way.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the launcher was another MPI's, [`Error::Device`] if MPI cannot be started.
+    pub fn join(launched: &Launched, cores: &str) -> Result<Self> {
+        let failed = |rule: &str| Error::Device {
+            name: "MPI".into(),
+            rule: rule.into(),
+            hint: "start the program with the mpirun of the MPI that it was built with".into(),
+        };
+        // One thread speaks; those of the kernels never do.
+        let (universe, level) = ::mpi::initialize_with_threading(Threading::Funneled)
+            .ok_or_else(|| failed("was started before"))?;
+        let world = universe.world();
+        launched.check(world.size() as usize)?;
+        if level < Threading::Funneled {
+            return Err(failed("does not allow other threads beside the one that speaks"));
+        }
+        let neighbours = neighbours(&world, cores);
+        Ok(Self { world, left: Cell::default(), neighbours, _universe: universe })
+    }
+
+    /// The processes on the same machine.
+    pub fn neighbours(&self) -> Neighbours {
+        self.neighbours
+    }
+
+    /// From the leader to everybody; the others wait without keeping a core busy.
+    fn spread(&self, bytes: &mut [u8]) {
+        let root = self.world.process_at_rank(0);
+        for part in bytes.chunks_mut(AT_ONCE) {
+            scope(|scope| {
+                let (mut request, start) = (root.immediate_broadcast_into(scope, part), Instant::now());
+                while let Err(pending) = request.test() {
+                    request = pending;
+                    rest(start);
+                }
+            });
+        }
+    }
+
+    fn receive(&self, rank: usize) -> Vec<u8> {
+        let (from, start) = (self.world.process_at_rank(rank as i32), Instant::now());
+        let (mut bytes, mut expected) = (Vec::new(), None);
+        while expected.is_none_or(|expected| bytes.len() < expected) {
+            let Some(message) = from.immediate_matched_probe_with_tag(ANSWER) else {
+                rest(start);
+                continue;
+            };
+            let (part, _) = message.matched_receive_vec::<u8>();
+            match expected {
+                None => expected = Some(length_of(&part)),
+                Some(_) => bytes.extend(part),
+            }
+        }
+        bytes
+    }
+
+    fn send(&self, bytes: &[u8]) {
+        let leader = self.world.process_at_rank(0);
+        leader.send_with_tag(&(bytes.len() as u64).to_le_bytes()[..], ANSWER);
+        bytes.chunks(AT_ONCE).for_each(|part| leader.send_with_tag(part, ANSWER));
+    }
+}
+
+/// Waits a little, if it has been long enough that nothing is expected at once.
+fn rest(since: Instant) {
+    match since.elapsed() < EAGER {
+        true => std::thread::yield_now(),
+        false => std::thread::sleep(PAUSE),
+    }
+}
+
+fn length_of(bytes: &[u8]) -> usize {
+    u64::from_le_bytes(bytes.try_into().expect("a length comes first")) as usize
+}
+
+fn neighbours(world: &SimpleCommunicator, cores: &str) -> Neighbours {
+    let here = world.split_shared(world.rank());
+    let own = *blake3::hash(cores.as_bytes()).as_bytes();
+    let mut all = vec![0; own.len() * here.size() as usize];
+    here.all_gather_into(&own[..], &mut all[..]);
+    let same = all.chunks_exact(own.len()).filter(|other| **other == own).count();
+    Neighbours { rank: here.rank() as usize, size: here.size() as usize, on_these_cores: same }
+}
+
+impl Comm for Mpi {
+    fn rank(&self) -> usize {
+        self.world.rank() as usize
+    }
+
+    fn size(&self) -> usize {
+        self.world.size() as usize
+    }
+
+    fn broadcast(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        let mut length = (bytes.len() as u64).to_le_bytes();
+        self.spread(&mut length);
+        bytes.resize(length_of(&length), 0);
+        self.spread(&mut bytes);
+        bytes
+    }
+
+    fn gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+        if self.rank() > 0 {
+            self.send(&bytes);
+            return Vec::new();
+        }
+        std::iter::once(bytes).chain((1..self.size()).map(|rank| self.receive(rank))).collect()
+    }
+
+    fn sum(&self, numbers: &mut [i64]) {
+        let root = self.world.process_at_rank(0);
+        for part in numbers.chunks_mut(AT_ONCE) {
+            match self.rank() {
+                0 => {
+                    let own = part.to_vec();
+                    root.reduce_into_root(&own[..], part, SystemOperation::sum());
+                }
+                _ => root.reduce_into(&*part, SystemOperation::sum()),
+            }
+        }
+    }
+
+    fn leave(&self, call: u64) {
+        for rank in 1..self.size() {
+            self.world.process_at_rank(rank as i32).send_with_tag(&call, LEFT);
+        }
+    }
+
+    fn left(&self) -> Option<u64> {
+        if self.rank() > 0 {
+            let leader = self.world.process_at_rank(0);
+            while leader.immediate_probe_with_tag(LEFT).is_some() {
+                self.left.set(Some(leader.receive_with_tag(LEFT).0));
+            }
+        }
+        self.left.get()
+    }
+}
+
+impl Drop for Mpi {
+    fn drop(&mut self) {
+        // Without this the others would wait for ever.
+        if std::thread::panicking() {
+            self.world.abort(PANICKED);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Threads that stand in for processes, where tests need some.
+
+use super::{Comm, Crew};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+/// To another thread, and from there.
+type Way = (Sender<Vec<u8>>, Receiver<Vec<u8>>);
+
+/// A thread among others, with its ways to the leader or, of the leader, to all others.
+#[derive(Debug)]
+struct Threads {
+    rank: usize,
+    size: usize,
+    ways: Vec<Way>,
+    left: Arc<AtomicU64>,
+}
+
+impl Comm for Threads {
+    fn rank(&self) -> usize {
+        self.rank
+    }
+
+    fn size(&self) -> usize {
+        self.size
+    }
+
+    fn broadcast(&self, bytes: Vec<u8>) -> Vec<u8> {
+        match self.rank {
+            0 => {
+                self.ways
+                    .iter()
+                    .for_each(|(to, _)| to.send(bytes.clone()).expect("the other thread is there"));
+                bytes
+            }
+            _ => self.ways[0].1.recv().expect("the leading thread is there"),
+        }
+    }
+
+    fn gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+        match self.rank {
+            0 => {
+                let others =
+                    self.ways.iter().map(|(_, from)| from.recv().expect("the other thread is there"));
+                std::iter::once(bytes).chain(others).collect()
+            }
+            _ => {
+                self.ways[0].0.send(bytes).expect("the leading thread is there");
+                Vec::new()
+            }
+        }
+    }
+
+    fn sum(&self, numbers: &mut [i64]) {
+        for terms in self.gather(bytemuck::cast_slice(numbers).to_vec()).into_iter().skip(1) {
+            let terms = terms.as_chunks().0.iter().map(|bytes| i64::from_ne_bytes(*bytes));
+            numbers.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+        }
+    }
+
+    fn leave(&self, call: u64) {
+        self.left.store(call, Ordering::SeqCst);
+    }
+
+    fn left(&self) -> Option<u64> {
+        Some(self.left.load(Ordering::SeqCst)).filter(|&call| call > 0 && self.rank > 0)
+    }
+}
+
+/// What each of so many threads returns that call and answer each other, in the order of ranks.
+pub fn together<T: Send>(size: usize, work: impl Fn(Crew) -> T + Sync) -> Vec<T> {
+    let left = Arc::new(AtomicU64::new(0));
+    let pairs = (1..size).map(|_| {
+        let ((down, from_leader), (up, from_other)) = (channel(), channel());
+        ((down, from_other), (up, from_leader))
+    });
+    let (leader, others): (Vec<Way>, Vec<Way>) = pairs.unzip();
+    let ways = std::iter::once(leader).chain(others.into_iter().map(|way| vec![way]));
+    let members = ways.enumerate().map(|(rank, ways)| Threads { rank, size, ways, left: Arc::clone(&left) });
+    std::thread::scope(|scope| {
+        let work = &work;
+        let start = |member: Threads| scope.spawn(move || work(Crew::of(Rc::new(member), Arc::default())));
+        let running: Vec<_> = members.map(start).collect();
+        running.into_iter().map(|thread| thread.join().expect("no thread panics")).collect()
+    })
+}
