@@ -82,7 +82,7 @@ pub struct DeviceArgs {
     /// auto, cpu, wgpu or wgpu:ADAPTER (number or part of the name); auto is the best GPU, or the CPU without one.
     #[arg(long, default_value = "auto", env = "FLOWQCD_DEVICE")]
     pub device: String,
-    /// CPU threads; all cores if left out. Results do not depend on it.
+    /// CPU threads; all cores if left out, or a share of them for each of several processes. Results do not depend on it.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
     pub threads: Option<u64>,
     /// Print JSON instead of a table.
@@ -115,6 +115,9 @@ impl SpecArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     pub spec: SpecArgs,
+    /// Predict a training step on up to N processes, from the speed that is measured here and a model of a network.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    pub ranks: Option<u64>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -332,7 +335,8 @@ pub struct RunArgs {
     /// Discard the results of an earlier run in the run directory.
     #[arg(long)]
     pub fresh: bool,
-    /// Work on the I-th of N parts of the cells of a study, for job arrays: every part in a process of its own, on whatever machine.
+    /// Work on the I-th of N parts of the cells of a study, for job arrays: every part in a process of its own, on whatever machine. In a
+    /// job array of SLURM the part is that of the task if this is left out.
     #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with_all = ["jobs", "fresh"])]
     pub shard: Option<(u64, u64)>,
     /// Work on the cells of a study in so many processes, which share the threads.

@@ -11,7 +11,7 @@ use crate::rng::Seed;
 use crate::spec::{Cell, Fermions, HmcSpec, ModelSpec, Spec, StartSpec, TrainSpec};
 use crate::study::{Experiment, check_files};
 use crate::theory::{self, Dynamics};
-use crate::train::{StepFailure, Trainer, samples_until};
+use crate::train::{StepFailure, StepSize, Trainer, samples_until};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -40,6 +40,8 @@ struct ModelSize {
     /// Numbers of a measurement.
     width: usize,
     samples_per_s: f64,
+    /// Configurations that a process computes at once.
+    micro_batch: usize,
 }
 
 /// Validates and prints; times a few training steps of one micro-batch for the estimate.
@@ -49,7 +51,7 @@ pub fn check(args: &CheckArgs) -> Result<()> {
     let device = args.spec.device.select()?;
     memory::check(file, &spec, &device)?;
     check_files(file, &spec)?;
-    let report = report(spec, &device)?;
+    let report = report(spec, &device, args.ranks.unwrap_or(0) as usize)?;
     report.spec.remarks().iter().for_each(|text| say(&format!("warning: {text}")));
     match args.spec.device.json {
         true => print(&serde_json::to_string_pretty(&report).expect("plain data")),
@@ -57,7 +59,7 @@ pub fn check(args: &CheckArgs) -> Result<()> {
     }
 }
 
-fn report(spec: Spec, device: &ComputeDevice) -> Result<Report> {
+fn report(spec: Spec, device: &ComputeDevice, ranks: usize) -> Result<Report> {
     let cells = spec.cells().expect("a parsed specification has valid cells");
     let keys: HashSet<String> = cells.iter().map(|cell| cost_key(&cell.spec)).collect();
     let seconds = (MEASURING_S / keys.len() as f64).min(MEASURING_ONE_S);
@@ -68,7 +70,7 @@ fn report(spec: Spec, device: &ComputeDevice) -> Result<Report> {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(new) => *new.insert(size(&cell.spec, device, seconds)?),
         };
-        reports.push(cell_report(cell, size));
+        reports.push(cell_report(cell, size, ranks));
     }
     let total_train_s = reports.iter().map(|cell| cell.model.as_ref()?.train_s).sum();
     let further = reports.split_off(1);
@@ -103,6 +105,7 @@ fn size(spec: &Spec, device: &ComputeDevice, seconds: f64) -> Result<Size> {
         width: experiment.theory.observables.width(),
         samples_per_s,
         flops_per_training_sample,
+        micro_batch: micro_batch(model.train, &experiment.flow, device),
     };
     Ok(Size { model: Some(model), force_s })
 }
@@ -132,9 +135,9 @@ fn hmc_seconds(spec: &HmcSpec, force_s: f64) -> f64 {
     trajectories * forces as f64 * force_s / device::threads().min(spec.chains) as f64
 }
 
-fn cell_report(cell: &Cell, size: Size) -> CellReport {
+fn cell_report(cell: &Cell, size: Size, ranks: usize) -> CellReport {
     let spec = &cell.spec;
-    let model = spec.model().zip(size.model).map(|(model, size)| model_report(spec, model, size));
+    let model = spec.model().zip(size.model).map(|(model, size)| model_report(spec, model, size, ranks));
     // What solving for pseudofermions takes depends on the field.
     let hmc = spec.sample.hmc.as_ref().filter(|hmc| hmc.fermions != Some(Fermions::Pseudofermions));
     let hmc_s = hmc.map(|hmc| hmc_seconds(hmc, size.force_s));
@@ -154,11 +157,23 @@ fn start(cell: &Cell) -> Option<StartReport> {
     })
 }
 
-fn model_report(spec: &Spec, ModelSpec { train, .. }: ModelSpec<'_>, size: ModelSize) -> ModelReport {
+fn model_report(
+    spec: &Spec,
+    ModelSpec { train, .. }: ModelSpec<'_>,
+    size: ModelSize,
+    ranks: usize,
+) -> ModelReport {
     let train_samples = samples_until(&train.batch, &train.stop);
     let flops = size.flops_per_training_sample;
     let by_samples = train_samples.map(|samples| samples as f64 / size.samples_per_s);
+    let step = StepSize {
+        batch: train.batch.size,
+        micro_batch: size.micro_batch,
+        parameters: size.parameters,
+        samples_per_s: size.samples_per_s,
+    };
     ModelReport {
+        scaling: if ranks > 0 { step.predict_up_to(ranks) } else { Vec::new() },
         parameters: size.parameters,
         flops_per_sample: size.flops_per_sample,
         flops_per_training_sample: flops,

@@ -3,6 +3,7 @@
 use super::progress::duration;
 use super::table;
 use crate::spec::{OptimizerStart, Spec, Varied};
+use crate::train::PredictedStep;
 use serde::Serialize;
 use std::fmt;
 
@@ -73,6 +74,9 @@ pub struct ModelReport {
     pub train_samples: Option<u64>,
     pub train_flops: Option<f64>,
     pub train_s: Option<f64>,
+    /// Training steps on several processes, where these are asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scaling: Vec<PredictedStep>,
 }
 
 /// What a reader wants of it.
@@ -187,5 +191,28 @@ fn model_rows(cell: &ModelReport, alike: usize, report: &Report) -> Vec<(String,
     };
     let each = if alike > 1 { "training time of each (estimate)" } else { "training time (estimate)" };
     rows.push(row(each, time));
+    rows.extend(cell.scaling.iter().map(scaling_row));
     rows
+}
+
+/// A step on several processes.
+fn scaling_row(step: &PredictedStep) -> (String, String) {
+    let PredictedStep { ranks, busy, efficiency, messages_s, leader_s, .. } = *step;
+    let share = 100.0 * (messages_s + leader_s) / step.seconds();
+    let mut text =
+        format!("{} a step, {:.0}% of it messages and the leader alone", seconds(step.seconds()), share);
+    match busy == ranks {
+        true => text.push_str(&format!(", efficiency {efficiency:.2}")),
+        false => text.push_str(&format!(", efficiency {efficiency:.2}: {} have nothing to do", ranks - busy)),
+    }
+    (format!("on {ranks} process{} (predicted)", if ranks == 1 { "" } else { "es" }), text)
+}
+
+/// Seconds with three digits.
+fn seconds(seconds: f64) -> String {
+    match seconds {
+        s if s < 1e-3 => format!("{:.3} ms", 1e3 * s),
+        s if s < 1.0 => format!("{:.1} ms", 1e3 * s),
+        s => format!("{s:.2} s"),
+    }
 }

@@ -5,6 +5,7 @@ mod beside;
 mod check;
 mod check_report;
 mod compare;
+mod crew;
 mod devices;
 mod explain;
 mod jobs;

@@ -3,21 +3,29 @@
 use super::args::RunArgs;
 use super::output::{print, say};
 use super::progress::Terminal;
-use super::{jobs, memory, signals, table};
-use crate::device;
+use super::{crew, jobs, memory, signals, table};
+use crate::comm::Leading;
 use crate::error::{Error, Result};
 use crate::files::remove_leftovers;
 use crate::report::{Format, Log, Request, What, plot};
 use crate::spec::Spec;
-use crate::study::{Manifest, Part, Run, RunDir, check_files};
+use crate::study::{Manifest, Part, Run, RunDir, assist, check_files};
 use std::path::{Path, PathBuf};
 
 /// Runs or continues a specification and prints the final table.
 pub fn run(args: &RunArgs) -> Result<()> {
     // First of all: a signal that comes while the run is set up is answered, too.
     let interrupt = signals::watch()?;
+    let Some(device) = crew::join(&args.spec.device, &interrupt, args.shard.is_some())? else {
+        return Ok(());
+    };
+    let crew = device.crew();
+    if !crew.leads() {
+        assist(&device);
+        return Ok(());
+    }
+    let _leading = Leading(crew);
     let spec = Spec::load(&args.spec.spec, &args.spec.overrides())?;
-    let device = args.spec.device.select()?;
     // What is wrong with a size or a file is to be known before anything is written.
     memory::check(&args.spec.spec, &spec, &device)?;
     check_files(&args.spec.spec, &spec)?;
@@ -28,11 +36,16 @@ pub fn run(args: &RunArgs) -> Result<()> {
         spec: &spec,
         device: &device,
         dir: &dir,
-        part: Part { shard: args.shard, fail_fast: args.fail_fast },
+        part: Part { shard: args.shard.or_else(|| array_part(cells)), fail_fast: args.fail_fast },
         progress: &progress,
         interrupt: &interrupt,
         resume_command: resume_command(),
     };
+    if let (Some((part, parts)), None) = (run.part.shard, args.shard) {
+        progress.line(&format!(
+            "part {part} of {parts} of the study, as SLURM's job array says; --shard 1/1 works on all of it"
+        ));
+    }
     if args.worker {
         jobs::obey(&interrupt);
         return run.execute().map(drop);
@@ -40,12 +53,16 @@ pub fn run(args: &RunArgs) -> Result<()> {
     progress.line(&format!(
         "{} on {}, {}, seed {}, into {}",
         args.spec.spec.display(),
-        device.name(),
-        table::count(device::threads(), "thread"),
+        device.of_all(),
+        table::count(device.threads_of_all(), "thread"),
         spec.seed,
         dir.path().display()
     ));
     let outcome = match args.jobs.filter(|&jobs| jobs > 1) {
+        Some(jobs) if !crew.is_alone() => Err(Error::Usage {
+            message: format!("--jobs = {jobs}: {} processes work together on each cell already", crew.size()),
+            hint: "leave out --jobs, or start the program without the launcher".into(),
+        }),
         Some(_) if cells == 1 => {
             say("warning: --jobs has no effect: the run has one cell");
             run.execute()
@@ -129,6 +146,16 @@ fn failures(args: &RunArgs, manifest: &Manifest) -> Result<()> {
             folder.join("cells/*/log.txt").display()
         ),
     })
+}
+
+/// The part of a study that a task of a job array of SLURM works on. An array over runs of one cell each is something else.
+fn array_part(cells: usize) -> Option<(u64, u64)> {
+    let number = |name: &str| std::env::var(name).ok()?.trim().parse::<u64>().ok();
+    let (task, count) = (number("SLURM_ARRAY_TASK_ID")?, number("SLURM_ARRAY_TASK_COUNT")?);
+    let (first, step) =
+        (number("SLURM_ARRAY_TASK_MIN")?, number("SLURM_ARRAY_TASK_STEP").unwrap_or(1).max(1));
+    let part = task.checked_sub(first)? / step + 1;
+    (cells > 1 && part <= count).then_some((part, count))
 }
 
 fn run_directory(args: &RunArgs) -> PathBuf {

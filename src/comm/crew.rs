@@ -46,13 +46,6 @@ impl Call {
     }
 }
 
-/// What a process found, and the signal that it has received, if it has.
-#[derive(Debug, Serialize, Deserialize)]
-struct Answer<T> {
-    found: Result<T, String>,
-    signal: usize,
-}
-
 /// The processes of a run, as one of them sees it.
 #[derive(Debug, Clone)]
 pub struct Crew {
@@ -61,6 +54,8 @@ pub struct Crew {
     call: Rc<Cell<u64>>,
     /// Number of a signal that asks for an end; zero as long as none came.
     signal: Arc<AtomicUsize>,
+    /// Whether the leader was told of it.
+    has_told: Rc<Cell<bool>>,
 }
 
 impl Crew {
@@ -71,7 +66,7 @@ impl Crew {
 
     /// Processes that reach each other; signals to any of them count as signals to the leader.
     pub fn of(comm: Rc<dyn Comm>, signal: Arc<AtomicUsize>) -> Self {
-        Self { comm, call: Rc::default(), signal }
+        Self { comm, call: Rc::default(), signal, has_told: Rc::default() }
     }
 
     /// Which of the processes this is.
@@ -111,9 +106,23 @@ impl Crew {
         call
     }
 
-    /// Whether the leader has no use any more for what it called for.
+    /// Whether the leader has no use any more for what it called for. Asked now and then, by the thread that called or heeded alone;
+    /// it tells the leader of a signal, too.
     pub fn is_left(&self) -> bool {
+        self.pass_signals();
         self.comm.left() == Some(self.call.get())
+    }
+
+    /// A signal to any process is one to the leader, the first of several.
+    pub fn pass_signals(&self) {
+        let own = self.signal.load(Ordering::Relaxed);
+        if self.leads() {
+            if let Some(told) = self.comm.told().filter(|_| own == 0) {
+                self.signal.store(told as usize, Ordering::Relaxed);
+            }
+        } else if own > 0 && !self.has_told.replace(true) {
+            self.comm.tell(own as u64);
+        }
     }
 
     /// What everybody found, in the order of ranks, for the leader; nothing for the others.
@@ -124,25 +133,20 @@ impl Crew {
         if self.is_alone() {
             return own.map(|found| vec![found]);
         }
+        self.pass_signals();
         if !self.leads() {
-            let (found, signal) =
-                (own.map_err(|error| error.to_string()), self.signal.load(Ordering::Relaxed));
-            self.comm.gather(bytes_of(&Answer { found, signal }));
+            self.comm.gather(bytes_of(&own.map_err(|error| error.to_string())));
             return Ok(Vec::new());
         }
         if own.is_err() {
             self.comm.leave(self.call.get());
         }
-        let mut others = self.comm.gather(Vec::new()).into_iter().enumerate();
-        others.next();
-        let answers: Vec<(usize, Answer<T>)> = others.map(|(rank, bytes)| (rank, of_bytes(&bytes))).collect();
-        for (_, answer) in &answers {
-            // The first signal counts, whoever received it.
-            let _ = self.signal.compare_exchange(0, answer.signal, Ordering::Relaxed, Ordering::Relaxed);
-        }
+        let answers = self.comm.gather(Vec::new());
+        self.pass_signals();
         let mut all = vec![own?];
-        for (rank, answer) in answers {
-            all.push(answer.found.map_err(|reason| failed(rank, &reason))?);
+        for (rank, answer) in answers.iter().enumerate().skip(1) {
+            let answer: Result<T, String> = of_bytes(answer);
+            all.push(answer.map_err(|reason| failed(rank, &reason))?);
         }
         Ok(all)
     }
@@ -261,6 +265,26 @@ mod tests {
         assert!(found[0][1].contains("rank 2"), "{found:?}");
         assert!(found[0][2].contains("SIGINT") && !found[0][2].contains("rank"), "{found:?}");
         assert!(found[1][1].contains("leading process"));
+    }
+
+    #[test]
+    fn a_signal_to_one_process_reaches_the_leader_within_a_call() {
+        let heard = together(3, |crew| {
+            if !crew.leads() {
+                crew.heed();
+                crew.signal.store(crew.rank() * 5, Ordering::Relaxed);
+                while !crew.is_left() {}
+                let _ = crew.collect::<()>(Err(Crew::left_error()));
+                return 0;
+            }
+            crew.call(Task::Step, || ());
+            while crew.signal.load(Ordering::Relaxed) == 0 {
+                crew.pass_signals();
+            }
+            let _ = crew.collect::<()>(Err(Crew::left_error()));
+            crew.signal.load(Ordering::Relaxed)
+        });
+        assert!([5, 10].contains(&heard[0]), "{heard:?}");
     }
 
     #[test]

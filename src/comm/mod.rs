@@ -44,6 +44,12 @@ pub trait Comm: fmt::Debug {
 
     /// The last call that the leader is known to have no use for.
     fn left(&self) -> Option<u64>;
+
+    /// Tells the leader of a signal.
+    fn tell(&self, signal: u64);
+
+    /// A signal that another process has told the leader of, each once.
+    fn told(&self) -> Option<u64>;
 }
 
 /// One process on its own.
@@ -72,6 +78,12 @@ impl Comm for Alone {
     fn leave(&self, _: u64) {}
 
     fn left(&self) -> Option<u64> {
+        None
+    }
+
+    fn tell(&self, _: u64) {}
+
+    fn told(&self) -> Option<u64> {
         None
     }
 }

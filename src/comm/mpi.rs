@@ -18,6 +18,9 @@ const ANSWER: Tag = 1;
 /// Of what tells that a call is of no use any more.
 const LEFT: Tag = 2;
 
+/// Of a signal.
+const SIGNAL: Tag = 3;
+
 /// Bytes or numbers of one message, at most: MPI counts them in 31 bits.
 const AT_ONCE: usize = 1 << 28;
 
@@ -184,6 +187,15 @@ impl Comm for Mpi {
             }
         }
         self.left.get()
+    }
+
+    fn tell(&self, signal: u64) {
+        self.world.process_at_rank(0).send_with_tag(&signal, SIGNAL);
+    }
+
+    fn told(&self) -> Option<u64> {
+        let anybody = self.world.any_process();
+        anybody.immediate_probe_with_tag(SIGNAL).map(|_| anybody.receive_with_tag(SIGNAL).0)
     }
 }
 

@@ -16,6 +16,7 @@ struct Threads {
     size: usize,
     ways: Vec<Way>,
     left: Arc<AtomicU64>,
+    signal: Arc<AtomicU64>,
 }
 
 impl Comm for Threads {
@@ -67,18 +68,32 @@ impl Comm for Threads {
     fn left(&self) -> Option<u64> {
         Some(self.left.load(Ordering::SeqCst)).filter(|&call| call > 0 && self.rank > 0)
     }
+
+    fn tell(&self, signal: u64) {
+        self.signal.store(signal, Ordering::SeqCst);
+    }
+
+    fn told(&self) -> Option<u64> {
+        Some(self.signal.swap(0, Ordering::SeqCst)).filter(|&signal| signal > 0)
+    }
 }
 
 /// What each of so many threads returns that call and answer each other, in the order of ranks.
 pub fn together<T: Send>(size: usize, work: impl Fn(Crew) -> T + Sync) -> Vec<T> {
-    let left = Arc::new(AtomicU64::new(0));
+    let (left, signal) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
     let pairs = (1..size).map(|_| {
         let ((down, from_leader), (up, from_other)) = (channel(), channel());
         ((down, from_other), (up, from_leader))
     });
     let (leader, others): (Vec<Way>, Vec<Way>) = pairs.unzip();
     let ways = std::iter::once(leader).chain(others.into_iter().map(|way| vec![way]));
-    let members = ways.enumerate().map(|(rank, ways)| Threads { rank, size, ways, left: Arc::clone(&left) });
+    let members = ways.enumerate().map(|(rank, ways)| Threads {
+        rank,
+        size,
+        ways,
+        left: Arc::clone(&left),
+        signal: Arc::clone(&signal),
+    });
     std::thread::scope(|scope| {
         let work = &work;
         let start = |member: Threads| scope.spawn(move || work(Crew::of(Rc::new(member), Arc::default())));

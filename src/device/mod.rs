@@ -7,7 +7,7 @@ mod memory;
 
 pub use memory::{Memory, memory};
 
-use crate::comm::Crew;
+use crate::comm::{Crew, Neighbours};
 use crate::error::{Error, Result};
 use crate::kernel::Isa;
 #[cfg(feature = "wgpu")]
@@ -157,9 +157,36 @@ impl ComputeDevice {
         &self.name
     }
 
+    /// The same with the number of processes, if there are several: `4 x cpu (avx512)`.
+    pub fn of_all(&self) -> String {
+        match self.crew.size() {
+            1 => self.name.clone(),
+            size => format!("{size} x {}", self.name),
+        }
+    }
+
+    /// Threads of the CPU kernels of all processes.
+    pub fn threads_of_all(&self) -> usize {
+        threads() * self.crew.size()
+    }
+
     /// Whether this is the CPU.
     pub fn is_cpu(&self) -> bool {
         self.device == Device::flex()
+    }
+
+    /// [`Self::select`] for one of several processes on a machine: `auto` gives each a GPU of its own, or the CPU where there is none;
+    /// whoever names a GPU shares it.
+    ///
+    /// # Errors
+    /// As of [`Self::select`], and [`Error::Usage`] if there are fewer GPUs than processes.
+    pub fn select_beside(name: &str, here: Neighbours) -> Result<Self> {
+        // What is wrong with the environment is said there.
+        let one = Self::select(name)?;
+        if name != "auto" || here.size == 1 || one.is_cpu() {
+            return Ok(one);
+        }
+        Self::own_gpu(here)
     }
 
     /// For values only.
@@ -327,6 +354,26 @@ impl ComputeDevice {
         real.into_iter().find_map(|(index, adapter)| Self::adapter(index, adapter).opened().ok())
     }
 
+    /// The GPU of one of several processes: of those that are as good as the best, the one of its rank.
+    fn own_gpu(here: Neighbours) -> Result<Self> {
+        let found = adapters::adapters();
+        let best = found.iter().map(adapters::Adapter::rank).min();
+        let mut good = found.iter().enumerate().filter(|(_, adapter)| Some(adapter.rank()) == best);
+        let count = good.clone().count();
+        match good.nth(here.rank) {
+            Some((index, adapter)) if count >= here.size => Self::adapter(index, adapter).opened(),
+            _ => Err(Error::Usage {
+                message: format!(
+                    "--device = auto: {} processes on this machine, and {count} GPU{} of the best kind",
+                    here.size,
+                    if count == 1 { "" } else { "s" }
+                ),
+                hint: "start as many processes as there are GPUs, or say that they share one: --device wgpu:0; or --device cpu"
+                    .into(),
+            }),
+        }
+    }
+
     fn wgpu(asked: &str, adapter: Option<&str>) -> Result<Self> {
         let found = adapters::adapters();
         let names: Vec<(&str, bool)> = found.iter().map(|a| (a.name.as_str(), a.is_software())).collect();
@@ -381,6 +428,10 @@ impl ComputeDevice {
 impl ComputeDevice {
     fn best_gpu() -> Option<Self> {
         None
+    }
+
+    fn own_gpu(_: Neighbours) -> Result<Self> {
+        Ok(Self::cpu())
     }
 
     /// Bytes of a GPU's memory that this program holds: there is none.

@@ -1,5 +1,6 @@
 //! One cell: train or continue, judge on fresh configurations, sample by every method that is asked for, compare.
 
+use super::assist::CellCall;
 use super::context::Context;
 use super::experiment::Experiment;
 use super::recorder::Recorder;
@@ -23,6 +24,7 @@ impl Context<'_> {
     pub fn execute(&self, tables: &mut Tables) -> Result<Summary> {
         let Some(model) = self.spec.model() else { return self.baseline(tables) };
         let experiment = Experiment::load(self.spec)?;
+        CellCall::tell(self.device.crew(), self.spec, experiment.data.as_ref())?;
         self.progress.begin(&experiment.theory.action.describe());
         let (state, stop_reason) = self.train(model, &experiment, tables)?;
         let sampled = self.sample(&experiment, &state)?;
@@ -32,6 +34,7 @@ impl Context<'_> {
     /// What needs no model.
     fn baseline(&self, tables: &mut Tables) -> Result<Summary> {
         let theory = theory::build(&self.spec.theory);
+        CellCall::tell(self.device.crew(), self.spec, None)?;
         self.progress.begin(&theory.action.describe());
         let runs = self.sample_baseline(&theory)?;
         self.write_baseline(&theory, &runs.iter().collect::<Vec<_>>(), tables)
@@ -75,6 +78,7 @@ impl Context<'_> {
             return Ok((state, reason));
         }
         self.tell_precision(train, &trainer, &state)?;
+        self.tell_idle(train, &trainer);
         let is_due = header.is_some_and(|header| header.evaluation_due);
         let last = found.map(|(path, _)| path);
         let mut recorder = Recorder::new(self, train, experiment, tables, last, trainer.micro_batch(), start);
@@ -101,6 +105,20 @@ impl Context<'_> {
             None => {}
         }
         Ok(())
+    }
+
+    /// Says that processes have nothing to do, where the batch has too few parts.
+    fn tell_idle(&self, train: &TrainSpec, trainer: &Trainer<'_>) {
+        let (processes, size, part) = (self.device.crew().size(), train.batch.size, trainer.micro_batch());
+        let busy = size.div_ceil(part).min(processes);
+        if busy < processes {
+            self.progress.warn(&format!(
+                "{} of {processes} processes have nothing to do in a training step: a batch of {size} has {busy} parts of \
+                 train.batch.micro_batch = {part} configurations; {} or less suits them",
+                processes - busy,
+                size.div_ceil(processes)
+            ));
+        }
     }
 
     /// The checkpoint to go on from, if there is one.

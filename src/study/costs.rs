@@ -3,7 +3,6 @@
 use super::estimates::MethodResult;
 use super::row::CostRow;
 use crate::cost::Cost;
-use crate::device;
 use crate::sample::{Method, MethodRun};
 use crate::stats::{Ensemble, TauInt};
 
@@ -15,6 +14,8 @@ pub struct Costs<'a> {
     pub before: Cost,
     /// Where models compute.
     pub device: &'a str,
+    /// Threads of the CPU, of all processes.
+    pub threads: usize,
     pub stop_reason: &'a str,
     /// Whether training learned from configurations that somebody else has paid for.
     pub learned_from_data: bool,
@@ -86,7 +87,7 @@ impl Costs<'_> {
             setup_flops: price.setup.flops,
             crossover_n_indep,
             device: if trained.is_some() { self.device.into() } else { "cpu".into() },
-            threads: device::threads(),
+            threads: self.threads,
             stop_reason: self.stop_reason.into(),
             n_train_before: trained.map_or(0, |_| self.before.samples),
             setup_before_s: trained.map_or(0.0, |_| self.before.wall_s),

@@ -67,12 +67,23 @@ impl Experiment {
     /// # Errors
     /// What is wrong with an ensemble.
     pub fn load(spec: &Spec) -> Result<Self> {
+        let this = Self::to_learn(spec)?;
+        let target = this.read(spec.evaluate.target.as_deref())?;
+        Ok(Self { target, ..this })
+    }
+
+    /// The same without what the model is judged on.
+    ///
+    /// # Errors
+    /// What is wrong with an ensemble.
+    pub fn to_learn(spec: &Spec) -> Result<Self> {
         let this = Self::without_data(spec);
-        let read = |path: Option<&str>| {
-            path.map(|path| TargetSamples::load(Path::new(path), &*this.theory.action)).transpose()
-        };
-        let (data, target) = (read(data_file(spec))?, read(spec.evaluate.target.as_deref())?);
-        Ok(Self { data, target, ..this })
+        let data = this.read(data_file(spec))?;
+        Ok(Self { data, ..this })
+    }
+
+    fn read(&self, path: Option<&str>) -> Result<Option<TargetSamples>> {
+        path.map(|path| TargetSamples::load(Path::new(path), &*self.theory.action)).transpose()
     }
 
     /// The chains of the target that run beside training, if some are asked for.

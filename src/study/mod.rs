@@ -1,5 +1,6 @@
 //! From a specification to a run directory: cell after cell trained, evaluated, sampled, and every figure written down.
 
+mod assist;
 mod cell;
 mod cell_dir;
 mod check_files;
@@ -35,6 +36,7 @@ mod trained;
 mod warnings;
 mod work;
 
+pub use assist::assist;
 pub use check_files::check_files;
 pub use experiment::Experiment;
 pub use manifest::Manifest;

@@ -1,7 +1,7 @@
 //! What is known of a cell: who worked on it, and, once it is finished, what it found.
 
 use super::summary::Summary;
-use crate::device::{self, ComputeDevice};
+use crate::device::ComputeDevice;
 use crate::files::Mark;
 use crate::spec::Varied;
 use serde::{Deserialize, Serialize};
@@ -46,8 +46,8 @@ impl Start {
     pub fn now(device: &ComputeDevice) -> Self {
         Self {
             time: now(),
-            device: device.name().into(),
-            threads: device::threads(),
+            device: device.of_all(),
+            threads: device.threads_of_all(),
             version: env!("CARGO_PKG_VERSION").into(),
             git_commit: env!("FLOWQCD_GIT_COMMIT").into(),
         }

@@ -11,7 +11,6 @@ use super::summary::{MethodSummary, ModelSummary, ObservableSummary, Summary};
 use super::tables::Tables;
 use super::warnings::{self, Evidence, Weights};
 use crate::cost::Cost;
-use crate::device;
 use crate::error::Result;
 use crate::sample::{Method, MethodRun};
 use crate::stats::kullback_leibler;
@@ -41,7 +40,8 @@ impl Context<'_> {
         tables.append(&ess)?;
         let learned_from_data = experiment.data.is_some();
         let (training, before, device) = (state.cost, state.before, &*self.devices);
-        let costs = Costs { training, before, device, stop_reason: &stop_reason, learned_from_data };
+        let threads = self.device.threads_of_all();
+        let costs = Costs { training, before, device, threads, stop_reason: &stop_reason, learned_from_data };
         let kl = action.log_partition().map(|log_z| kullback_leibler(evaluated, log_z));
         let model = ModelSummary {
             stop_reason: stop_reason.clone(),
@@ -65,7 +65,7 @@ impl Context<'_> {
         let runs = sampled.methods();
         let derived = theory.observables.derived();
         let summary = self.write_methods(theory, &derived, &runs, &costs, tables)?;
-        Ok(self.warn(Summary { model: Some(model), ..summary }, &evidence(sampled, &runs, &derived)))
+        Ok(self.warn(Summary { model: Some(model), ..summary }, &evidence(sampled, &runs, &derived, threads)))
     }
 
     /// The same where nothing was trained.
@@ -80,10 +80,11 @@ impl Context<'_> {
     ) -> Result<Summary> {
         let (training, before, device) = (Cost::default(), Cost::default(), &*self.devices);
         let stop_reason = "no training";
-        let costs = Costs { training, before, device, stop_reason, learned_from_data: false };
+        let threads = self.device.threads_of_all();
+        let costs = Costs { training, before, device, threads, stop_reason, learned_from_data: false };
         let derived = theory.observables.derived();
         let summary = self.write_methods(theory, &derived, runs, &costs, tables)?;
-        let (weights, target_samples, threads) = (Vec::new(), None, device::threads());
+        let (weights, target_samples) = (Vec::new(), None);
         let evidence = Evidence { weights, runs, derived: &derived, target_samples, threads };
         Ok(self.warn(summary, &evidence))
     }
@@ -127,7 +128,12 @@ impl Context<'_> {
 }
 
 /// What warnings are drawn from beside the summary.
-fn evidence<'a>(sampled: &Sampled, runs: &'a [&'a MethodRun], derived: &'a [Derived]) -> Evidence<'a> {
+fn evidence<'a>(
+    sampled: &Sampled,
+    runs: &'a [&'a MethodRun],
+    derived: &'a [Derived],
+    threads: usize,
+) -> Evidence<'a> {
     let weights =
         |of, key, run: &MethodRun| Some(Weights { of, key, n: run.weights()?.len(), ess: run.ess()? });
     let direct = sampled.asked_for.iter().find(|run| run.method == Method::Direct);
@@ -141,7 +147,7 @@ fn evidence<'a>(sampled: &Sampled, runs: &'a [&'a MethodRun], derived: &'a [Deri
         runs,
         derived,
         target_samples: sampled.on_target.map(|judged| judged.n),
-        threads: device::threads(),
+        threads,
     }
 }
 

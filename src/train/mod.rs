@@ -6,6 +6,7 @@ mod optimizer;
 #[cfg(all(test, feature = "wgpu"))]
 mod overlap;
 mod precision;
+mod scaling;
 mod schedule;
 mod share;
 mod state;
@@ -20,6 +21,7 @@ pub use estimator::{
 };
 pub use optimizer::{Adam, Moment, Optimizer, OptimizerState, build as build_optimizer};
 pub use precision::Precision;
+pub use scaling::{PredictedStep, StepSize};
 pub use schedule::samples_until;
 pub use state::TrainState;
 pub use step::StepInfo;

@@ -15,8 +15,13 @@ impl Trainer<'_> {
     /// # Errors
     /// What `go_on` returns, or [`crate::error::Error::Device`].
     pub(super) fn lead(&self, step: &Step<'_>, go_on: &dyn Fn() -> Result<()>) -> Result<BatchSums> {
-        self.device.crew().call(Task::Step, || step);
-        let (sums, room) = self.share(step, go_on)?;
+        let crew = self.device.crew();
+        crew.call(Task::Step, || step);
+        let go_on = || {
+            crew.pass_signals();
+            go_on()
+        };
+        let (sums, room) = self.share(step, &go_on)?;
         self.micro_batch.set(room);
         Ok(sums.finish())
     }
@@ -146,13 +151,13 @@ mod tests {
     const PHI4: &str = "version = 1\nseed = 1\n\
                         theory.phi4 = { extents = [4, 4], mass_squared = 1.0, coupling = 0.5 }\n\
                         flow.affine = { layers = 2, kernel_size = 3, hidden = [4] }\n\
-                        train = { optimizer.adam.learning_rate = 1e-3, stop.steps = 3 }\n\
-                        train.batch = { size = 23, micro_batch = 4 }\n";
+                        train.batch = { size = 23, micro_batch = 4 }\n\
+                        train.optimizer.adam.learning_rate = 1e-3\ntrain.stop.steps = 3\n";
     const SECTORS: &str = "version = 1\nseed = 1\n\
                            theory.schwinger = { extents = [4, 4], beta = 1.0, kappa = 0.2 }\n\
                            flow.gauge = { layers = 8, kernel_size = 3, hidden = [4], sectors = { largest = 1, weights.learned = {} } }\n\
-                           train = { optimizer.adam.learning_rate = 1e-3, stop.steps = 2 }\n\
-                           train.batch = { size = 9, micro_batch = 2 }\n";
+                           train.batch = { size = 9, micro_batch = 2 }\n\
+                           train.optimizer.adam.learning_rate = 1e-3\ntrain.stop.steps = 2\n";
 
     /// Builds the trainer of a specification on one of several processes and hands it over.
     fn with_trainer<T>(text: &str, set: &[String], crew: &Crew, use_it: impl FnOnce(&Trainer<'_>) -> T) -> T {

@@ -14,6 +14,8 @@ mod gpu;
 mod initial_weights;
 mod layering;
 mod losses;
+#[cfg(feature = "mpi")]
+mod mpi;
 mod optimizers;
 mod pages;
 mod physics;
