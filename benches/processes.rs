@@ -19,7 +19,7 @@ struct Seconds {
 
 fn main() {
     let launched = Launched::here().unwrap_or(Launched { variable: "none", size: 1 });
-    let mpi = Mpi::join(&launched, "").expect("started by mpirun");
+    let mpi = Mpi::join(&launched, "", Default::default()).expect("started by mpirun");
     let (rank, ranks) = (mpi.rank(), mpi.size());
     let crew = Crew::of(Rc::new(mpi), Default::default());
     if rank == 0 {

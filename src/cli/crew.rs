@@ -33,7 +33,7 @@ pub fn join(args: &DeviceArgs, interrupt: &Interrupt, has_own_part: bool) -> Res
     if has_own_part && cfg!(not(feature = "mpi")) {
         return args.select().map(Some);
     }
-    let (comm, here) = reach(&launched)?;
+    let (comm, here) = reach(&launched, interrupt)?;
     let crew = Crew::of(comm, interrupt.0.clone());
     let (own, device) = match own_device(args, here) {
         Ok(device) => (Ok(likeness(&device)), Some(device)),
@@ -47,14 +47,15 @@ pub fn join(args: &DeviceArgs, interrupt: &Interrupt, has_own_part: bool) -> Res
 }
 
 #[cfg(feature = "mpi")]
-fn reach(launched: &Launched) -> Result<(Rc<dyn Comm>, Neighbours)> {
-    let mpi = crate::comm::Mpi::join(launched, &allowed_cores().unwrap_or_default())?;
+fn reach(launched: &Launched, interrupt: &Interrupt) -> Result<(Rc<dyn Comm>, Neighbours)> {
+    let cores = allowed_cores().unwrap_or_default();
+    let mpi = crate::comm::Mpi::join(launched, &cores, interrupt.0.clone())?;
     let here = mpi.neighbours();
     Ok((Rc::new(mpi), here))
 }
 
 #[cfg(not(feature = "mpi"))]
-fn reach(launched: &Launched) -> Result<(Rc<dyn Comm>, Neighbours)> {
+fn reach(launched: &Launched, _: &Interrupt) -> Result<(Rc<dyn Comm>, Neighbours)> {
     Err(launched.refused())
 }
 

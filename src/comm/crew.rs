@@ -135,7 +135,7 @@ impl Crew {
         }
         self.pass_signals();
         if !self.leads() {
-            self.comm.gather(bytes_of(&own.map_err(|error| error.to_string())));
+            self.comm.gather(bytes_of(&own.map_err(|error| (error.exit_code(), error.to_string()))));
             return Ok(Vec::new());
         }
         if own.is_err() {
@@ -145,8 +145,8 @@ impl Crew {
         self.pass_signals();
         let mut all = vec![own?];
         for (rank, answer) in answers.iter().enumerate().skip(1) {
-            let answer: Result<T, String> = of_bytes(answer);
-            all.push(answer.map_err(|reason| failed(rank, &reason))?);
+            let answer: Result<T, (u8, String)> = of_bytes(answer);
+            all.push(answer.map_err(|(code, reason)| failed(rank, code, &reason))?);
         }
         Ok(all)
     }
@@ -191,10 +191,15 @@ impl Crew {
     }
 }
 
-fn failed(rank: usize, reason: &str) -> Error {
+/// The error of another process, with the exit status that it would have had there.
+fn failed(rank: usize, code: u8, reason: &str) -> Error {
     let reason = reason.strip_prefix("error: ").unwrap_or(reason).trim_end();
     let (rule, hint) = reason.split_once("\n\nhint: ").unwrap_or((reason, "see what it printed"));
-    Error::Device { name: format!("process of rank {rank}"), rule: rule.into(), hint: hint.into() }
+    let (name, hint) = (format!("process of rank {rank}"), hint.to_owned());
+    match code {
+        2 => Error::Usage { message: format!("{name}: {rule}"), hint },
+        _ => Error::Device { name, rule: rule.into(), hint },
+    }
 }
 
 fn bytes_of<T: Serialize>(value: &T) -> Vec<u8> {

@@ -10,6 +10,8 @@ use ::mpi::traits::{Communicator, CommunicatorCollectives, Destination, MatchedR
 use ::mpi::{Tag, Threading};
 use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Of answers.
@@ -30,6 +32,9 @@ const EAGER: Duration = Duration::from_millis(2);
 /// Between two questions after that: cores are left to those who compute.
 const PAUSE: Duration = Duration::from_micros(200);
 
+/// How long a process that was asked to end waits for others: those that are there hear of the signal, too, and answer long before.
+const PATIENCE: Duration = Duration::from_secs(6);
+
 /// Exit status that all processes have after a panic of one.
 const PANICKED: i32 = 101;
 
@@ -38,6 +43,8 @@ pub struct Mpi {
     world: SimpleCommunicator,
     left: Cell<Option<u64>>,
     neighbours: Neighbours,
+    /// Number of a signal that asks for an end.
+    signal: Arc<AtomicUsize>,
     /// Ends MPI when it goes.
     _universe: Universe,
 }
@@ -49,11 +56,12 @@ impl fmt::Debug for Mpi {
 }
 
 impl Mpi {
-    /// Joins the others; `cores` says which cores this process may use, in whatever way.
+    /// Joins the others; `cores` says which cores this process may use, in whatever way, and `signal` holds the number of a signal once one
+    /// asks for an end.
     ///
     /// # Errors
     /// [`Error::Usage`] if the launcher was another MPI's, [`Error::Device`] if MPI cannot be started.
-    pub fn join(launched: &Launched, cores: &str) -> Result<Self> {
+    pub fn join(launched: &Launched, cores: &str, signal: Arc<AtomicUsize>) -> Result<Self> {
         let failed = |rule: &str| Error::Device {
             name: "MPI".into(),
             rule: rule.into(),
@@ -68,7 +76,7 @@ impl Mpi {
             return Err(failed("does not allow other threads beside the one that speaks"));
         }
         let neighbours = neighbours(&world, cores);
-        Ok(Self { world, left: Cell::default(), neighbours, _universe: universe })
+        Ok(Self { world, left: Cell::default(), neighbours, signal, _universe: universe })
     }
 
     /// The processes on the same machine.
@@ -82,20 +90,41 @@ impl Mpi {
         for part in bytes.chunks_mut(AT_ONCE) {
             scope(|scope| {
                 let (mut request, start) = (root.immediate_broadcast_into(scope, part), Instant::now());
+                let mut asked = None;
                 while let Err(pending) = request.test() {
                     request = pending;
                     rest(start);
+                    asked = asked.or_else(|| self.asked_to_end());
+                    self.end_without_others(asked);
                 }
             });
         }
     }
 
+    /// The time now if a signal has come, of which the leader is told.
+    fn asked_to_end(&self) -> Option<Instant> {
+        let signal = self.signal.load(Ordering::Relaxed) as u64;
+        if signal > 0 && self.rank() > 0 {
+            self.tell(signal);
+        }
+        (signal > 0).then(Instant::now)
+    }
+
+    /// Ends all processes if others say nothing after a signal: they are gone, and the launcher is about to end the rest.
+    fn end_without_others(&self, asked: Option<Instant>) {
+        if asked.is_some_and(|asked| asked.elapsed() > PATIENCE) {
+            self.world.abort(128 + self.signal.load(Ordering::Relaxed) as i32);
+        }
+    }
+
     fn receive(&self, rank: usize) -> Vec<u8> {
         let (from, start) = (self.world.process_at_rank(rank as i32), Instant::now());
-        let (mut bytes, mut expected) = (Vec::new(), None);
+        let (mut bytes, mut expected, mut asked) = (Vec::new(), None, None);
         while expected.is_none_or(|expected| bytes.len() < expected) {
             let Some(message) = from.immediate_matched_probe_with_tag(ANSWER) else {
                 rest(start);
+                asked = asked.or_else(|| self.asked_to_end());
+                self.end_without_others(asked);
                 continue;
             };
             let (part, _) = message.matched_receive_vec::<u8>();

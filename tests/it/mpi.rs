@@ -1,7 +1,8 @@
 //! Several processes under `mpirun` are one run: the same bits on any number of them, stopped and ended together.
 
-use super::resume::{assert_same, results};
-use super::support::{Finished, Sandbox, wait_until};
+use super::resume::{assert_same, results, tables};
+use super::support::{Finished, Sandbox, TINY, wait_until};
+use flowqcd::comm::{Comm, Launched, Mpi};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,40 @@ thermalization = 40
 steps = 5
 "#;
 
+/// The Schwinger model, with a loss that draws first and one that learns from chains beside it.
+const SCHWINGER: &str = r#"
+version = 1
+seed = 5
+[theory.schwinger]
+extents = [4, 4]
+beta = 1.0
+kappa = 0.2
+[flow.gauge]
+layers = 8
+kernel_size = 3
+hidden = [4]
+[train.loss.reverse_kl]
+gradient = "reinforce"
+[train.batch]
+size = 20
+micro_batch = 3
+[train.optimizer.adam]
+learning_rate = 1e-3
+[train.stop]
+steps = 12
+[evaluate]
+samples = 500
+every = 6
+[sample.hmc]
+chains = 5
+trajectories = 30
+thermalization = 20
+steps = 5
+"#;
+
+/// Seconds in which processes that are asked or made to end have ended.
+const ENDS_WITHIN_S: u64 = 10;
+
 /// Starts so many processes of the program.
 fn mpirun(sandbox: &Sandbox, processes: usize, arguments: &[&str]) -> Command {
     let mut command = Command::new("mpirun");
@@ -52,7 +87,8 @@ fn mpirun(sandbox: &Sandbox, processes: usize, arguments: &[&str]) -> Command {
         "-n",
         &processes.to_string(),
     ]);
-    command.args(["--mca", "odls_base_sigkill_timeout", "20"]);
+    // Open MPI gives its processes a second, twice, if nothing else is said.
+    command.args(["--mca", "odls_base_sigkill_timeout", "3"]);
     command.arg(env!("CARGO_BIN_EXE_flowqcd")).args(arguments).current_dir(sandbox.path("."));
     command.stdin(Stdio::null()).env("FLOWQCD_DEVICE", "cpu");
     command
@@ -64,18 +100,217 @@ fn together(sandbox: &Sandbox, processes: usize, arguments: &[&str]) -> Finished
 
 #[test]
 fn any_number_of_processes_is_one_run_with_the_same_bits() {
+    let mixture = SCHWINGER.replace(
+        "[train.loss.reverse_kl]\ngradient = \"reinforce\"",
+        "[train.loss.mixture]\nreverse_weight = 1.0\nforward_weight = 0.5\nforward_kl.hmc = { chains = 4, every = 2 }",
+    );
+    for spec in [PHI4, SCHWINGER, &mixture] {
+        let sandbox = Sandbox::new();
+        sandbox.write("spec.toml", spec);
+        sandbox.flowqcd(&["run", "spec.toml", "--out", "alone", "--no-plots"]).succeeds();
+        let expected = tables(&sandbox, "alone");
+        for processes in [2, 3, 4, 7] {
+            let out = format!("run-{processes}");
+            let run = ["run", "spec.toml", "--out", &out, "--no-plots", "--threads", "1"];
+            let run = together(&sandbox, processes, &run).succeeds();
+            // One of them speaks.
+            assert_eq!(run.stdout.matches("ESS, fresh samples").count(), 1, "{}", run.stdout);
+            assert!(run.stderr.contains(&format!("{processes} x cpu")), "{}", run.stderr);
+            assert_eq!(tables(&sandbox, &out), expected, "{processes} processes of\n{spec}");
+        }
+    }
+}
+
+#[test]
+fn processes_that_are_asked_to_stop_leave_a_checkpoint_from_which_others_go_on() {
+    let sandbox = Sandbox::new();
+    let whole = whole_run(&sandbox);
+    stopped_again_and_again(&sandbox, 6);
+    assert_same(&sandbox, "stopped", &whole);
+}
+
+#[test]
+fn a_killed_process_ends_all_and_others_go_on_from_the_last_checkpoint() {
+    let sandbox = Sandbox::new();
+    let whole = whole_run(&sandbox);
+    killed_again_and_again(&sandbox, 4);
+    assert_same(&sandbox, "killed", &whole);
+}
+
+/// The same, often.
+#[test]
+#[ignore = "a campaign of some minutes"]
+fn twenty_kills_and_twenty_signals_change_nothing() {
+    let sandbox = Sandbox::new();
+    let whole = whole_run(&sandbox);
+    let stopped = stopped_again_and_again(&sandbox, 20);
+    let killed = killed_again_and_again(&sandbox, 20);
+    assert_same(&sandbox, "stopped", &whole);
+    assert_same(&sandbox, "killed", &whole);
+    println!("{stopped} runs were stopped and {killed} processes were killed");
+}
+
+#[test]
+fn what_one_process_misses_is_said_once_and_ends_all() {
     let sandbox = Sandbox::new();
     sandbox.write("spec.toml", PHI4);
-    sandbox.flowqcd(&["run", "spec.toml", "--out", "alone", "--no-plots"]).succeeds();
-    let expected = results(&sandbox, "alone");
-    for processes in [2, 3, 4, 7] {
-        let out = format!("run-{processes}");
-        let run = together(
-            &sandbox,
-            processes,
-            &["run", "spec.toml", "--out", &out, "--no-plots", "--threads", "1"],
+    // Rank 1 has another instruction set, or was started with another command.
+    let mixed = |variable: &str, arguments: &str| {
+        let program = env!("CARGO_BIN_EXE_flowqcd");
+        let script = format!(
+            "mpirun --allow-run-as-root --oversubscribe --bind-to none -n 1 -x FLOWQCD_ISA=avx2 \
+             {program} run spec.toml --out mixed : -n 1 -x {variable} {program} run spec.toml --out mixed {arguments}"
         );
-        assert_eq!(run.succeeds().stdout.matches("direct").count() > 0, true);
-        assert_same(&sandbox, &out, &expected);
+        let run = sandbox.shell(&script);
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(!sandbox.path("mixed").exists(), "nothing was begun");
+        run.stderr
+    };
+    let said = mixed("FLOWQCD_ISA=portable", "");
+    assert!(said.matches("error:").count() == 1 && said.contains("rank 1 is flowqcd"), "{said}");
+    let said = mixed("FLOWQCD_ISA=avx2", "--seed 3");
+    assert!(said.matches("error:").count() == 1 && said.contains("other arguments"), "{said}");
+    let said = mixed("FLOWQCD_ISA=mmx", "");
+    assert!(said.contains("process of rank 1") && said.contains("FLOWQCD_ISA = mmx"), "{said}");
+}
+
+#[test]
+fn errors_of_the_leader_end_all_with_their_own_status() {
+    let sandbox = Sandbox::new();
+    sandbox.write("spec.toml", &PHI4.replace("layers = 4", "layers = 0"));
+    let run = together(&sandbox, 3, &["run", "spec.toml"]);
+    assert_eq!((run.code, run.stderr.matches("error:").count()), (Some(2), 1), "{}", run.stderr);
+    sandbox.write("spec.toml", PHI4);
+    let run = together(&sandbox, 2, &["run", "spec.toml", "--jobs", "2"]);
+    assert!(run.code == Some(2) && run.stderr.contains("--jobs = 2"), "{}", run.stderr);
+}
+
+#[test]
+fn a_launcher_of_another_mpi_is_noticed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("spec.toml", PHI4);
+    let run = sandbox.flowqcd_with(("PMI_SIZE", "4"), &["run", "spec.toml"]);
+    assert!(run.code == Some(2) && run.stderr.contains("PMI_SIZE = 4"), "{}", run.stderr);
+    assert!(!sandbox.path("runs").exists());
+}
+
+#[test]
+fn a_panic_of_one_process_ends_all() {
+    let mut command = Command::new("mpirun");
+    command.args(["--allow-run-as-root", "--oversubscribe", "-n", "3"]).arg(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "mpi::the_last_of_some_processes_panics", "--nocapture"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("mpirun is installed");
+    let said = ended(child, "a panic").stderr;
+    assert!(said.contains("the last one panics"), "{said}");
+}
+
+/// One of the processes of the test above.
+#[test]
+#[ignore = "does nothing by itself"]
+fn the_last_of_some_processes_panics() {
+    let Some(launched) = Launched::here() else { return };
+    let mpi = Mpi::join(&launched, "", Default::default()).unwrap();
+    assert!(mpi.rank() + 1 < mpi.size(), "the last one panics");
+    // All others wait for it.
+    mpi.gather(Vec::new());
+    mpi.broadcast(Vec::new());
+}
+
+/// A run that nothing disturbs, of the specification that the others are of.
+fn whole_run(sandbox: &Sandbox) -> Vec<(String, String)> {
+    sandbox.write("spec.toml", TINY);
+    sandbox.flowqcd(&["run", "spec.toml", "--out", "whole", "--no-plots"]).succeeds();
+    results(sandbox, "whole")
+}
+
+/// Starts the run on changing numbers of processes.
+fn start(sandbox: &Sandbox, out: &str, attempt: usize) -> Child {
+    let run = ["run", "spec.toml", "--out", out, "--no-plots", "--threads", "1", "--quiet"];
+    let mut command = mpirun(sandbox, [2, 3, 4, 1][attempt % 4], &run);
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("mpirun is installed")
+}
+
+/// Lets it work for a while that changes with the attempt; whether it is still there then.
+fn works(child: &mut Child, sandbox: &Sandbox, out: &str, attempt: usize) -> bool {
+    // Starting takes a second; from the first checkpoint on there is something to lose.
+    wait_until("the run begins", || {
+        sandbox.path(&format!("{out}/checkpoints")).exists() || child.try_wait().unwrap().is_some()
+    });
+    std::thread::sleep(Duration::from_millis(300 + attempt as u64 * 137 % 400));
+    child.try_wait().unwrap().is_none()
+}
+
+/// Waits for the end, and says how it ended.
+fn ended(child: Child, what: &str) -> Finished {
+    let start = Instant::now();
+    let finished = Finished::new(child.wait_with_output().unwrap());
+    let seconds = start.elapsed().as_secs();
+    assert!(seconds < ENDS_WITHIN_S, "{what}: ended after {seconds} s\n{}", finished.stderr);
+    assert!(finished.code != Some(0), "{what}: it had not finished\n{}", finished.stderr);
+    finished
+}
+
+/// Process numbers of the program under a launcher, which are its children, in the order of ranks.
+fn ranks(launcher: &Child) -> Vec<u32> {
+    let of_launcher = |pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let is = |line: &str, value: &str| status.lines().any(|l| l.split_whitespace().eq([line, value]));
+        is("Name:", "flowqcd") && is("PPid:", &launcher.id().to_string())
+    };
+    let entries = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let mut found: Vec<u32> = entries.filter(of_launcher).collect();
+    found.sort_unstable();
+    found
+}
+
+fn send(signal: &str, to: u32) {
+    assert!(Command::new("kill").args([signal, &to.to_string()]).status().unwrap().success());
+}
+
+/// Stops a run by signals to the launcher or to one of the processes, and continues it; gives how often.
+fn stopped_again_and_again(sandbox: &Sandbox, times: usize) -> usize {
+    let mut stopped = 0;
+    for attempt in 0..times {
+        let mut child = start(sandbox, "stopped", attempt);
+        if !works(&mut child, sandbox, "stopped", attempt) {
+            break;
+        }
+        let (signal, to) = match attempt % 3 {
+            0 => ("-USR1", child.id()),
+            1 => ("-TERM", ranks(&child)[attempt % ranks(&child).len()]),
+            _ => ("-TERM", child.id()),
+        };
+        send(signal, to);
+        let what = format!("{signal} of attempt {attempt}");
+        let finished = ended(child, &what);
+        assert!(
+            finished.stderr.contains("flowqcd run spec.toml"),
+            "{what} leaves a way to go on:\n{}",
+            finished.stderr
+        );
+        stopped += 1;
     }
+    assert!(stopped >= 3, "the run was stopped only {stopped} times");
+    sandbox.flowqcd(&["run", "spec.toml", "--out", "stopped", "--no-plots"]).succeeds();
+    stopped
+}
+
+/// Kills one process of a run after the other, and continues it; gives how often.
+fn killed_again_and_again(sandbox: &Sandbox, times: usize) -> usize {
+    let mut killed = 0;
+    for attempt in 0..times {
+        let mut child = start(sandbox, "killed", attempt);
+        if !works(&mut child, sandbox, "killed", attempt) {
+            break;
+        }
+        let all = ranks(&child);
+        send("-KILL", all[attempt * 7 % all.len()]);
+        ended(child, &format!("kill of attempt {attempt}"));
+        killed += 1;
+    }
+    assert!(killed >= 2, "only {killed} processes were killed");
+    sandbox.flowqcd(&["run", "spec.toml", "--out", "killed", "--no-plots"]).succeeds();
+    killed
 }

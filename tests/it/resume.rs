@@ -8,7 +8,8 @@ pub fn tables(sandbox: &Sandbox, out: &str) -> Vec<(String, String)> {
     let files = ["train.csv", "ess.csv", "cost.csv", "observables.csv"];
     let timed = |column: &str| {
         let is_time = column.ends_with("_s") || column.contains("_s_") || column == "ess_s";
-        is_time || column == "threads" || column == "device"
+        // From when on training has paid follows from times.
+        is_time || ["threads", "device", "crossover_n_indep"].contains(&column)
     };
     let untimed = |file: &&str| {
         let (header, rows) = table(&sandbox.read(&format!("{out}/{file}")));
