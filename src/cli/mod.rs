@@ -8,6 +8,7 @@ mod compare;
 mod devices;
 mod explain;
 mod jobs;
+mod man;
 mod measure;
 mod memory;
 mod merge;
@@ -83,6 +84,7 @@ fn carry_out(command: Command) -> Result<()> {
             clap_complete::generate(shell, &mut Args::command(), "flowqcd", &mut script);
             print(String::from_utf8_lossy(&script).trim_end())
         }
+        Command::Man(args) => man::man(&args),
     }
 }
 

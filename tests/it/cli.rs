@@ -242,6 +242,19 @@ fn schema_and_completions_are_printed() {
     }
 }
 
+#[test]
+fn manual_pages_are_printed_or_written_for_the_program_and_every_command() {
+    let sandbox = Sandbox::new();
+    let printed = sandbox.flowqcd(&["man", "run"]).succeeds().stdout;
+    assert!(printed.contains(".TH flowqcd-run 1") && printed.contains("\\-\\-fail\\-fast"), "{printed}");
+    sandbox.flowqcd(&["man", "--out", "share/man1"]).succeeds();
+    assert_eq!(sandbox.read("share/man1/flowqcd-run.1"), printed);
+    assert!(sandbox.read("share/man1/flowqcd.1").contains("flowqcd\\-run(1)"));
+    let refused = sandbox.flowqcd(&["man", "rum"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("man = rum: no such command"), "{}", refused.stderr);
+}
+
 /// `/dev/full` is a disk without room; every command that prints a result is asked for it.
 #[cfg(target_os = "linux")]
 #[test]
@@ -252,6 +265,7 @@ fn a_result_that_cannot_be_written_is_a_failure() {
     for command in [
         "schema",
         "completions bash",
+        "man run",
         "--help",
         "devices",
         "check tiny.toml",
