@@ -165,6 +165,18 @@ fn a_finished_run_is_reported_again_and_another_specification_is_refused() {
     assert_eq!(other.code, Some(2));
     assert!(other.stderr.contains("theory.phi4.coupling: 1.0 there, 1.25 now"), "{}", other.stderr);
     assert_eq!(sandbox.read("runs/tiny/train.csv"), before);
+    assert!(
+        !other.stderr.contains("train.start"),
+        "a model of another coupling is not this one trained further"
+    );
+    // Where only the end of training is another one, there is a way on, which works.
+    let longer = run(&["--set", "train.stop.steps=60"]);
+    assert_eq!(longer.code, Some(2));
+    let hint = "choose another folder with --out and add --set train.start.model.file=runs/tiny ";
+    assert!(longer.stderr.contains(hint), "{}", longer.stderr);
+    assert_eq!(sandbox.read("runs/tiny/train.csv"), before);
+    run(&["--set", "train.stop.steps=20", "--set", "train.start.model.file=runs/tiny", "--out", "on"])
+        .succeeds();
 
     run(&["--set", "theory.phi4.coupling=1.25", "--fresh"]).succeeds();
     assert_ne!(sandbox.read("runs/tiny/train.csv"), before);
