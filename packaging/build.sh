@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds what users get: a wheel, and an archive of the same program, both with its manual pages and shell completions.
-# usage: packaging/build.sh [OUT] [OPTION of `maturin build`]...      OUT: target/package if left out
+# usage: packaging/build.sh [OUT] [OPTION of `maturin build`]...      OUT: from the root of the repository, target/package if left out
 # Needs Rust, a C compiler and maturin (pip install 'maturin>=1.9,<2'), and a Python for its archives. Compiles for this machine only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
