@@ -61,6 +61,8 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Print a manual page, for `man -l -`, or write all of them into a folder.
+    Man(ManArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -302,6 +304,15 @@ fn shard(text: &str) -> Result<(u64, u64), String> {
     numbers
         .filter(|&(part, parts)| 1 <= part && part <= parts)
         .ok_or_else(|| "must be I/N with I from 1 to N, e.g. 2/8".into())
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ManArgs {
+    /// The command, such as run; the program if left out.
+    pub command: Option<String>,
+    /// Folder for the pages of the program and of all its commands, e.g. ~/.local/share/man/man1.
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -9,6 +9,7 @@ mod crew;
 mod devices;
 mod explain;
 mod jobs;
+mod man;
 mod measure;
 mod memory;
 mod merge;
@@ -84,6 +85,7 @@ fn carry_out(command: Command) -> Result<()> {
             clap_complete::generate(shell, &mut Args::command(), "flowqcd", &mut script);
             print(String::from_utf8_lossy(&script).trim_end())
         }
+        Command::Man(args) => man::man(&args),
     }
 }
 

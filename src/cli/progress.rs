@@ -34,7 +34,7 @@ impl Terminal {
     /// A bar that indicatif draws only on a terminal.
     pub fn new(quiet: bool, is_one_of_many: bool) -> Self {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(LENGTH) };
-        let style = ProgressStyle::with_template("{bar:16} {wide_msg}").expect("the template is valid");
+        let style = ProgressStyle::with_template("{bar:10} {wide_msg}").expect("the template is valid");
         bar.set_style(style);
         Self { quiet, is_one_of_many, bar, start: Cell::new(None) }
     }
@@ -81,13 +81,8 @@ impl Progress for Terminal {
         // The ESS does not grow evenly: it moves the bar, but promises no time.
         let fraction = clock.unwrap_or(stop.ess.map_or(0.0, |target| info.ess_smoothed / target)).min(1.0);
         let (rate, left) = self.advance(state.cost.samples, fraction);
-        let left = left.filter(|_| clock.is_some()).unwrap_or("?".into());
-        let steps = stop.steps.map_or(String::new(), |limit| format!(" of {limit}"));
-        let target = stop.ess.map_or(String::new(), |target| format!(" of {target}"));
-        self.bar.set_message(format!(
-            "step {}{steps}, ETA {left}, {rate:.0} samples/s, ESS {:.3}{target}, loss {:.3}, batch {}",
-            state.step, info.ess_smoothed, info.loss, info.batch_size
-        ));
+        let eta = clock.map(|_| left.unwrap_or("?".into()));
+        self.bar.set_message(in_training(stop, state.step, info, rate, eta.as_deref()));
     }
 
     fn done(&self, done: u64, total: u64, unit: &str) {
@@ -103,6 +98,17 @@ impl Progress for Terminal {
     fn warn(&self, text: &str) {
         self.above(text);
     }
+}
+
+/// What matters most comes first: a terminal that is narrow shows the beginning.
+fn in_training(stop: &StopSpec, step: u64, info: &StepInfo, rate: f64, eta: Option<&str>) -> String {
+    let steps = stop.steps.map_or(String::new(), |limit| format!(" of {limit}"));
+    let target = stop.ess.map_or(String::new(), |target| format!(" of {target}"));
+    let eta = eta.map_or(String::new(), |eta| format!(", ETA {eta}"));
+    format!(
+        "step {step}{steps}, ESS {:.3}{target}{eta}, loss {:.3}, batch {}, {rate:.0} samples/s",
+        info.ess_smoothed, info.loss, info.batch_size
+    )
 }
 
 /// How far the nearest of the stop rules on steps, samples and seconds has come.
@@ -128,11 +134,32 @@ pub fn duration(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use super::*;
 
     #[test]
     fn durations_are_readable() {
         let shown = [0.4, 61.0, 3720.0, 400_000.0].map(duration);
         assert_eq!(shown, ["0 s", "1 min 01 s", "1 h 02 min", "4 days"]);
+    }
+
+    #[test]
+    fn what_ends_training_stands_before_what_does_not() {
+        let info = StepInfo {
+            batch_size: 256,
+            learning_rate: 1e-3,
+            loss: -15.768,
+            ess: 0.25,
+            ess_smoothed: 0.309,
+            gradient_norm: 1.0,
+            micro_batch: 256,
+            stop: None,
+        };
+        let by_ess = StopSpec { ess: Some(0.9), ..StopSpec::default() };
+        let shown = in_training(&by_ess, 357, &info, 7630.4, None);
+        assert_eq!(shown, "step 357, ESS 0.309 of 0.9, loss -15.768, batch 256, 7630 samples/s");
+        let both = StopSpec { steps: Some(20_000), ..by_ess };
+        let shown = in_training(&both, 357, &info, 7630.4, Some("12 min 35 s"));
+        // Beside the bar, in the 60 columns of half a screen.
+        assert!(shown[..49].starts_with("step 357 of 20000, ESS 0.309 of 0.9, ETA 12 min"), "{shown}");
     }
 }

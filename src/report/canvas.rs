@@ -1,11 +1,13 @@
 //! Panels one above the other, each a legend above a chart.
 
+use super::axis::Axis;
 use super::chart::{Chart, Done};
 use super::drawn::drawn;
 use super::figure::Figure;
 use super::legend::{Entry, Legend, ROW};
 use super::pdf::{FINE, Page, Pen};
 use super::raster::{FINER, png};
+use super::series::Point;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
@@ -163,7 +165,9 @@ impl<'a> Plan<'a> {
         let mut chart = Chart::new(&area, (&panel.x, &panel.y), scales, self.width.marks(), unit)?;
         chart.draw_levels(&panel.levels)?;
         let styles = panel.styles();
-        let drawn: Vec<_> = panel.series.iter().map(|series| drawn(series, panel, &columns)).collect();
+        let of = panel.series.iter().zip(panel.shifts());
+        let drawn: Vec<_> =
+            of.map(|(series, shift)| shifted(drawn(series, panel, &columns), &panel.x, shift)).collect();
         let all = || drawn.iter().zip(&styles);
         all().try_for_each(|(points, style)| chart.draw_bands(points, style))?;
         let mut series = panel.series.iter().zip(all());
@@ -172,6 +176,14 @@ impl<'a> Plan<'a> {
             false => chart.draw_points(points, panel.joined || series.has_means(), style),
         })
     }
+}
+
+/// Points at a distance from their places along an axis, in its coordinates.
+fn shifted(points: Vec<Point>, x: &Axis, shift: f64) -> Vec<Point> {
+    if shift == 0.0 {
+        return points;
+    }
+    points.into_iter().map(|point| Point { x: x.value(x.place(point.x) + shift), ..point }).collect()
 }
 
 #[cfg(test)]

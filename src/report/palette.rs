@@ -1,5 +1,6 @@
 //! Colours, shapes and dashes that tell series apart.
 
+use plotters::style::colors::colormaps::{ColorMap, ViridisRGB};
 use plotters::style::{BLACK, Color, RGBColor, ShapeStyle};
 
 /// Colours that remain apart for colour-blind readers (Okabe and Ito), grey in the place of yellow, which is too pale for lines.
@@ -13,6 +14,12 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 0, 0),
     RGBColor(140, 140, 140),
 ];
+
+/// Series of a figure that have colours of their own, at most; more have those of a scale.
+pub const DISTINCT: usize = 16;
+
+/// Part of the scale that is dark enough for lines on white.
+const DARK: f64 = 0.85;
 
 /// How much of its colour a band has.
 const BAND: f64 = 0.18;
@@ -29,6 +36,16 @@ impl Style {
     /// The style of a series by its place in the legend.
     pub fn of(place: usize) -> Self {
         Self { colour: COLOURS[place % COLOURS.len()], round: place / COLOURS.len(), broken: false }
+    }
+
+    /// The style of one of so many series: of few one that differs from all others, of many a colour between those of its neighbours, as
+    /// their order is often that of a number.
+    pub fn among(place: usize, count: usize) -> Self {
+        if count <= DISTINCT {
+            return Self::of(place);
+        }
+        let part = DARK * place as f64 / (count - 1) as f64;
+        Self { colour: ViridisRGB.get_color(part), round: 0, broken: false }
     }
 
     /// That of lines across a figure.
@@ -110,5 +127,17 @@ mod tests {
         assert_eq!(shapes, [Shape::Circle, Shape::Triangle, Shape::Cross]);
         assert_eq!([dashes(0), dashes(8), dashes(16)], [None, Some((8, 4)), Some((2, 3))]);
         assert_eq!(styles[9].hex(), "#d55e00");
+    }
+
+    #[test]
+    fn more_series_than_can_be_told_apart_have_the_colours_of_a_scale() {
+        assert_eq!(Style::among(9, DISTINCT), Style::of(9));
+        let styles: Vec<Style> = (0..31).map(|place| Style::among(place, 31)).collect();
+        assert!((1..styles.len()).all(|place| !styles[..place].contains(&styles[place])));
+        assert!(styles.iter().all(|style| style.dashes().is_none() && style.shape() == Shape::Circle));
+        // Viridis begins with a dark violet; its end is too pale.
+        assert_eq!(styles[0].hex(), "#440154");
+        let brightness = |style: &Style| u32::from(style.colour.0) + u32::from(style.colour.1);
+        assert!(styles.is_sorted_by_key(brightness) && brightness(&styles[30]) < 420);
     }
 }

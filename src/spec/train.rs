@@ -179,6 +179,13 @@ pub struct StopSpec {
     pub ess: Option<f64>,
 }
 
+impl StopSpec {
+    /// Whether one of the rules is met after a time that can be foreseen.
+    pub fn has_clock(&self) -> bool {
+        self.steps.is_some() || self.samples.is_some() || self.seconds.is_some()
+    }
+}
+
 fn hundred() -> f64 {
     100.0
 }

@@ -72,12 +72,11 @@ impl RunDir {
             let is_longer = matches!((before, now), (Ok(b), Ok(n)) if b < n);
             key == "sample.independence.proposals" && is_longer
         };
-        let differences: Vec<String> = theirs
+        let differences: Vec<_> = theirs
             .differences(spec)
             .into_iter()
             // A chain may be drawn on. Memory may be short later on.
             .filter(|difference| !longer_chain(difference) && difference.0 != "train.batch.micro_batch")
-            .map(|(key, theirs, ours)| format!("\n  {key}: {theirs} there, {ours} now"))
             .collect();
         if differences.is_empty() {
             self.plan = self.plan.clone().numbered_as_in(&self.path);
@@ -86,20 +85,31 @@ impl RunDir {
         let (plan, edit) = self.plan.clone().edited(&Plan::of_directory(&self.path, &theirs));
         let are_studies = plan.cells.len() > 1 && self.file("cells").is_dir();
         if !are_studies || edit.kept.is_empty() {
-            return Err(Error::Usage {
-                message: format!(
-                    "{}: holds a run of another specification:{}",
-                    self.path.display(),
-                    differences.concat()
-                ),
-                hint: "choose another folder with --out, or discard that run with --fresh".into(),
-            });
+            return Err(self.another(&differences));
         }
         if self.is_writable() && !self.alone.get() {
             return Err(others(&self.path, "and the specification was edited since"));
         }
         (self.plan, self.edit) = (plan, Some(edit));
         Ok(())
+    }
+
+    /// That the folder holds a run of another specification, and what to do instead of continuing it.
+    fn another(&self, differences: &[(String, String, String)]) -> Error {
+        let folder = self.path.display();
+        let lines: String = differences
+            .iter()
+            .map(|(key, theirs, ours)| format!("\n  {key}: {theirs} there, {ours} now"))
+            .collect();
+        let is_end = differences.iter().all(|(key, ..)| key.starts_with("train.stop."));
+        let hint = match is_end && self.plan.cells.len() == 1 {
+            true => format!(
+                "to train its model further, choose another folder with --out and add --set train.start.model.file={folder} \
+                 (schedules count their steps anew there); --fresh discards the run"
+            ),
+            false => "choose another folder with --out, or discard that run with --fresh".into(),
+        };
+        Error::Usage { message: format!("{folder}: holds a run of another specification:{lines}"), hint }
     }
 
     /// The specification goes last: until then the folder is still that run's, to be cleared again if this is cut short.

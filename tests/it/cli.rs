@@ -165,6 +165,18 @@ fn a_finished_run_is_reported_again_and_another_specification_is_refused() {
     assert_eq!(other.code, Some(2));
     assert!(other.stderr.contains("theory.phi4.coupling: 1.0 there, 1.25 now"), "{}", other.stderr);
     assert_eq!(sandbox.read("runs/tiny/train.csv"), before);
+    assert!(
+        !other.stderr.contains("train.start"),
+        "a model of another coupling is not this one trained further"
+    );
+    // Where only the end of training is another one, there is a way on, which works.
+    let longer = run(&["--set", "train.stop.steps=60"]);
+    assert_eq!(longer.code, Some(2));
+    let hint = "choose another folder with --out and add --set train.start.model.file=runs/tiny ";
+    assert!(longer.stderr.contains(hint), "{}", longer.stderr);
+    assert_eq!(sandbox.read("runs/tiny/train.csv"), before);
+    run(&["--set", "train.stop.steps=20", "--set", "train.start.model.file=runs/tiny", "--out", "on"])
+        .succeeds();
 
     run(&["--set", "theory.phi4.coupling=1.25", "--fresh"]).succeeds();
     assert_ne!(sandbox.read("runs/tiny/train.csv"), before);
@@ -242,6 +254,19 @@ fn schema_and_completions_are_printed() {
     }
 }
 
+#[test]
+fn manual_pages_are_printed_or_written_for_the_program_and_every_command() {
+    let sandbox = Sandbox::new();
+    let printed = sandbox.flowqcd(&["man", "run"]).succeeds().stdout;
+    assert!(printed.contains(".TH flowqcd-run 1") && printed.contains("\\-\\-fail\\-fast"), "{printed}");
+    sandbox.flowqcd(&["man", "--out", "share/man1"]).succeeds();
+    assert_eq!(sandbox.read("share/man1/flowqcd-run.1"), printed);
+    assert!(sandbox.read("share/man1/flowqcd.1").contains("flowqcd\\-run(1)"));
+    let refused = sandbox.flowqcd(&["man", "rum"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("man = rum: no such command"), "{}", refused.stderr);
+}
+
 /// `/dev/full` is a disk without room; every command that prints a result is asked for it.
 #[cfg(target_os = "linux")]
 #[test]
@@ -252,6 +277,7 @@ fn a_result_that_cannot_be_written_is_a_failure() {
     for command in [
         "schema",
         "completions bash",
+        "man run",
         "--help",
         "devices",
         "check tiny.toml",

@@ -24,6 +24,30 @@ fn a_few_training_steps_agree_with_the_cpu() {
     compare(&sandbox, "gpu");
 }
 
+/// Mesa looks for a desktop to order GPUs for, and complains where there is none, unless it is told not to.
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_is_said_of_a_desktop_that_is_not_there() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 1"));
+    let alone = |arguments: &str| {
+        sandbox.shell(&format!(
+            "unset NODEVICE_SELECT XDG_RUNTIME_DIR WAYLAND_DISPLAY; \"$FLOWQCD\" {arguments}"
+        ))
+    };
+    let listed = alone("devices").succeeds();
+    assert_eq!(listed.stderr, "");
+    let refused = alone("verify --device wgpu:nowhere");
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    if left_out(&refused) {
+        return;
+    }
+    let [checked, run] = ["check tiny.toml --device auto", "run tiny.toml --device wgpu:0"].map(alone);
+    for finished in [refused, checked.succeeds(), run.succeeds()] {
+        assert!(!finished.stderr.contains("XDG_RUNTIME_DIR"), "{}", finished.stderr);
+    }
+}
+
 /// Gaussian bases, and densities made even in the loss.
 #[test]
 fn bases_and_symmetrised_flows_agree_with_the_cpu() {

@@ -65,12 +65,14 @@ fn of_time(shown: &Shown<'_>, files: &CellFiles, last: &TrainPoint) -> Vec<Strin
     speed.into_iter().chain(time_left(shown, files, last)).chain([passed]).collect()
 }
 
-/// The time until the end of training, if that is still to come: a promise only where somebody works on it.
+/// The time until the end of training, if that is still to come: a promise only where somebody works on it. How long an ESS takes
+/// nobody knows.
 fn time_left(shown: &Shown<'_>, files: &CellFiles, last: &TrainPoint) -> Option<String> {
     let stop = shown.stop.filter(|stop| stop.ess.is_none_or(|target| last.ess_smoothed < target))?;
     let left = seconds_left(stop, &files.training);
     match (&shown.cell()?.progression, left) {
         (Progression::Done { .. } | Progression::Failed { .. }, _) | (_, Some(0.0)) => None,
+        (Progression::Running { .. }, None) if !stop.has_clock() => None,
         (Progression::Running { .. }, left) => Some(format!("ETA {}", left.map_or("?".into(), duration))),
         (Progression::Waiting { .. }, left) => left.map(|left| format!("{} to go", duration(left))),
     }

@@ -140,6 +140,10 @@ fn only_who_works_on_a_cell_is_foretold_an_end() {
         std::fs::write(folder.path().join("train.csv"), format!("{TRAIN}{}{last}\n", rows(400))).unwrap();
         assert!(!text().contains("ETA"), "{}", text());
     }
+    // How long an ESS takes is not known: how far it has come is.
+    std::fs::write(folder.path().join("train.csv"), format!("{TRAIN}{}", rows(400))).unwrap();
+    std::fs::write(folder.path().join("spec.toml"), SPEC.replace("steps = 1000, ", "")).unwrap();
+    assert!(!text().contains("ETA") && text().contains(" of 0.9 (last batch "), "{}", text());
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub fn charge(runs: &[Run]) -> Result<Vec<Figure>> {
 
 /// A figure in which broken lines are exact values.
 fn of_numbers(name: &str, axes: (Axis, Axis), series: Vec<Series>) -> Figure {
-    Figure { law: EXACT.to_owned(), ..Figure::new(name, axes, series) }
+    Figure { law: EXACT.to_owned(), beside: true, ..Figure::new(name, axes, series) }
 }
 
 /// The observables `PREFIX_n` against n: a series for each method and cell, and the exact values of each cell, if they are known, on a
