@@ -200,7 +200,7 @@ fn a_panic_of_one_process_ends_all() {
     command.args(["--allow-run-as-root", "--oversubscribe", "-n", "3"]).arg(std::env::current_exe().unwrap());
     command.args(["--ignored", "--exact", "mpi::the_last_of_some_processes_panics", "--nocapture"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("mpirun is installed");
-    let said = ended(child, "a panic").stderr;
+    let said = ended(child, "a panic").expect("an error").stderr;
     assert!(said.contains("the last one panics"), "{said}");
 }
 
@@ -218,7 +218,9 @@ fn the_last_of_some_processes_panics() {
 
 /// A run that nothing disturbs, of the specification that the others are of.
 fn whole_run(sandbox: &Sandbox) -> Vec<(String, String)> {
-    sandbox.write("spec.toml", TINY);
+    // Some seconds of work, with a part of each batch for everybody.
+    let longer = TINY.replace("steps = 1000", "steps = 4000").replace("micro_batch = 20", "micro_batch = 5");
+    sandbox.write("spec.toml", &longer);
     sandbox.flowqcd(&["run", "spec.toml", "--out", "whole", "--no-plots"]).succeeds();
     results(sandbox, "whole")
 }
@@ -240,14 +242,13 @@ fn works(child: &mut Child, sandbox: &Sandbox, out: &str, attempt: usize) -> boo
     child.try_wait().unwrap().is_none()
 }
 
-/// Waits for the end, and says how it ended.
-fn ended(child: Child, what: &str) -> Finished {
+/// Waits for the end, and says how it ended; nothing if it got through before.
+fn ended(child: Child, what: &str) -> Option<Finished> {
     let start = Instant::now();
     let finished = Finished::new(child.wait_with_output().unwrap());
     let seconds = start.elapsed().as_secs();
     assert!(seconds < ENDS_WITHIN_S, "{what}: ended after {seconds} s\n{}", finished.stderr);
-    assert!(finished.code != Some(0), "{what}: it had not finished\n{}", finished.stderr);
-    finished
+    (finished.code != Some(0)).then_some(finished)
 }
 
 /// Process numbers of the program under a launcher, which are its children, in the order of ranks.
@@ -284,12 +285,13 @@ fn stopped_again_and_again(sandbox: &Sandbox, times: usize) -> usize {
         };
         send(signal, to);
         let what = format!("{signal} of attempt {attempt}");
-        let finished = ended(child, &what);
-        assert!(
-            finished.stderr.contains("flowqcd run spec.toml"),
-            "{what} leaves a way to go on:\n{}",
-            finished.stderr
-        );
+        if ended(child, &what).is_none() {
+            break;
+        }
+        // Open MPI passes nothing on any more that is said after a signal to its launcher.
+        let log = sandbox.read("stopped/log.txt");
+        let last = log.lines().last().unwrap_or_default();
+        assert!(last.contains("stopped by SIG") && last.contains("run spec.toml"), "{what}:\n{log}");
         stopped += 1;
     }
     assert!(stopped >= 3, "the run was stopped only {stopped} times");
@@ -307,7 +309,9 @@ fn killed_again_and_again(sandbox: &Sandbox, times: usize) -> usize {
         }
         let all = ranks(&child);
         send("-KILL", all[attempt * 7 % all.len()]);
-        ended(child, &format!("kill of attempt {attempt}"));
+        if ended(child, &format!("kill of attempt {attempt}")).is_none() {
+            break;
+        }
         killed += 1;
     }
     assert!(killed >= 2, "only {killed} processes were killed");
