@@ -203,7 +203,7 @@ fn scaling_row(step: &PredictedStep) -> (String, String) {
         format!("{} a step, {:.0}% of it messages and the leader alone", seconds(step.seconds()), share);
     match busy == ranks {
         true => text.push_str(&format!(", efficiency {efficiency:.2}")),
-        false => text.push_str(&format!(", efficiency {efficiency:.2}: {} have nothing to do", ranks - busy)),
+        false => text.push_str(&format!(", efficiency {efficiency:.2}, {} idle", ranks - busy)),
     }
     (format!("on {ranks} process{} (predicted)", if ranks == 1 { "" } else { "es" }), text)
 }

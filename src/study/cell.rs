@@ -113,7 +113,7 @@ impl Context<'_> {
         let busy = size.div_ceil(part).min(processes);
         if busy < processes {
             self.progress.warn(&format!(
-                "{} of {processes} processes have nothing to do in a training step: a batch of {size} has {busy} parts of \
+                "{} of {processes} processes idle in training: a batch of {size} has {busy} parts of \
                  train.batch.micro_batch = {part} configurations; {} or less suits them",
                 processes - busy,
                 size.div_ceil(processes)

@@ -477,3 +477,60 @@ fn a_device_or_a_folder_is_not_replaced_by_an_output_file() {
     assert!(sandbox.path("device").is_symlink() && sandbox.path("folder").is_dir());
     assert_eq!(sandbox.names(), ["device", "folder"]);
 }
+
+/// Copies of one run in one folder are the classic accident; parts of a study are no accident.
+#[test]
+#[cfg(not(feature = "mpi"))]
+fn a_program_without_mpi_refuses_to_be_started_several_times_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox.write("spec.toml", &TINY.replace("steps = 1000", "steps = 20"));
+    for variable in ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"] {
+        let run = sandbox.flowqcd_with((variable, "4"), &["run", "spec.toml", "--out", "out"]);
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(
+            run.stderr.contains(&format!("{variable} = 4: this program was built without MPI")),
+            "{}",
+            run.stderr
+        );
+        assert!(!sandbox.path("out").exists());
+        sandbox.flowqcd_with((variable, "1"), &["run", "spec.toml", "--out", variable]).succeeds();
+    }
+    let part = ["run", "spec.toml", "--out", "part", "--shard", "1/2"];
+    sandbox.flowqcd_with(("SLURM_STEP_NUM_TASKS", "2"), &part).succeeds();
+}
+
+#[test]
+#[cfg(not(feature = "mpi"))]
+fn the_default_build_needs_no_mpi() {
+    let program = std::fs::read(env!("CARGO_BIN_EXE_flowqcd")).unwrap();
+    for name in ["MPI_Init", "libmpi"] {
+        assert!(!program.windows(name.len()).any(|text| text == name.as_bytes()), "{name}");
+    }
+}
+
+#[test]
+fn check_predicts_steps_on_more_processes() {
+    let sandbox = Sandbox::new();
+    sandbox.write("spec.toml", TINY);
+    let set = [
+        "check",
+        "spec.toml",
+        "--set",
+        "train.batch.size=60",
+        "--set",
+        "train.batch.micro_batch=20",
+        "--ranks",
+        "4",
+    ];
+    let text = sandbox.flowqcd(&set).succeeds().stdout;
+    for words in
+        ["on 1 process (predicted)", "on 2 processes (predicted)", "on 4 processes (predicted)", ", 1 idle"]
+    {
+        assert!(text.contains(words), "{words} is missing in:\n{text}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&sandbox.flowqcd(&[&set[..], &["--json"]].concat()).succeeds().stdout).unwrap();
+    let steps = json["scaling"].as_array().unwrap();
+    assert_eq!(steps.len(), 3);
+    assert_eq!((&steps[0]["efficiency"], &steps[2]["busy"]), (&1.0.into(), &3.into()));
+}

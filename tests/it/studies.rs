@@ -119,7 +119,11 @@ fn parts_and_jobs_give_what_one_process_does() {
     let status = sandbox.flowqcd(&["status", "parts"]).succeeds();
     says(&status.stdout, "waiting");
     run("parts", &["--shard", "1/3"]).succeeds();
-    let last = run("parts", &["--shard", "3/3"]).succeeds();
+    // The last part of a job array of three, whose numbers are 4, 6 and 8.
+    let array =
+        "SLURM_ARRAY_TASK_MIN=4 SLURM_ARRAY_TASK_STEP=2 SLURM_ARRAY_TASK_COUNT=3 SLURM_ARRAY_TASK_ID=8";
+    let last = sandbox.shell(&format!("{array} $FLOWQCD run study.toml --out parts")).succeeds();
+    says(&last.stderr, "part 3 of 3 of the study, as SLURM's job array says");
     assert_eq!(last.stdout.lines().count(), whole.stdout.lines().count());
     assert_same_tables(&sandbox, "parts", "whole");
     says(&sandbox.flowqcd(&["status", "parts"]).succeeds().stdout, "6 cells: 6 done");
