@@ -7,6 +7,7 @@ use crate::device::ComputeDevice;
 use crate::ensemble::{EnsembleWriter, MODEL, Provenance, file_shape};
 use crate::error::{Error, Result};
 use crate::rng::Seed;
+use crate::sample::Wanted;
 use crate::spec::Spec;
 use crate::stats::{Ess, Interval, ParetoShape};
 use crate::train::{TrainState, build_optimizer, checkpoint};
@@ -100,7 +101,8 @@ impl Trained {
             EnsembleWriter::create(draw.file, action.field_name(), &file_shape(action), draw.count)?;
         let mut log_weights = Vec::new();
         let stream = Seed(draw.seed).stream("sample/ensemble");
-        model.draw(&model.bind(), &stream, draw.first, draw.count, &mut |batch| {
+        let wanted = Wanted { stream: &stream, items: draw.first..draw.first + draw.count, fields: true };
+        model.draw(&model.bind(), &wanted, &mut |batch| {
             let weights = (0..batch.log_q.len()).map(|index| batch.log_weight(index));
             log_weights.extend(weights);
             if let Some(value) = log_weights.iter().rev().take(batch.log_q.len()).find(|w| !w.is_finite()) {

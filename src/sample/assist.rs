@@ -1,0 +1,4 @@
+//! What processes that do not lead are called for when the leader samples.
+
+pub use super::density::assist as density;
+pub use super::drawing::assist as draw;
