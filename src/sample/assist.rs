@@ -2,3 +2,4 @@
 
 pub use super::density::assist as density;
 pub use super::drawing::assist as draw;
+pub use super::hmc::assist as chains;
