@@ -8,6 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal, Uniform};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::f32::consts::PI;
 
 /// All randomness of a run.
@@ -15,7 +16,7 @@ use std::f32::consts::PI;
 pub struct Seed(pub u64);
 
 /// A named sequence of independent items.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stream {
     key: [u8; 32],
 }

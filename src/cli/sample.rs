@@ -4,13 +4,22 @@ use super::args::SampleArgs;
 use super::output::print;
 use super::progress::{Terminal, duration};
 use super::table::{count, lines, of_tail, with_error};
-use super::{memory, signals};
-use crate::device;
+use super::{crew, memory, signals};
+use crate::comm::Leading;
 use crate::error::{Error, Result};
-use crate::study::{Draw, Drawn, Trained};
+use crate::study::{Draw, Drawn, Trained, assist};
 
 /// Draws an ensemble from a checkpoint and prints what it is worth.
 pub fn sample(args: &SampleArgs) -> Result<()> {
+    // First of all, as every process has to come that was started.
+    let interrupt = signals::watch()?;
+    let Some(device) = crew::join(&args.device, &interrupt, false)? else { return Ok(()) };
+    let crew = device.crew();
+    if !crew.leads() {
+        assist(&device);
+        return Ok(());
+    }
+    let _leading = Leading(crew);
     let folder = args.out.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         return Err(Error::Usage {
@@ -20,8 +29,6 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     }
     memory::check_number(args.number)?;
     let trained = Trained::load(&args.checkpoint)?;
-    let device = args.device.select()?;
-    let interrupt = signals::watch()?;
     let progress = Terminal::new(args.quiet, false);
     let seed = args.seed.unwrap_or(trained.spec.seed);
     let last = args.first + args.number - 1;
@@ -30,8 +37,8 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         trained.path.display(),
         trained.step,
         args.first,
-        device.name(),
-        count(device::threads(), "thread")
+        device.of_all(),
+        count(device.threads_of_all(), "thread")
     ));
     progress.line(&trained.describe());
     let draw = Draw { seed, first: args.first, count: args.number, file: &args.out };

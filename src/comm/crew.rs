@@ -9,6 +9,10 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Between two questions whether all have answered.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// What the leader can call the others for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +23,8 @@ pub enum Task {
     Step,
     /// Configurations of its model.
     Draw,
+    /// An ensemble of its model, into a file of each process.
+    Ensemble,
     /// The density of its model where configurations are.
     Density,
     /// Trajectories or sweeps of chains.
@@ -122,6 +128,18 @@ impl Crew {
             }
         } else if own > 0 && !self.has_told.replace(true) {
             self.comm.tell(own as u64);
+        }
+    }
+
+    /// Waits until everybody has answered the leader, who has then to [`Self::collect`]; or until `has_no_use` says so, which tells the
+    /// others that the leader has no use any more for what it called for, and is no error: they answer with what they have.
+    pub fn wait(&self, has_no_use: &dyn Fn() -> bool) {
+        while !self.comm.has_gathered() {
+            self.pass_signals();
+            if has_no_use() {
+                return self.comm.leave(self.call.get());
+            }
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -315,5 +333,25 @@ mod tests {
             left
         });
         assert_eq!(left, [[false, false], [true, false]]);
+    }
+
+    /// A leader that is stopped while it waits stops those that it waits for, who answer with what they have.
+    #[test]
+    fn who_is_waited_for_is_told_when_there_is_no_use_any_more() {
+        let found = together(3, |crew| {
+            let mut found = Vec::new();
+            for is_stopped in [true, false] {
+                if crew.leads() {
+                    crew.call(Task::Step, || is_stopped);
+                    crew.wait(&|| is_stopped);
+                } else {
+                    crew.heed();
+                    while crew.rank() == 2 && is_stopped && !crew.is_left() {}
+                }
+                found.push(crew.collect(Ok(crew.rank())).expect("nobody fails"));
+            }
+            found
+        });
+        assert_eq!(found[0], [[0, 1, 2], [0, 1, 2]]);
     }
 }

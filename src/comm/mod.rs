@@ -36,6 +36,9 @@ pub trait Comm: fmt::Debug {
     /// What everybody has, in the order of ranks, for the leader; nothing for the others.
     fn gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>>;
 
+    /// Whether what all others have is there for the leader, so that [`Self::gather`] would not wait.
+    fn has_gathered(&self) -> bool;
+
     /// Sums of everybody's numbers, for the leader; the others' numbers are of no use afterwards.
     fn sum(&self, numbers: &mut [i64]);
 
@@ -71,6 +74,10 @@ impl Comm for Alone {
 
     fn gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
         vec![bytes]
+    }
+
+    fn has_gathered(&self) -> bool {
+        true
     }
 
     fn sum(&self, _: &mut [i64]) {}

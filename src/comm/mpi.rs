@@ -189,6 +189,11 @@ impl Comm for Mpi {
         std::iter::once(bytes).chain((1..self.size()).map(|rank| self.receive(rank))).collect()
     }
 
+    fn has_gathered(&self) -> bool {
+        let has_sent = |rank| self.world.process_at_rank(rank).immediate_probe_with_tag(ANSWER).is_some();
+        (1..self.world.size()).all(has_sent)
+    }
+
     fn sum(&self, numbers: &mut [i64]) {
         let root = self.world.process_at_rank(0);
         for part in numbers.chunks_mut(AT_ONCE) {

@@ -1,13 +1,41 @@
 //! Threads that stand in for processes, where tests need some.
 
 use super::{Comm, Crew};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// To another thread, and from there.
-type Way = (Sender<Vec<u8>>, Receiver<Vec<u8>>);
+#[derive(Debug)]
+struct Way {
+    to: Sender<Vec<u8>>,
+    from: Receiver<Vec<u8>>,
+    /// What came before it was asked for.
+    early: RefCell<Option<Vec<u8>>>,
+}
+
+impl Way {
+    fn new(to: Sender<Vec<u8>>, from: Receiver<Vec<u8>>) -> Self {
+        Self { to, from, early: RefCell::default() }
+    }
+
+    fn send(&self, bytes: Vec<u8>) {
+        self.to.send(bytes).expect("the other thread is there");
+    }
+
+    fn receive(&self) -> Vec<u8> {
+        let early = self.early.take();
+        early.unwrap_or_else(|| self.from.recv().expect("the other thread is there"))
+    }
+
+    fn has_received(&self) -> bool {
+        let mut early = self.early.borrow_mut();
+        *early = early.take().or_else(|| self.from.try_recv().ok());
+        early.is_some()
+    }
+}
 
 /// A thread among others, with its ways to the leader or, of the leader, to all others.
 #[derive(Debug)]
@@ -31,27 +59,25 @@ impl Comm for Threads {
     fn broadcast(&self, bytes: Vec<u8>) -> Vec<u8> {
         match self.rank {
             0 => {
-                self.ways
-                    .iter()
-                    .for_each(|(to, _)| to.send(bytes.clone()).expect("the other thread is there"));
+                self.ways.iter().for_each(|way| way.send(bytes.clone()));
                 bytes
             }
-            _ => self.ways[0].1.recv().expect("the leading thread is there"),
+            _ => self.ways[0].receive(),
         }
     }
 
     fn gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
         match self.rank {
-            0 => {
-                let others =
-                    self.ways.iter().map(|(_, from)| from.recv().expect("the other thread is there"));
-                std::iter::once(bytes).chain(others).collect()
-            }
+            0 => std::iter::once(bytes).chain(self.ways.iter().map(Way::receive)).collect(),
             _ => {
-                self.ways[0].0.send(bytes).expect("the leading thread is there");
+                self.ways[0].send(bytes);
                 Vec::new()
             }
         }
+    }
+
+    fn has_gathered(&self) -> bool {
+        self.ways.iter().all(Way::has_received)
     }
 
     fn sum(&self, numbers: &mut [i64]) {
@@ -83,7 +109,7 @@ pub fn together<T: Send>(size: usize, work: impl Fn(Crew) -> T + Sync) -> Vec<T>
     let (left, signal) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
     let pairs = (1..size).map(|_| {
         let ((down, from_leader), (up, from_other)) = (channel(), channel());
-        ((down, from_other), (up, from_leader))
+        (Way::new(down, from_other), Way::new(up, from_leader))
     });
     let (leader, others): (Vec<Way>, Vec<Way>) = pairs.unzip();
     let ways = std::iter::once(leader).chain(others.into_iter().map(|way| vec![way]));

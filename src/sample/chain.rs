@@ -78,7 +78,8 @@ where
     T::State: Resumable,
 {
     store.as_deref_mut().map_or(Ok(()), |store| store.restore(state))?;
-    while transition.made(state) < total {
+    loop {
+        // Once at least: what was stopped at its very end may have a step of an alternation due.
         let until = total.min(transition.made(state) + T::PART);
         let moved = transition.advance(state, until, watch);
         let asked = moved.and_then(|()| (watch.hear)(transition.made(state)));
@@ -86,8 +87,10 @@ where
             store.keep(state, asked.is_err() || transition.made(state) >= total)?;
         }
         asked?;
+        if transition.made(state) >= total {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Direct sampling: independent configurations of the model with `log w = -S - log q`.
 
 use super::arrays::Arrays;
+use super::drawing::Wanted;
 use super::draws::{Batch, Model};
 use super::method::{Method, MethodCost, MethodRun};
 use super::store::{Resumable, Store, identity};
@@ -97,7 +98,8 @@ pub fn draw(
         draws.read(store, count)?;
     }
     let (start, before_s, first) = (Instant::now(), draws.wall_s, draws.count());
-    model.draw(&model.bind(), stream, first, count - first, &mut |batch| {
+    let wanted = Wanted { stream, items: first..count, fields: false };
+    model.draw(&model.bind(), &wanted, &mut |batch| {
         draws.add(&batch);
         draws.wall_s = before_s + start.elapsed().as_secs_f64();
         let asked = (watch.hear)(draws.count());

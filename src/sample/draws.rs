@@ -1,14 +1,18 @@
-//! Configurations from the model with their weights and measurements, a batch at a time.
+//! A model that is sampled, and a batch of configurations from it with their weights and measurements.
 
-use crate::device::{ComputeDevice, Failure, to_host};
-use crate::error::Result;
-use crate::flow::{Ahead, BoundFlow, Flow, Sample};
-use crate::rng::Stream;
+use crate::comm::Crew;
+use crate::device::ComputeDevice;
+use crate::flow::{BoundFlow, Flow};
 use crate::theory::{Action, Observables};
-use burn::tensor::Element;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
-use std::sync::Arc;
+
+/// Shares of processes are made of so many configurations: whole tiles of all kernels.
+const SHARED: usize = 64;
+
+/// Numbers that the leader holds of a round of several processes, about: a gigabyte.
+const HELD: usize = 1 << 27;
 
 /// A trained model and what it is measured with.
 pub struct Model<'a> {
@@ -27,9 +31,9 @@ pub struct Model<'a> {
 }
 
 /// Some configurations.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Batch {
-    /// `[configuration][component, site]`.
+    /// `[configuration][component, site]`; empty where nobody needs them.
     pub fields: Vec<f64>,
     /// `log q` of every configuration.
     pub log_q: Vec<f64>,
@@ -73,67 +77,32 @@ impl Model<'_> {
         self.flow.bind(self.parameters, &self.device.plain())
     }
 
-    /// Calls `each` with the items `first..first + count` of a stream, in order, in batches that fit the device.
-    ///
-    /// # Errors
-    /// What `each` returns, or [`crate::error::Error::Device`].
-    pub fn draw(
-        &self,
-        bound: &BoundFlow<'_>,
-        stream: &Stream,
-        first: u64,
-        count: u64,
-        each: &mut dyn FnMut(Batch) -> Result<()>,
-    ) -> Result<()> {
-        let last = first + count;
-        let base = Ahead::new(Arc::clone(self.flow.base()), stream.clone());
-        let draw = |part: Range<usize>| {
-            let [start, end] = [part.start, part.end].map(|place| first + place as u64);
-            let more = end < last && !self.device.is_cpu();
-            // As many again, or what is left: also where parts had to be made smaller.
-            let z = base.draw(start..end, more.then(|| end..last.min(end + part.len() as u64)));
-            let Sample { phi, log_q, .. } = bound.sample(bound.field(z), stream, start..end);
-            let (mut fields, log_q) = (to_host(phi)?, to_host(log_q)?);
-            if let Some(signs) = self.flow.signs(stream, start..end) {
-                let configurations = fields.chunks_exact_mut(self.numbers()).zip(signs);
-                configurations.for_each(|(field, sign)| field.iter_mut().for_each(|phi| *phi *= sign));
-            }
-            self.action.make_canonical(&mut fields);
-            Ok::<_, Failure>((fields, log_q))
-        };
-        let measure = |(fields, log_q)| each(self.measured(fields, log_q));
-        self.device.sample_in_parts(count as usize, self.batch(), draw, measure)
-    }
-
-    /// `log q` of given configurations, through the inverse flow.
-    ///
-    /// # Shapes
-    /// `fields`: `[configuration][component, site]`
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Device`].
-    pub fn log_prob<E: Element>(&self, bound: &BoundFlow<'_>, fields: &[E]) -> Result<Vec<f64>> {
-        let (numbers, mut all) = (self.numbers(), Vec::new());
-        let compute = |part: Range<usize>| {
-            let fields = fields[part.start * numbers..part.end * numbers].iter();
-            let mut fields: Vec<f64> = fields.map(|number| number.elem()).collect();
-            self.action.make_canonical(&mut fields);
-            to_host(bound.log_prob(bound.field(fields)))
-        };
-        let keep = |log_q: Vec<f64>| {
-            all.extend(log_q);
-            Ok(())
-        };
-        self.device.sample_in_parts(fields.len() / numbers, self.batch(), compute, keep)?;
-        Ok(all)
+    /// The processes that compute together.
+    pub(super) fn crew(&self) -> &Crew {
+        self.device.crew()
     }
 
     /// Configurations that suit the device at once.
-    fn batch(&self) -> usize {
+    pub(super) fn batch(&self) -> usize {
         self.device.sample_batch(self.flow.working_per_sample(), self.at_most)
     }
 
-    fn measured(&self, fields: Vec<f64>, log_q: Vec<f64>) -> Batch {
+    /// Configurations that suit the devices of all processes at once, where the leader holds so many numbers of each.
+    pub(super) fn round(&self, held: usize) -> usize {
+        let (size, batch) = (self.crew().size(), self.batch());
+        match self.crew().is_alone() {
+            true => batch,
+            false => (size * batch).min((HELD / held.max(1)).max(size * SHARED)),
+        }
+    }
+
+    /// This process's share of so many configurations.
+    pub(super) fn share(&self, count: usize) -> Range<usize> {
+        self.crew().share(count, SHARED)
+    }
+
+    /// Configurations with their actions and measurements.
+    pub(super) fn measured(&self, fields: Vec<f64>, log_q: Vec<f64>) -> Batch {
         let (numbers, width) = (self.numbers(), self.width());
         let mut actions = vec![0.0; log_q.len()];
         let mut rows = vec![0.0; log_q.len() * width];

@@ -1,6 +1,7 @@
 //! Independence Metropolis: proposals from the model, accepted with `min(1, w'/w)`, alone or between trajectories of HMC.
 
 use super::chain::{Alternate, Transition, run_chain};
+use super::drawing::Wanted;
 use super::draws::Model;
 use super::hmc::{Motion, Trajectories};
 use super::method::{ChainInfo, Method, MethodCost, MethodRun};
@@ -110,9 +111,13 @@ impl Transition for FlowProposals<'_> {
     }
 
     fn advance(&self, walkers: &mut Walkers, until: u64, watch: Watch<'_>) -> Result<()> {
-        let made = walkers.proposals();
         let (clock, before_s) = (Instant::now(), walkers.wall_s);
-        self.model.draw(self.bound, &self.proposals, made, until - made, &mut |batch| {
+        let wanted = Wanted {
+            stream: &self.proposals,
+            items: walkers.proposals()..until,
+            fields: walkers.keeps_fields(),
+        };
+        self.model.draw(self.bound, &wanted, &mut |batch| {
             let log_weights: Vec<f64> = (0..batch.log_q.len()).map(|index| batch.log_weight(index)).collect();
             let proposed = Proposed { log_weights: &log_weights, rows: &batch.rows, fields: &batch.fields };
             walkers.judge(proposed, &self.accept);

@@ -148,6 +148,11 @@ impl Walkers {
         &self.series
     }
 
+    /// Whether the configurations of proposals are needed.
+    pub(super) fn keeps_fields(&self) -> bool {
+        self.keeps_fields
+    }
+
     pub(super) fn walkers(&self) -> &[Walker] {
         &self.walkers
     }

@@ -5,7 +5,9 @@ use crate::comm::{Call, Crew, Task};
 use crate::device::ComputeDevice;
 use crate::ensemble::TargetSamples;
 use crate::error::{Error, Result};
+use crate::flow::Flow;
 use crate::rng::Seed;
+use crate::sample;
 use crate::spec::Spec;
 use crate::theory::{self, Theory};
 use crate::train::Trainer;
@@ -16,6 +18,8 @@ use serde::{Deserialize, Serialize};
 pub struct CellCall {
     /// Its specification.
     spec: String,
+    /// Whether its model is trained, or only sampled.
+    is_trained: bool,
     /// Digest of the ensemble that it learns from, if it does.
     data: Option<String>,
 }
@@ -27,7 +31,16 @@ impl CellCall {
     /// What one of them misses.
     pub fn tell(crew: &Crew, spec: &Spec, data: Option<&TargetSamples>) -> Result<()> {
         let data = || data.map(|data| data.digest().to_owned());
-        crew.call(Task::Cell, || Self { spec: spec.to_toml(), data: data() });
+        crew.call(Task::Cell, || Self { spec: spec.to_toml(), is_trained: true, data: data() });
+        crew.collect(Ok(())).map(drop)
+    }
+
+    /// The same of a cell whose model is trained already.
+    ///
+    /// # Errors
+    /// As of [`Self::tell`].
+    pub fn tell_trained(crew: &Crew, spec: &Spec) -> Result<()> {
+        crew.call(Task::Cell, || Self { spec: spec.to_toml(), is_trained: false, data: None });
         crew.collect(Ok(())).map(drop)
     }
 
@@ -38,6 +51,9 @@ impl CellCall {
 
     /// What a specification with a model names.
     fn experiment(&self, spec: &Spec) -> Result<Experiment> {
+        if !self.is_trained {
+            return Ok(Experiment::without_data(spec));
+        }
         let experiment = Experiment::to_learn(spec)?;
         let data = experiment.data.as_ref().map(TargetSamples::digest);
         match data == self.data.as_deref() {
@@ -74,12 +90,15 @@ fn with_cell(cell: &CellCall, device: &ComputeDevice) -> Call {
     if spec.model().is_none() {
         let theory = theory::build(&spec.theory);
         ready(Ok(()));
-        return with_chains(&theory, device);
+        return with_samples((None, &theory), None, device);
     }
     match cell.experiment(&spec) {
         Ok(experiment) => {
             ready(Ok(()));
-            with_model(&spec, &experiment, device)
+            match cell.is_trained {
+                true => with_training(&spec, &experiment, device),
+                false => with_samples((Some(&experiment.flow), &experiment.theory), None, device),
+            }
         }
         Err(error) => {
             ready(Err(error));
@@ -88,24 +107,33 @@ fn with_cell(cell: &CellCall, device: &ComputeDevice) -> Call {
     }
 }
 
-/// Chains of a cell without a model.
-fn with_chains(_theory: &Theory, device: &ComputeDevice) -> Call {
-    device.crew().heed()
-}
-
-/// Training of a model and its configurations.
-fn with_model(spec: &Spec, experiment: &Experiment, device: &ComputeDevice) -> Call {
+/// Training of a model, and what is sampled then.
+fn with_training(spec: &Spec, experiment: &Experiment, device: &ComputeDevice) -> Call {
     let (train, seed) = (spec.model().expect("it has one").train, Seed(spec.seed));
     let beside = experiment.beside(train, seed);
     let target = experiment.learned_from(beside.as_ref());
     let action = &*experiment.theory.action;
     let trainer = Trainer::new(&experiment.flow, action, train, target, device, seed);
     let trainer = trainer.expect("what it learns from was read");
+    with_samples((Some(&experiment.flow), &experiment.theory), Some(&trainer), device)
+}
+
+/// Whatever is computed for a cell; gives the call that is about something else.
+fn with_samples(
+    (flow, theory): (Option<&Flow>, &Theory),
+    trainer: Option<&Trainer<'_>>,
+    device: &ComputeDevice,
+) -> Call {
+    let flow = || flow.expect("a cell with a model");
     loop {
         let call = device.crew().heed();
         match call.task {
-            Task::Step => trainer.assist(&call),
-            _ => return call,
+            Task::Step => trainer.expect("a cell that is trained").assist(&call),
+            Task::Draw => sample::assist::draw(&call, flow(), theory, device),
+            Task::Ensemble => sample::assist::ensemble(&call, flow(), theory, device),
+            Task::Density => sample::assist::density(&call, flow(), theory, device),
+            Task::Chains => sample::assist::chains(&call, theory, device),
+            Task::Cell | Task::End => return call,
         }
     }
 }

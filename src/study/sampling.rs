@@ -166,6 +166,7 @@ impl Context<'_> {
         self.progress.begin(&format!("heat bath: {} chains of {} sweeps", spec.chains, spec.sweeps));
         let chains = Chains::heat_bath(theory, spec, self.seed(), None);
         let chains = chains.expect("a specification asks for local updates where there are some");
+        let chains = chains.among(self.device.crew());
         let mut is_due = self.save_clock();
         let mut store = self.store(Method::HeatBath, &chains, None, &mut is_due)?;
         self.run_chains(&chains, &mut store, step, "sweeps")
@@ -213,7 +214,7 @@ impl Context<'_> {
         is_due: &'s mut dyn FnMut() -> bool,
     ) -> Result<(MethodRun, Store<'s>)> {
         self.progress.begin(&format!("HMC: {} chains of {} trajectories", spec.chains, spec.trajectories));
-        let hmc = Chains::hmc(theory, spec, self.seed(), every);
+        let hmc = Chains::hmc(theory, spec, self.seed(), every).among(self.device.crew());
         let width = every.map(|_| theory.dynamics.numbers());
         let mut store = self.store(Method::Hmc, &hmc, width, is_due)?;
         let run = self.run_chains(&hmc, &mut store, step, "trajectories")?;

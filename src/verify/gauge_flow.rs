@@ -7,7 +7,7 @@ use crate::flow::{Base, Flow, PureGauge};
 use crate::kernel::gauge::Plaquettes;
 use crate::lattice::Lattice;
 use crate::rng::Seed;
-use crate::sample::{Batch, Model};
+use crate::sample::{Batch, Model, Wanted};
 use crate::spec::Spec;
 use crate::theory::{self, PureU1};
 
@@ -51,7 +51,8 @@ pub fn symmetries(device: &ComputeDevice) -> Result<Vec<Check>> {
         at_most: None,
     };
     let (bound, mut drawn) = (model.bind(), Batch::default());
-    model.draw(&bound, &seed.stream("verify/draws"), 0, CONFIGURATIONS, &mut |batch| {
+    let wanted = Wanted { stream: &seed.stream("verify/draws"), items: 0..CONFIGURATIONS, fields: true };
+    model.draw(&bound, &wanted, &mut |batch| {
         drawn.fields.extend(batch.fields);
         drawn.log_q.extend(batch.log_q);
         Ok(())

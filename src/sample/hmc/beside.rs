@@ -53,9 +53,10 @@ impl<'a> Beside<'a> {
 
     /// All chains up to their next configurations.
     fn advance(&self, standing: &mut Standing) -> TrajectorySums {
-        let (steps, indices) = (standing.steps, standing.made..standing.made + self.every);
+        let (steps, mover) = (standing.steps, &self.chains.mover);
+        let indices = standing.made..standing.made + self.every;
         let of_tile = |tile: &mut Tile| {
-            let sums = indices.clone().filter_map(|index| self.chains.step(tile, steps, index, &|| false));
+            let sums = indices.clone().filter_map(|index| mover.step(tile, steps, index, &|| false));
             sums.fold(TrajectorySums::default(), TrajectorySums::add)
         };
         let sums: Vec<TrajectorySums> = standing.tiles.par_iter_mut().map(of_tile).collect();

@@ -1,10 +1,11 @@
 //! The run of all chains: thermalised and tuned, then measured; saved now and then, and continued from there.
 
-use super::moves::Moves;
 use super::sums::TrajectorySums;
 use super::sweeps::Sweeps;
-use super::trajectory::{Motion, Stop, Tile, Trajectories};
+use super::tiles::{Leg, Mover, RunningTile};
+use super::trajectory::{Motion, Tile, Trajectories};
 use super::tuning::Tuning;
+use crate::comm::Crew;
 use crate::cost::Cost;
 use crate::error::Result;
 use crate::rng::Seed;
@@ -16,24 +17,30 @@ use crate::sample::watch::Watch;
 use crate::spec::{Fermions, HeatBathSpec, HmcSpec};
 use crate::stats::{Ensemble, TimeSeries};
 use crate::theory::Theory;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Thermalisation is cut into so many parts; the step size is tuned after each but the last two.
 const TUNING_ROUNDS: u64 = 10;
 
-/// Time that chains run without being saved, if need be, and without being heard of.
-const AT_ONCE: Duration = Duration::from_secs(2);
-
 /// Chains of Hybrid Monte Carlo or of local updates with their thermalisation; a step is one trajectory or sweep of every chain.
 pub struct Chains<'a> {
-    theory: &'a Theory,
     plan: Plan,
     identity: String,
-    /// Steps between two configurations of a chain that are kept.
-    every: Option<u64>,
-    moves: Box<dyn Moves + 'a>,
+    pub(super) kind: Kind,
+    pub(super) seed: Seed,
+    pub(super) mover: Mover<'a>,
+    /// Who moves them together.
+    pub(super) crew: Crew,
+}
+
+/// Which chains.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Kind {
+    /// Of Hybrid Monte Carlo.
+    Hmc(HmcSpec),
+    /// Of local updates.
+    HeatBath(HeatBathSpec),
 }
 
 /// How many of what.
@@ -41,14 +48,10 @@ pub struct Chains<'a> {
 struct Plan {
     method: Method,
     measured: u64,
-    thermalization: u64,
-    chains: usize,
     /// Steps of integration, at first.
     steps: usize,
     /// The acceptance that they are tuned for, if they are.
     target: Option<f64>,
-    /// Steps between two jumps; none if zero.
-    jump_every: u64,
 }
 
 /// Where the chains are; what is saved and continued.
@@ -58,8 +61,8 @@ pub struct ChainsState {
     /// Of the present part of thermalisation, and of those before.
     round: TrajectorySums,
     thermalization: TrajectorySums,
-    tiles: Vec<RunningTile>,
-    series: Vec<TimeSeries>,
+    pub(super) tiles: Vec<RunningTile>,
+    pub(super) series: Vec<TimeSeries>,
     /// After thermalisation.
     sums: TrajectorySums,
     /// Configurations that were kept and are not yet on the disk, `[time][chain][number]`.
@@ -74,17 +77,6 @@ struct Progress {
     too_few: usize,
     thermalization_s: f64,
     wall_s: f64,
-}
-
-/// A tile on its way: it may be ahead of the others, if these were stopped.
-#[derive(Debug, Clone)]
-struct RunningTile {
-    tile: Tile,
-    made: u64,
-    /// Since all tiles were at the same trajectory.
-    sums: TrajectorySums,
-    /// Configurations kept since then, `[time][chain][number]`.
-    kept: Vec<f64>,
 }
 
 impl<'a> Chains<'a> {
@@ -112,14 +104,18 @@ impl<'a> Chains<'a> {
         let plan = Plan {
             method: Method::Hmc,
             measured: spec.trajectories,
-            thermalization: spec.thermalization,
-            chains: spec.chains,
             steps: spec.steps,
             target: spec.tune.then_some(spec.target_acceptance),
-            jump_every: spec.instanton_every.unwrap_or(1),
         };
-        let moves = Box::new(Trajectories::new(&*theory.dynamics, motion, seed, name));
-        Self { theory, plan, identity: identity_of(theory, spec, seed, every), every, moves }
+        let mover = Mover {
+            theory,
+            moves: Box::new(Trajectories::new(&*theory.dynamics, motion, seed, name)),
+            chains: spec.chains,
+            thermalization: spec.thermalization,
+            jump_every: spec.instanton_every.unwrap_or(1),
+            every,
+        };
+        Self::new(plan, Kind::Hmc(spec.clone()), seed, mover)
     }
 
     /// Chains of heat bath and overrelaxation, the same with the streams `sample/heat_bath/0`, …; nothing if the theory knows no local
@@ -131,18 +127,38 @@ impl<'a> Chains<'a> {
         every: Option<u64>,
     ) -> Option<Self> {
         let local = theory.dynamics.local()?;
-        let plan = Plan {
-            method: Method::HeatBath,
-            measured: spec.sweeps,
-            thermalization: spec.thermalization,
-            chains: spec.chains,
-            steps: 0,
-            target: None,
-            jump_every: spec.instanton_every.unwrap_or(1),
-        };
+        let plan = Plan { method: Method::HeatBath, measured: spec.sweeps, steps: 0, target: None };
         let streams = Trajectories::new(&*theory.dynamics, Motion::NONE, seed, "sample/heat_bath");
-        let moves = Box::new(Sweeps::new(local, spec.overrelaxation, streams));
-        Some(Self { theory, plan, identity: identity_of(theory, spec, seed, every), every, moves })
+        let mover = Mover {
+            theory,
+            moves: Box::new(Sweeps::new(local, spec.overrelaxation, streams)),
+            chains: spec.chains,
+            thermalization: spec.thermalization,
+            jump_every: spec.instanton_every.unwrap_or(1),
+            every,
+        };
+        Some(Self::new(plan, Kind::HeatBath(spec.clone()), seed, mover))
+    }
+
+    /// Chains of either kind.
+    pub(super) fn of(theory: &'a Theory, kind: Kind, seed: Seed, every: Option<u64>) -> Option<Self> {
+        match kind {
+            Kind::Hmc(spec) => Some(Self::hmc(theory, &spec, seed, every)),
+            Kind::HeatBath(spec) => Self::heat_bath(theory, &spec, seed, every),
+        }
+    }
+
+    fn new(plan: Plan, kind: Kind, seed: Seed, mover: Mover<'a>) -> Self {
+        let identity = match &kind {
+            Kind::Hmc(spec) => identity_of(&mover, spec, seed),
+            Kind::HeatBath(spec) => identity_of(&mover, spec, seed),
+        };
+        Self { plan, identity, kind, seed, mover, crew: Crew::alone() }
+    }
+
+    /// The same chains, moved by these processes together.
+    pub fn among(self, crew: &Crew) -> Self {
+        Self { crew: crew.clone(), ..self }
     }
 
     /// Whose the chains and the configurations that they keep are.
@@ -152,7 +168,7 @@ impl<'a> Chains<'a> {
 
     /// Steps of every chain, thermalisation included.
     pub fn steps(&self) -> u64 {
-        self.plan.thermalization + self.plan.measured
+        self.mover.thermalization + self.plan.measured
     }
 
     /// Thermalises, tunes, and measures after every trajectory; with a store, whose records are the configurations that are kept,
@@ -168,18 +184,17 @@ impl<'a> Chains<'a> {
 
     /// Where all tiles start; the last one may hold more chains than were asked for.
     pub(super) fn start_tiles(&self) -> Vec<Tile> {
-        let tiles = self.plan.chains.div_ceil(self.theory.dynamics.chains());
-        (0..tiles).map(|tile| self.moves.start(tile)).collect()
+        (0..self.mover.tiles()).map(|tile| self.mover.moves.start(tile)).collect()
     }
 
     /// Chains that were asked for.
     pub(super) fn count(&self) -> usize {
-        self.plan.chains
+        self.mover.chains
     }
 
     /// Steps of every chain before the first that counts.
     pub(super) fn thermalization(&self) -> u64 {
-        self.plan.thermalization
+        self.mover.thermalization
     }
 
     /// The chains after their thermalisation, the steps of integration that they were tuned to, and what was counted.
@@ -191,8 +206,8 @@ impl<'a> Chains<'a> {
         go_on: &dyn Fn() -> Result<()>,
     ) -> Result<(Vec<Tile>, usize, TrajectorySums)> {
         let mut state = self.start();
-        while state.progress.made < self.plan.thermalization {
-            let until = self.plan.thermalization.min(state.progress.made + Self::PART);
+        while state.progress.made < self.mover.thermalization {
+            let until = self.mover.thermalization.min(state.progress.made + Self::PART);
             self.advance(&mut state, until, Watch::NOBODY)?;
             go_on()?;
         }
@@ -200,31 +215,18 @@ impl<'a> Chains<'a> {
         Ok((tiles, state.progress.steps, state.thermalization))
     }
 
-    /// One step of every chain of a tile, with the jump that is due after it; nothing, and the tile as it was, if it was stopped.
-    pub(super) fn step(
-        &self,
-        tile: &mut Tile,
-        steps: usize,
-        index: u64,
-        stop: Stop<'_>,
-    ) -> Option<TrajectorySums> {
-        let sums = self.moves.advance(tile, steps, index, stop)?;
-        let is_due = self.plan.jump_every > 0 && (index + 1).is_multiple_of(self.plan.jump_every);
-        Some(if is_due { sums.add(self.moves.jump(tile, index)) } else { sums })
-    }
-
     /// Counted floating-point operations of the chains that were asked for, from the sums over whole tiles.
     pub(super) fn flops(&self, sums: &TrajectorySums) -> f64 {
-        let side_by_side = self.theory.dynamics.chains();
-        let held = self.plan.chains.div_ceil(side_by_side) * side_by_side;
-        self.moves.flops(sums) * (self.plan.chains as f64 / held as f64)
+        let side_by_side = self.mover.theory.dynamics.chains();
+        let held = self.mover.chains.div_ceil(side_by_side) * side_by_side;
+        self.mover.moves.flops(sums) * (self.mover.chains as f64 / held as f64)
     }
 
     fn start(&self) -> ChainsState {
-        let (chains, side_by_side) = (self.plan.chains, self.theory.dynamics.chains());
+        let side_by_side = self.mover.theory.dynamics.chains();
         let running = |tile| RunningTile { tile, made: 0, sums: TrajectorySums::default(), kept: Vec::new() };
         let tiles: Vec<RunningTile> = self.start_tiles().into_iter().map(running).collect();
-        let series = TimeSeries::of_chains(self.theory.observables.width(), chains);
+        let series = TimeSeries::of_chains(self.mover.theory.observables.width(), self.mover.chains);
         ChainsState {
             progress: Progress {
                 made: 0,
@@ -245,35 +247,8 @@ impl<'a> Chains<'a> {
 
     /// The part of thermalisation that the next trajectory belongs to, if it does, and where that part ends.
     fn part(&self, made: u64) -> Option<(u64, u64)> {
-        let end = |part: u64| self.plan.thermalization * part / TUNING_ROUNDS;
+        let end = |part: u64| self.mover.thermalization * part / TUNING_ROUNDS;
         (1..=TUNING_ROUNDS).map(|part| (part, end(part))).find(|&(_, end)| end > made)
-    }
-
-    /// The trajectories of a tile up to `last`, with measurements or without, as far as it is not stopped.
-    fn advance_tile(
-        &self,
-        running: &mut RunningTile,
-        series: &mut [TimeSeries],
-        steps: usize,
-        last: u64,
-        stop: Stop<'_>,
-    ) {
-        let (mut row, start) = (vec![0.0; self.theory.observables.width()], Instant::now());
-        // Tiles may be ahead of each other, so that one can always stop here: to be saved where steps take long.
-        while running.made < last && start.elapsed() < AT_ONCE {
-            let index = running.made;
-            let Some(sums) = self.step(&mut running.tile, steps, index, stop) else { return };
-            running.sums = running.sums.add(sums);
-            running.made += 1;
-            for (chain, series) in series.iter_mut().enumerate() {
-                let field = running.tile.chain(chain);
-                self.theory.observables.measure(&field, running.tile.actions[chain], &mut row);
-                series.push(&row, 1);
-                if self.every.is_some_and(|every| series.count().is_multiple_of(every)) {
-                    running.kept.extend(field);
-                }
-            }
-        }
     }
 
     /// Brings together what the tiles did, once all of them are there.
@@ -282,12 +257,12 @@ impl<'a> Chains<'a> {
         let tiles = state.tiles.iter_mut().map(|tile| std::mem::take(&mut tile.sums));
         *sums = tiles.fold(*sums, TrajectorySums::add);
         state.progress.made = last;
-        let numbers = self.theory.dynamics.numbers();
-        let times = state.tiles[0].kept.len() / (numbers * self.used(0));
+        let numbers = self.mover.theory.dynamics.numbers();
+        let times = state.tiles[0].kept.len() / (numbers * self.mover.used(0));
         let kept: Vec<Vec<f64>> = state.tiles.iter_mut().map(|tile| std::mem::take(&mut tile.kept)).collect();
         for time in 0..times {
             for (index, kept) in kept.iter().enumerate() {
-                let size = numbers * self.used(index);
+                let size = numbers * self.mover.used(index);
                 state.kept.extend(&kept[time * size..][..size]);
             }
         }
@@ -296,12 +271,6 @@ impl<'a> Chains<'a> {
         {
             self.tune(state, part);
         }
-    }
-
-    /// Chains of a tile that were asked for.
-    fn used(&self, tile: usize) -> usize {
-        let side_by_side = self.theory.dynamics.chains();
-        side_by_side.min(self.plan.chains - tile * side_by_side)
     }
 
     /// The first part is too far from equilibrium to learn from, the last two let the tuned chains settle.
@@ -318,20 +287,20 @@ impl<'a> Chains<'a> {
 
     fn finish(&self, state: ChainsState) -> MethodRun {
         let ChainsState { mut series, sums, thermalization, progress, .. } = state;
-        let (plan, dynamics) = (self.plan, &self.theory.dynamics);
-        series.truncate(plan.chains);
+        let (plan, dynamics) = (self.plan, &self.mover.theory.dynamics);
+        series.truncate(self.mover.chains);
         let cost = MethodCost {
             setup: Some(Cost {
-                samples: plan.thermalization * plan.chains as u64,
+                samples: self.mover.thermalization * self.mover.chains as u64,
                 flops: self.flops(&thermalization),
                 wall_s: progress.thermalization_s,
             }),
-            flops_per_configuration: self.moves.flops(&sums) / sums.trajectories as f64,
+            flops_per_configuration: self.mover.moves.flops(&sums) / sums.trajectories as f64,
             wall_s: progress.wall_s,
         };
         let chain = ChainInfo {
             acceptance: sums.acceptance(),
-            thermalization: Some(plan.thermalization),
+            thermalization: Some(self.mover.thermalization),
             side_by_side: Some(dynamics.chains()),
             exp_minus_delta_h: (plan.method == Method::Hmc).then(|| sums.exp_minus_delta_h()),
             integration_steps: (plan.method == Method::Hmc).then_some(progress.steps),
@@ -344,10 +313,10 @@ impl<'a> Chains<'a> {
 }
 
 /// Of chains with these settings.
-fn identity_of(theory: &Theory, spec: &impl Serialize, seed: Seed, every: Option<u64>) -> String {
+fn identity_of(mover: &Mover<'_>, spec: &impl Serialize, seed: Seed) -> String {
     let spec = serde_json::to_string(spec).expect("plain data");
-    let numbers = [seed.0, every.unwrap_or(u64::MAX)].map(u64::to_le_bytes);
-    identity(&[theory.action.id().as_bytes(), spec.as_bytes(), &numbers.concat()])
+    let numbers = [seed.0, mover.every.unwrap_or(u64::MAX)].map(u64::to_le_bytes);
+    identity(&[mover.theory.action.id().as_bytes(), spec.as_bytes(), &numbers.concat()])
 }
 
 impl Transition for Chains<'_> {
@@ -361,12 +330,8 @@ impl Transition for Chains<'_> {
     fn advance(&self, state: &mut ChainsState, until: u64, watch: Watch<'_>) -> Result<()> {
         let (clock, part) = (Instant::now(), self.part(state.progress.made));
         let last = part.map_or(until, |(_, end)| end.min(until));
-        let (steps, side_by_side) = (state.progress.steps, self.theory.dynamics.chains());
-        let places = state.tiles.par_iter_mut().zip(state.series.par_chunks_mut(side_by_side)).enumerate();
-        places.for_each(|(index, (tile, series))| {
-            let measured = if part.is_some() { 0 } else { self.used(index) };
-            self.advance_tile(tile, &mut series[..measured], steps, last, watch.is_stopped);
-        });
+        let leg = Leg { steps: state.progress.steps, last };
+        let moved = self.move_tiles(state, leg, watch.is_stopped);
         let seconds = match part {
             Some(_) => &mut state.progress.thermalization_s,
             None => &mut state.progress.wall_s,
@@ -375,7 +340,7 @@ impl Transition for Chains<'_> {
         if state.tiles.iter().all(|tile| tile.made == last) {
             self.join(state, last, part);
         }
-        Ok(())
+        moved
     }
 }
 

@@ -7,9 +7,12 @@ mod sums;
 mod sweeps;
 #[cfg(test)]
 mod tests;
+mod tiles;
+mod together;
 mod trajectory;
 mod tuning;
 
 pub use beside::Beside;
 pub use chains::Chains;
+pub use together::assist;
 pub use trajectory::{Motion, Trajectories};

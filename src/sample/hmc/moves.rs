@@ -8,6 +8,9 @@ pub trait Moves: Sync {
     /// Where the chains of a tile start.
     fn start(&self, tile: usize) -> Tile;
 
+    /// A tile whose chains are nowhere yet.
+    fn place(&self, tile: usize) -> Tile;
+
     /// The next step of every chain, with so many steps of integration where it has some; nothing, and the tile as it was, if it was
     /// stopped.
     fn advance(&self, tile: &mut Tile, steps: usize, index: u64, stop: Stop<'_>) -> Option<TrajectorySums>;
@@ -22,6 +25,10 @@ pub trait Moves: Sync {
 impl Moves for Trajectories<'_> {
     fn start(&self, tile: usize) -> Tile {
         Trajectories::start(self, tile)
+    }
+
+    fn place(&self, tile: usize) -> Tile {
+        self.empty(tile)
     }
 
     fn advance(&self, tile: &mut Tile, steps: usize, index: u64, stop: Stop<'_>) -> Option<TrajectorySums> {

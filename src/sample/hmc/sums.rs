@@ -1,9 +1,10 @@
 //! What is counted over trajectories, sweeps and jumps.
 
 use crate::theory::{Dynamics, Parts};
+use serde::{Deserialize, Serialize};
 
 /// Sums over trajectories.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrajectorySums {
     pub trajectories: u64,
     pub accepted: u64,

@@ -24,6 +24,10 @@ impl Moves for Sweeps<'_> {
         self.chains.start(tile)
     }
 
+    fn place(&self, tile: usize) -> Tile {
+        self.chains.empty(tile)
+    }
+
     fn advance(&self, tile: &mut Tile, _: usize, index: u64, stop: Stop<'_>) -> Option<TrajectorySums> {
         if stop() {
             return None;

@@ -111,7 +111,8 @@ impl<'a> Trajectories<'a> {
         tile
     }
 
-    fn empty(&self, tile: usize) -> Tile {
+    /// Chains that are nowhere yet.
+    pub fn empty(&self, tile: usize) -> Tile {
         let chains = self.dynamics.chains();
         let stream = |chain: usize| self.seed.stream(&format!("{}/{}", self.name, tile * chains + chain));
         Tile {
