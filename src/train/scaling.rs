@@ -19,7 +19,7 @@ const BYTES_OF_CONFIGURATION: f64 = 16.0;
 /// Seconds that the leader alone works for each parameter (its sum, the optimizer's update, words of both) and for each configuration
 /// (mean, ESS), of one core: see `benches/results/scaling.md`.
 const LEADER_S_PER_PARAMETER: f64 = 60e-9;
-const LEADER_S_PER_CONFIGURATION: f64 = 40e-9;
+const LEADER_S_PER_CONFIGURATION: f64 = 30e-9;
 
 /// What a step consists of.
 #[derive(Debug, Clone, Copy, PartialEq)]

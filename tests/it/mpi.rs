@@ -122,6 +122,20 @@ fn any_number_of_processes_is_one_run_with_the_same_bits() {
 }
 
 #[test]
+fn an_ensemble_of_several_processes_is_that_of_one() {
+    let sandbox = Sandbox::new();
+    sandbox.write("spec.toml", &PHI4.replace("steps = 120", "steps = 20"));
+    sandbox.flowqcd(&["run", "spec.toml", "--out", "run", "--no-plots"]).succeeds();
+    sandbox.flowqcd(&["sample", "run", "-n", "1500", "--out", "one.npz"]).succeeds();
+    let run = together(&sandbox, 3, &["sample", "run", "-n", "1500", "--out", "three.npz"]).succeeds();
+    assert_eq!(run.stdout.matches("ESS").count(), 1, "{}", run.stdout);
+    let measured = |ensemble: &str| sandbox.flowqcd(&["measure", ensemble, "--json"]).succeeds().stdout;
+    assert_eq!(measured("three.json"), measured("one.npz"));
+    let archives = sandbox.names().iter().filter(|name| name.starts_with("three.rank-")).count();
+    assert_eq!(archives, 3);
+}
+
+#[test]
 fn processes_that_are_asked_to_stop_leave_a_checkpoint_from_which_others_go_on() {
     let sandbox = Sandbox::new();
     let whole = whole_run(&sandbox);
