@@ -23,6 +23,8 @@ pub enum Task {
     Step,
     /// Configurations of its model.
     Draw,
+    /// An ensemble of its model, into a file of each process.
+    Ensemble,
     /// The density of its model where configurations are.
     Density,
     /// Trajectories or sweeps of chains.

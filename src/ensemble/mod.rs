@@ -1,8 +1,13 @@
 //! Ensembles of configurations in files: those of a model to work on elsewhere, those of the target to learn and judge from.
 
-mod npz;
+mod archive;
+mod index;
+mod reader;
+mod writer;
 
-pub use npz::{EnsembleReader, EnsembleWriter, MODEL, Provenance};
+pub use index::{Index, IndexedFile};
+pub use reader::EnsembleReader;
+pub use writer::{CompleteEnsemble, EnsembleWriter, MODEL, Provenance, array_shape};
 
 use crate::error::{Error, Result};
 use crate::theory::Action;
@@ -39,10 +44,7 @@ impl TargetSamples {
             Ok(())
         })?;
         check_actions(path, &mut reader, &actions)?;
-        let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(file).map_err(Error::io(path, "read"))?;
-        let (chains, digest) = (reader.chains().unwrap_or(1), hasher.finalize().to_hex().to_string());
+        let (chains, digest) = (reader.chains().unwrap_or(1), reader.digest()?);
         Ok(Self { numbers, fields, actions, chains, digest })
     }
 
@@ -71,7 +73,7 @@ impl TargetSamples {
         &self.actions
     }
 
-    /// BLAKE3 of the file.
+    /// BLAKE3 of the file: of the archive, or of the index of several, which holds theirs.
     pub fn digest(&self) -> &str {
         &self.digest
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::lattice::Lattice;
 use crate::rng::Seed;
 use crate::theory::Phi4;
+use std::path::PathBuf;
 
 const HMC: Provenance<'_> = Provenance { method: "hmc", spec: "version = 1\n" };
 
@@ -85,4 +86,59 @@ fn what_is_no_ensemble_of_the_target_is_refused_with_the_reason() {
     bytes[300] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     assert!(matches!(TargetSamples::load(&path, &action()), Err(Error::BadFile { .. })));
+}
+
+/// Configurations of the target in two archives, and the index of both.
+fn write_in_parts(folder: &Path) -> PathBuf {
+    let (action, fields) = (action(), fields(5));
+    let name = folder.join("a.npz");
+    let parts = [&fields[..48], &fields[48..]].into_iter().enumerate().map(|(rank, part)| {
+        let (path, count) = (Index::place_of(&name, 9 + rank, 11), part.len() as u64 / 24);
+        let mut writer = EnsembleWriter::create(&path, "phi", &[1, 6, 4], count).unwrap();
+        let actions: Vec<f64> = part.chunks(24).map(|field| action.action_f64(field)).collect();
+        writer.push(part, &vec![-30.0; actions.len()], &actions).unwrap();
+        let mut complete = writer.complete(&HMC).unwrap();
+        let (bytes, blake3) = complete.digest().unwrap();
+        complete.put_in_place().unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), bytes);
+        IndexedFile { file: path.file_name().unwrap().to_str().unwrap().to_owned(), count, bytes, blake3 }
+    });
+    let files: Vec<IndexedFile> = parts.collect();
+    assert_eq!(
+        [&*files[0].file, &*files[1].file],
+        ["a.rank-09.npz", "a.rank-10.npz"],
+        "in order of names, too"
+    );
+    let index = Index::place(&name);
+    Index { field: "phi".into(), shape: vec![5, 6, 4], files }.write(&index).unwrap();
+    index
+}
+
+#[test]
+fn an_index_makes_one_ensemble_of_several_archives() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, index) = (folder.path().join("whole.npz"), write_in_parts(folder.path()));
+    write(&whole, 0.0, &HMC);
+    let found = TargetSamples::load(&index, &action()).unwrap();
+    let expected = TargetSamples::load(&whole, &action()).unwrap();
+    assert_eq!((found.fields(), found.actions()), (expected.fields(), expected.actions()));
+    let [log_q, expected] = [&index, &whole].map(|path| {
+        let mut reader = EnsembleReader::open(path, "phi", &[1, 6, 4]).unwrap();
+        assert_eq!(reader.array("nothing").unwrap(), None);
+        (reader.count(), reader.method(), reader.array("log_q").unwrap())
+    });
+    assert_eq!(log_q, expected);
+
+    let part = folder.path().join("a.rank-10.npz");
+    let reason = || TargetSamples::load(&index, &action()).unwrap_err().to_string();
+    let was = std::fs::read(&part).unwrap();
+    write(&part, 0.0, &HMC);
+    assert!(reason().contains("a.rank-10.npz: is not the file that the index"), "{}", reason());
+    std::fs::remove_file(&part).unwrap();
+    assert!(reason().contains("a.rank-10.npz: cannot be read"), "{}", reason());
+    std::fs::write(&part, was).unwrap();
+    let text = std::fs::read_to_string(&index).unwrap();
+    assert!(TargetSamples::load(&index, &action()).is_ok());
+    std::fs::write(&index, text.replace("\"count\"", "\"counts\"")).unwrap();
+    assert!(reason().contains("is no index of an ensemble: unknown field `counts`"), "{}", reason());
 }

@@ -2,4 +2,5 @@
 
 pub use super::density::assist as density;
 pub use super::drawing::assist as draw;
+pub use super::ensemble::assist as ensemble;
 pub use super::hmc::assist as chains;

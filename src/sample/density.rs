@@ -68,5 +68,8 @@ pub fn assist(call: &Call, flow: &Flow, theory: &Theory, device: &ComputeDevice)
     let (parameters, action) = (&*parameters, &*theory.action);
     let model = Model { flow, parameters, action, device, observables: None, at_most };
     let bound = model.bind();
-    answer(device.crew(), Task::Density, |fields: Vec<f64>| model.share_of_log_prob(&bound, &fields));
+    // The leader says what became of it.
+    answer(device.crew(), Task::Density, |fields: Vec<f64>| {
+        drop(device.crew().collect(model.share_of_log_prob(&bound, &fields)));
+    });
 }

@@ -26,8 +26,9 @@ pub struct Wanted<'a> {
 
 /// What all have to know who draw.
 #[derive(Serialize, Deserialize)]
-struct Opening<'a> {
-    stream: Cow<'a, Stream>,
+pub struct Opening<'a> {
+    /// Where random numbers come from.
+    pub stream: Cow<'a, Stream>,
     parameters: Cow<'a, [f32]>,
     is_measured: bool,
     fields: bool,
@@ -42,7 +43,7 @@ struct Round {
 }
 
 /// Who draws.
-struct Drawing<'a> {
+pub struct Drawing<'a> {
     model: &'a Model<'a>,
     bound: &'a BoundFlow<'a>,
     base: Ahead,
@@ -62,13 +63,7 @@ impl Model<'_> {
         each: &mut dyn FnMut(Batch) -> Result<()>,
     ) -> Result<()> {
         let Wanted { stream, ref items, fields } = *wanted;
-        let rounds = Rounds::open(self.crew(), Task::Draw, || Opening {
-            stream: Cow::Borrowed(stream),
-            parameters: Cow::Borrowed(self.parameters),
-            is_measured: self.observables.is_some(),
-            fields,
-            at_most: self.at_most,
-        });
+        let rounds = Rounds::open(self.crew(), Task::Draw, || Opening::of(self, stream, fields));
         let drawing = Drawing::new(self, bound, wanted.stream, fields);
         let held = if fields { self.numbers() } else { self.width() };
         let after = |start: u64| start..items.end.min(start + self.round(held) as u64);
@@ -86,25 +81,62 @@ impl Model<'_> {
 
 /// What a process that does not lead does when it is called to draw.
 pub fn assist(call: &Call, flow: &Flow, theory: &Theory, device: &ComputeDevice) {
-    let Opening { stream, parameters, is_measured, fields, at_most } = call.job::<Opening<'_>>();
-    let observables = is_measured.then_some(&*theory.observables);
-    let (parameters, action) = (&*parameters, &*theory.action);
-    let model = Model { flow, parameters, action, device, observables, at_most };
+    let opening = call.job::<Opening<'_>>();
+    let model = opening.model(flow, theory, device);
     let bound = model.bind();
-    let drawing = Drawing::new(&model, &bound, &stream, fields);
-    answer(device.crew(), Task::Draw, |round| drawing.round(&round));
+    let drawing = Drawing::new(&model, &bound, &opening.stream, opening.fields);
+    // The leader says what became of it.
+    answer(device.crew(), Task::Draw, |round| drop(device.crew().collect(drawing.round(&round))));
+}
+
+impl<'a> Opening<'a> {
+    /// With a model, from a stream.
+    pub fn of(model: &'a Model<'_>, stream: &'a Stream, fields: bool) -> Self {
+        Self {
+            stream: Cow::Borrowed(stream),
+            parameters: Cow::Borrowed(model.parameters),
+            is_measured: model.observables.is_some(),
+            fields,
+            at_most: model.at_most,
+        }
+    }
+
+    /// The leader's model.
+    pub fn model(&'a self, flow: &'a Flow, theory: &'a Theory, device: &'a ComputeDevice) -> Model<'a> {
+        let observables = self.is_measured.then_some(&*theory.observables);
+        let (parameters, action, at_most) = (&*self.parameters, &*theory.action, self.at_most);
+        Model { flow, parameters, action, device, observables, at_most }
+    }
 }
 
 impl<'a> Drawing<'a> {
-    fn new(model: &'a Model<'a>, bound: &'a BoundFlow<'a>, stream: &Stream, fields: bool) -> Self {
+    /// Draws with a model from a stream, and keeps configurations beside their numbers or not.
+    pub fn new(model: &'a Model<'a>, bound: &'a BoundFlow<'a>, stream: &Stream, fields: bool) -> Self {
         let base = Ahead::new(Arc::clone(model.flow.base()), stream.clone());
         Self { model, bound, base, fields }
     }
 
-    /// This process's share of a round, in batches that fit its device.
+    /// The model.
+    pub fn model(&self) -> &'a Model<'a> {
+        self.model
+    }
+
+    /// The processes that draw.
+    pub fn crew(&self) -> &'a Crew {
+        self.model.crew()
+    }
+
+    /// This process's share of a round.
     fn round(&self, round: &Round) -> Result<Vec<Batch>> {
-        let (share, next) = (self.share(&round.items), self.share(&round.next));
-        let (crew, device) = (self.model.crew(), self.model.device);
+        self.compute(self.share(&round.items), self.share(&round.next))
+    }
+
+    /// Consecutive items in batches that fit the device, and those that will probably be asked for next.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Device`].
+    pub fn compute(&self, share: Range<u64>, next: Range<u64>) -> Result<Vec<Batch>> {
+        let (crew, device) = (self.crew(), self.model.device);
         let mut batches = Vec::new();
         let draw = |part: Range<usize>| {
             let [start, end] = [part.start, part.end].map(|place| share.start + place as u64);
@@ -124,7 +156,7 @@ impl<'a> Drawing<'a> {
     }
 
     /// This process's share of consecutive items.
-    fn share(&self, items: &Range<u64>) -> Range<u64> {
+    pub fn share(&self, items: &Range<u64>) -> Range<u64> {
         let share = self.model.share((items.end - items.start) as usize);
         items.start + share.start as u64..items.start + share.end as u64
     }

@@ -1,7 +1,6 @@
 //! What processes do together in rounds: opened by the leader, called for round by round, closed.
 
 use crate::comm::{Crew, Task};
-use crate::error::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -34,20 +33,15 @@ impl Drop for Rounds<'_> {
     }
 }
 
-/// Answers every round of a task that was opened, until it is closed.
+/// Hands over every round of a task that was opened, until it is closed; each has to be answered by [`Crew::collect`].
 ///
 /// # Panics
 /// If the leader calls for something else before.
-pub fn answer<R: DeserializeOwned, T: Serialize + DeserializeOwned>(
-    crew: &Crew,
-    task: Task,
-    mut round: impl FnMut(R) -> Result<T>,
-) {
+pub fn answer<R: DeserializeOwned>(crew: &Crew, task: Task, mut round: impl FnMut(R)) {
     loop {
         let call = crew.heed();
         assert_eq!(call.task, task, "one task at a time");
         let Some(asked) = call.job::<Option<R>>() else { return };
-        // The leader says what became of it.
-        let _ = crew.collect(round(asked));
+        round(asked);
     }
 }

@@ -6,6 +6,7 @@ use super::*;
 use crate::comm::threads::together;
 use crate::comm::{Call, Crew, Leading, Task};
 use crate::device::ComputeDevice;
+use crate::ensemble::{EnsembleReader, IndexedFile, file_shape};
 use crate::error::{Error, Result, Signal};
 use crate::flow::Flow;
 use crate::rng::Seed;
@@ -51,6 +52,7 @@ impl Process<'_> {
     fn obey(&self, call: &Call) {
         match call.task {
             Task::Draw => assist::draw(call, self.flow, self.theory, self.device),
+            Task::Ensemble => assist::ensemble(call, self.flow, self.theory, self.device),
             Task::Density => assist::density(call, self.flow, self.theory, self.device),
             task => panic!("{task:?} is not asked for here"),
         }
@@ -168,7 +170,9 @@ fn an_error_names_the_process_and_what_is_called_for_next_works() {
             let place = usize::from(call.task == Task::Density);
             let is_first = || failures[place].fetch_add(1, Ordering::SeqCst) == 0;
             match crew.rank() == 2 && is_first() {
-                true => rounds::answer(crew, call.task, |_: ()| Err::<Vec<f64>, _>(fails())),
+                true => {
+                    rounds::answer(crew, call.task, |()| drop(crew.collect(Err::<Vec<f64>, _>(fails()))));
+                }
                 false => process.obey(call),
             }
         };
@@ -287,9 +291,119 @@ fn independence_metropolis_goes_on_with_any_number_of_processes() {
         for sizes in [&[2][..], &[7], &[3, 1, 4]] {
             for questions in [usize::MAX, questions] {
                 let found = sampled(sizes, questions);
-                let is_same = (&found.0, &found.1, &found.2) == (&alone.0, &alone.1, &alone.2);
-                assert!(is_same && (found.3 > 1 || questions == usize::MAX), "{sizes:?}, {questions}");
+                assert!(found.0 == alone.0 && found.1 == alone.1, "{sizes:?}, {questions}");
+                assert!(found.2 == alone.2, "{sizes:?}, {questions}");
+                assert!(found.3 > 1 || questions == usize::MAX, "{sizes:?}, {questions}: {}", found.3);
             }
         }
+    }
+}
+
+/// Draws an ensemble into `phi.npz` of a folder.
+fn ensemble_in(
+    folder: &Path,
+    process: &Process<'_>,
+    count: u64,
+    each: &mut dyn FnMut(&[f64]) -> Result<()>,
+) -> Result<DrawnEnsemble> {
+    let (model, stream, file) = (process.model(), Seed(5).stream("ensemble"), folder.join("phi.npz"));
+    let wanted = WantedEnsemble { stream: &stream, items: 3..3 + count, file: &file, spec: PHI4 };
+    model.draw_ensemble(&model.bind(), &wanted, each)
+}
+
+/// Names in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn files_of_processes_are_together_the_one_of_one() {
+    // Three shares of 64 among seven processes leave some without any.
+    for (text, count) in [(PHI4, 3333), (SECTORS, 150)] {
+        let found = |size| {
+            let folder = tempfile::tempdir().unwrap();
+            let lead = |process: &Process<'_>| {
+                let mut heard = 0;
+                let drawn = ensemble_in(folder.path(), process, count, &mut |log_weights| {
+                    heard += log_weights.len() as u64;
+                    Ok(())
+                });
+                let (drawn, action) = (drawn.unwrap(), &*process.theory.action);
+                assert_eq!(heard, count);
+                let mut reader =
+                    EnsembleReader::open(&drawn.file, action.field_name(), &file_shape(action)).unwrap();
+                let mut fields = Vec::new();
+                reader
+                    .fields(&mut |part| {
+                        fields.extend_from_slice(part);
+                        Ok(())
+                    })
+                    .unwrap();
+                let arrays = ["log_q", "action", "log_w", "topological_charge"];
+                let arrays = arrays.map(|name| reader.array(name).unwrap());
+                assert_eq!(arrays[2].as_ref(), Some(&drawn.log_weights));
+                (drawn.archives, (reader.method(), fields, arrays))
+            };
+            let (archives, arrays) = led_on_cpu(text, size, lead);
+            let names = names(folder.path());
+            match size {
+                1 => assert_eq!(names, ["phi.npz"]),
+                _ => assert!(names.len() == archives + 1 && names[0] == "phi.json", "{names:?}"),
+            }
+            (archives, arrays)
+        };
+        let alone = found(1);
+        for size in SIZES {
+            let (archives, arrays) = found(size);
+            assert!(arrays == alone.1, "{size} processes, {text}");
+            assert_eq!(archives, size.min(count.div_ceil(64) as usize));
+        }
+    }
+}
+
+#[test]
+fn an_ensemble_that_fails_leaves_nothing_and_the_next_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    for failing in 0..5 {
+        let calls = AtomicUsize::new(0);
+        let obey = |process: &Process<'_>, call: &Call| {
+            let crew: &Crew = process.device.crew();
+            if crew.rank() != 2 || calls.fetch_add(1, Ordering::SeqCst) > 0 {
+                return process.obey(call);
+            }
+            // Some batches, the rest of the archive, its name: one of these fails.
+            let mut round = 0;
+            rounds::answer(crew, call.task, |()| {
+                let answer = if round == failing { Err(interrupted()) } else { Ok(vec![0.0; 1024]) };
+                round += 1;
+                let _ = match round {
+                    1..3 => crew.collect(answer).map(drop),
+                    3 => crew.collect(answer.map(|_| None::<IndexedFile>)).map(drop),
+                    _ => crew.collect(answer.map(drop)).map(drop),
+                };
+            });
+        };
+        let lead = |process: &Process<'_>| {
+            let mut heard = 0;
+            let failed = ensemble_in(folder.path(), process, 3 * 2048, &mut |_| {
+                heard += 1;
+                // The leader itself is stopped in the second round.
+                if failing == 4 && heard == 5 { Err(interrupted()) } else { Ok(()) }
+            });
+            let error = failed.unwrap_err().to_string();
+            assert_eq!(error.contains("rank 2"), failing < 4, "{error}");
+            // Files under temporary names go as soon as each process hears of it.
+            assert!(names(folder.path()).iter().all(|name| name.starts_with(".tmp-")), "{failing}");
+            let drawn = ensemble_in(folder.path(), process, 1000, &mut |_| Ok(())).unwrap();
+            assert_eq!(drawn.log_weights.len(), 1000);
+        };
+        led((PHI4, "cpu", 3), lead, obey);
+        let expected = ["phi.json", "phi.rank-0.npz", "phi.rank-1.npz", "phi.rank-2.npz"];
+        assert_eq!(names(folder.path()), expected);
+        expected.iter().for_each(|name| std::fs::remove_file(folder.path().join(name)).unwrap());
     }
 }

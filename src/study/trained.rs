@@ -4,10 +4,9 @@ use super::experiment::Experiment;
 use super::progress::{Interrupt, Progress};
 use super::start::{checkpoint_file, spec_of};
 use crate::device::ComputeDevice;
-use crate::ensemble::{EnsembleWriter, MODEL, Provenance, file_shape};
 use crate::error::{Error, Result};
 use crate::rng::Seed;
-use crate::sample::Wanted;
+use crate::sample::{DrawnEnsemble, WantedEnsemble};
 use crate::spec::Spec;
 use crate::stats::{Ess, Interval, ParetoShape};
 use crate::train::{TrainState, build_optimizer, checkpoint};
@@ -56,7 +55,7 @@ pub struct Drawn {
     pub max_weight_share: f64,
     /// Seconds, writing included.
     pub wall_s: f64,
-    /// Size of the file.
+    /// Size of the file or files.
     pub bytes: u64,
 }
 
@@ -82,7 +81,8 @@ impl Trained {
         self.experiment.theory.action.describe()
     }
 
-    /// Draws items of the stream `sample/ensemble` into a file, a batch at a time.
+    /// Draws items of the stream `sample/ensemble` into a file, a batch at a time; several processes into one each, of which an index
+    /// beside them makes one ensemble.
     ///
     /// # Errors
     /// [`Error::Interrupted`], [`Error::Diverged`] for a weight that is not a number, [`Error::Device`], [`Error::Io`]; no
@@ -95,40 +95,24 @@ impl Trained {
         interrupt: &Interrupt,
     ) -> Result<Drawn> {
         let start = Instant::now();
-        let action = &*self.experiment.theory.action;
         let model = self.experiment.model(&self.state.parameters, device, None);
-        let mut writer =
-            EnsembleWriter::create(draw.file, action.field_name(), &file_shape(action), draw.count)?;
-        let mut log_weights = Vec::new();
-        let stream = Seed(draw.seed).stream("sample/ensemble");
-        let wanted = Wanted { stream: &stream, items: draw.first..draw.first + draw.count, fields: true };
-        model.draw(&model.bind(), &wanted, &mut |batch| {
-            let weights = (0..batch.log_q.len()).map(|index| batch.log_weight(index));
-            log_weights.extend(weights);
-            if let Some(value) = log_weights.iter().rev().take(batch.log_q.len()).find(|w| !w.is_finite()) {
-                let (quantity, checkpoint) =
-                    ("log weight of a configuration", self.path.display().to_string());
-                let optimizer = self.state.optimizer.name;
-                return Err(Error::Diverged {
-                    step: self.step,
-                    quantity,
-                    value: *value,
-                    checkpoint,
-                    optimizer,
-                });
-            }
-            writer.push(&batch.fields, &batch.log_q, &batch.actions)?;
-            let fields = batch.fields.chunks_exact(model.numbers());
-            writer.push_charges(fields.filter_map(|field| action.topological_charge(field)));
-            let done = log_weights.len() as u64;
+        let (stream, spec) = (Seed(draw.seed).stream("sample/ensemble"), self.spec.to_toml());
+        let items = draw.first..draw.first + draw.count;
+        let wanted = WantedEnsemble { stream: &stream, items, file: draw.file, spec: &spec };
+        let mut done = 0;
+        let drawn = model.draw_ensemble(&model.bind(), &wanted, &mut |log_weights| {
+            self.check(log_weights)?;
+            done += log_weights.len() as u64;
             progress.done(done, draw.count, "configurations");
             interrupt
                 .signal()
                 .filter(|_| done < draw.count)
                 .map_or(Ok(()), |signal| Err(Error::InterruptedDraw { signal, done, count: draw.count }))
         })?;
-        writer.finish(&Provenance { method: MODEL, spec: &self.spec.to_toml() })?;
-        let bytes = std::fs::metadata(draw.file).map_err(Error::io(draw.file, "read"))?.len();
+        let DrawnEnsemble { file, archives, bytes, log_weights } = drawn;
+        if file != draw.file {
+            progress.note(&format!("{archives} archives, of which {} says in what order", file.display()));
+        }
         let ess = Ess::of(&log_weights);
         Ok(Drawn {
             count: draw.count,
@@ -139,6 +123,18 @@ impl Trained {
             max_weight_share: ess.max_weight_share,
             wall_s: start.elapsed().as_secs_f64(),
             bytes,
+        })
+    }
+    /// # Errors
+    /// [`Error::Diverged`] for a weight that is not a number.
+    fn check(&self, log_weights: &[f64]) -> Result<()> {
+        let Some(&value) = log_weights.iter().rev().find(|weight| !weight.is_finite()) else { return Ok(()) };
+        Err(Error::Diverged {
+            step: self.step,
+            quantity: "log weight of a configuration",
+            value,
+            checkpoint: self.path.display().to_string(),
+            optimizer: self.state.optimizer.name,
         })
     }
 }

@@ -56,6 +56,26 @@ fn a_checkpoint_gives_an_ensemble_and_further_parts_of_it() {
         assert_eq!(log_w[index], -actions[index] - log_q[index]);
     }
     assert_eq!(phi[2000 * 16..], numbers("rest.npz", "phi"));
+
+    // What several processes write: parts, and an index of them.
+    sandbox.flowqcd(&["sample", name, "-n", "2000", "--out", "first.npz"]).succeeds();
+    let files = [("first.npz", 2000), ("rest.npz", 1000)].map(|(file, count)| {
+        let bytes = std::fs::read(sandbox.path(file)).unwrap();
+        let blake3 = blake3::hash(&bytes).to_hex().to_string();
+        serde_json::json!({ "file": file, "count": count, "bytes": bytes.len(), "blake3": blake3 })
+    });
+    let index = serde_json::json!({ "field": "phi", "shape": [3000, 4, 4], "files": files });
+    sandbox.write("index.json", &index.to_string());
+    let measured = |file: &str| sandbox.flowqcd(&["measure", file, "--json"]).succeeds().stdout;
+    assert_eq!(measured("index.json"), measured("whole.npz"));
+    std::fs::copy(sandbox.path("whole.npz"), sandbox.path("rest.npz")).unwrap();
+    let refused = sandbox.flowqcd(&["measure", "index.json"]);
+    assert!(
+        refused.code == Some(1) && refused.stderr.contains("rest.npz: is not the file"),
+        "{}",
+        refused.stderr
+    );
+
     let largest = log_w.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let weights: Vec<f64> = log_w.iter().map(|w| (w - largest).exp()).collect();
     let (sum, square) = (weights.iter().sum::<f64>(), weights.iter().map(|w| w * w).sum::<f64>());
