@@ -10,6 +10,8 @@ mod launcher;
 #[cfg(feature = "mpi")]
 mod mpi;
 #[cfg(test)]
+mod tests;
+#[cfg(test)]
 pub mod threads;
 
 pub use crew::{Call, Crew, Leading, Task};

@@ -283,7 +283,11 @@ fn ranks(launcher: &Child) -> Vec<u32> {
 
 /// Sends a signal to a process that may have just ended.
 fn send(signal: &str, to: u32) {
-    Command::new("kill").args([signal, &to.to_string()]).stderr(Stdio::null()).status().expect("there is kill");
+    Command::new("kill")
+        .args([signal, &to.to_string()])
+        .stderr(Stdio::null())
+        .status()
+        .expect("there is kill");
 }
 
 /// Stops a run by signals to the launcher or to one of the processes, and continues it; gives how often.
