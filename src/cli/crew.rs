@@ -27,14 +27,19 @@ struct Likeness {
 /// # Errors
 /// What is missing.
 pub fn join(args: &DeviceArgs, interrupt: &Interrupt, has_own_part: bool) -> Result<Option<ComputeDevice>> {
-    let Some(launched) = Launched::here().filter(|launched| launched.size > 1) else {
+    let Some(launched) = Launched::here() else { return args.select().map(Some) };
+    if launched.size == 1 {
+        warn_of_binding(args, &launched, Neighbours::NONE);
         return args.select().map(Some);
-    };
+    }
     if has_own_part && cfg!(not(feature = "mpi")) {
         return args.select().map(Some);
     }
     let (comm, here) = reach(&launched, interrupt)?;
     let crew = Crew::of(comm, interrupt.0.clone());
+    if crew.leads() {
+        warn_of_binding(args, &launched, here);
+    }
     let (own, device) = match own_device(args, here) {
         Ok(device) => (Ok(likeness(&device)), Some(device)),
         Err(error) => (Err(error), None),
@@ -61,22 +66,25 @@ fn reach(launched: &Launched, _: &Interrupt) -> Result<(Rc<dyn Comm>, Neighbours
 
 /// The device and the threads of one of several processes.
 fn own_device(args: &DeviceArgs, here: Neighbours) -> Result<ComputeDevice> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    if here.rank == 0 && args.threads.is_none() {
-        warn_of_binding(cores, here);
-    }
+    let cores = allowed();
     device::set_threads(args.threads.map_or_else(|| here.threads(cores), |threads| threads as usize))?;
     ComputeDevice::select_beside(&args.device, here)
 }
 
-/// Launchers tend to give each process one core, whatever there is.
-fn warn_of_binding(cores: usize, here: Neighbours) {
-    let Some(of_machine) = cores_of_machine() else { return };
-    if here.on_these_cores < here.size && cores * here.size < of_machine {
+/// `mpirun` gives each process one core, whatever there is, if nothing else is said; a job of SLURM has what it asked for.
+fn warn_of_binding(args: &DeviceArgs, launched: &Launched, here: Neighbours) {
+    let (cores, Some(of_machine)) = (allowed(), cores_of_machine()) else { return };
+    let of_all = cores * here.size / here.on_these_cores;
+    if launched.is_mpirun() && args.threads.is_none() && cores == 1 && of_all < of_machine {
         say(&format!(
-            "warning: each process may use {cores} of {of_machine} cores: mpirun --bind-to none or --map-by slot:PE=N gives it more"
+            "warning: each process may use 1 of {of_machine} cores: mpirun --bind-to none or --map-by slot:PE=N gives it more"
         ));
     }
+}
+
+/// Cores that this process may use.
+fn allowed() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The cores that this process may use, in the words of Linux.

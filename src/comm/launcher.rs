@@ -27,6 +27,11 @@ impl Launched {
         })
     }
 
+    /// Whether it was an `mpirun`.
+    pub fn is_mpirun(&self) -> bool {
+        self.variable != SIZES[2]
+    }
+
     /// Whether the processes can reach each other by an MPI library that sees so many of them; one that sees no others was started by
     /// the launcher of another.
     ///
@@ -93,7 +98,8 @@ mod tests {
         assert_eq!(of(&[("SLURM_NTASKS", "4"), ("HOME", "/")]), None);
         let launched = of(&[("OMPI_COMM_WORLD_SIZE", "4")]).unwrap();
         assert_eq!((launched.variable, launched.size), (SIZES[0], 4));
-        assert!(launched.check(4).is_ok());
+        assert!(launched.check(4).is_ok() && launched.is_mpirun());
+        assert!(!of(&[("SLURM_STEP_NUM_TASKS", "2")]).unwrap().is_mpirun());
         let message = launched.check(1).unwrap_err().to_string();
         assert!(message.contains("OMPI_COMM_WORLD_SIZE = 4") && message.contains("sees 1"), "{message}");
         assert_eq!(of(&[("PMI_SIZE", "2"), ("SLURM_STEP_NUM_TASKS", "2")]).unwrap().variable, "PMI_SIZE");

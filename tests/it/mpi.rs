@@ -200,6 +200,21 @@ fn errors_of_the_leader_end_all_with_their_own_status() {
 }
 
 #[test]
+fn a_process_that_may_use_one_core_only_is_told_of_the_others() {
+    let sandbox = Sandbox::new();
+    sandbox.write("spec.toml", &PHI4.replace("steps = 120", "steps = 2"));
+    let started = |out: &str, on: &str| {
+        let program = env!("CARGO_BIN_EXE_flowqcd");
+        let launcher = format!("{on} mpirun --allow-run-as-root --bind-to none -n 1 {program}");
+        sandbox.shell(&format!("{launcher} run spec.toml --out {out} --no-plots")).succeeds().stderr
+    };
+    if std::thread::available_parallelism().unwrap().get() > 1 {
+        assert!(started("one", "taskset -c 0").contains("warning: each process may use 1 of"));
+        assert!(!started("all", "").contains("warning: each process"));
+    }
+}
+
+#[test]
 fn a_launcher_of_another_mpi_is_noticed() {
     let sandbox = Sandbox::new();
     sandbox.write("spec.toml", PHI4);
