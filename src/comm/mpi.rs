@@ -4,7 +4,7 @@ use super::{Comm, Launched, Neighbours};
 use crate::error::{Error, Result};
 use ::mpi::collective::SystemOperation;
 use ::mpi::environment::Universe;
-use ::mpi::request::scope;
+use ::mpi::request::{Request, Scope, scope};
 use ::mpi::topology::SimpleCommunicator;
 use ::mpi::traits::{Communicator, CommunicatorCollectives, Destination, MatchedReceiveVec, Root, Source};
 use ::mpi::{Tag, Threading};
@@ -88,16 +88,18 @@ impl Mpi {
     fn spread(&self, bytes: &mut [u8]) {
         let root = self.world.process_at_rank(0);
         for part in bytes.chunks_mut(AT_ONCE) {
-            scope(|scope| {
-                let (mut request, start) = (root.immediate_broadcast_into(scope, part), Instant::now());
-                let mut asked = None;
-                while let Err(pending) = request.test() {
-                    request = pending;
-                    rest(start);
-                    asked = asked.or_else(|| self.asked_to_end());
-                    self.end_without_others(asked);
-                }
-            });
+            scope(|scope| self.finish(root.immediate_broadcast_into(scope, part)));
+        }
+    }
+
+    /// Waits for what was begun, and leaves its core to those who compute.
+    fn finish<'a, D: ?Sized, S: Scope<'a>>(&self, mut request: Request<'a, D, S>) {
+        let (start, mut asked) = (Instant::now(), None);
+        while let Err(pending) = request.test() {
+            request = pending;
+            rest(start);
+            asked = asked.or_else(|| self.asked_to_end());
+            self.end_without_others(asked);
         }
     }
 
@@ -138,8 +140,10 @@ impl Mpi {
 
     fn send(&self, bytes: &[u8]) {
         let leader = self.world.process_at_rank(0);
-        leader.send_with_tag(&(bytes.len() as u64).to_le_bytes()[..], ANSWER);
-        bytes.chunks(AT_ONCE).for_each(|part| leader.send_with_tag(part, ANSWER));
+        let length = (bytes.len() as u64).to_le_bytes();
+        for part in [&length[..]].into_iter().chain(bytes.chunks(AT_ONCE)) {
+            scope(|scope| self.finish(leader.immediate_send_with_tag(scope, part, ANSWER)));
+        }
     }
 }
 
@@ -200,9 +204,12 @@ impl Comm for Mpi {
             match self.rank() {
                 0 => {
                     let own = part.to_vec();
-                    root.reduce_into_root(&own[..], part, SystemOperation::sum());
+                    let sum = SystemOperation::sum();
+                    scope(|scope| self.finish(root.immediate_reduce_into_root(scope, &own[..], part, sum)));
                 }
-                _ => root.reduce_into(&*part, SystemOperation::sum()),
+                _ => scope(|scope| {
+                    self.finish(root.immediate_reduce_into(scope, &*part, SystemOperation::sum()));
+                }),
             }
         }
     }
