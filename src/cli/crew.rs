@@ -65,7 +65,8 @@ fn own_device(args: &DeviceArgs, here: Neighbours) -> Result<ComputeDevice> {
     if here.rank == 0 && args.threads.is_none() {
         warn_of_binding(cores, here);
     }
-    device::set_threads(args.threads.map_or_else(|| here.threads(cores), |threads| threads as usize))?;
+    let threads = args.threads.map_or_else(|| here.threads(cores), |threads| threads as usize);
+    device::start_threads(Some(threads))?;
     ComputeDevice::select_beside(&args.device, here)
 }
 

@@ -4,8 +4,12 @@ mod browser;
 mod campaigns;
 mod cli;
 mod comparing;
+#[cfg(target_os = "linux")]
+mod durability;
 mod ensembles;
 mod explaining;
+#[cfg(target_os = "linux")]
+mod faults;
 mod figures;
 mod gauge;
 mod gauge_flows;
@@ -24,6 +28,8 @@ mod resume;
 mod run_directories;
 mod sampling;
 mod source_tree;
+#[cfg(target_os = "linux")]
+mod strace;
 mod studies;
 mod support;
 #[cfg(unix)]
