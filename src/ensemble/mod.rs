@@ -1,5 +1,6 @@
 //! Ensembles of configurations in files: those of a model to work on elsewhere, those of the target to learn and judge from.
 
+mod header;
 mod npz;
 
 pub use npz::{EnsembleReader, EnsembleWriter, MODEL, Provenance};

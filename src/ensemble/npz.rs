@@ -1,11 +1,12 @@
 //! Ensembles as NumPy archives (`.npz`): written and read in parts, with only the weights in memory.
 
+use super::header;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::spec::Spec;
 use npyz::{DType, NpyFile, Order, TypeChar, TypeStr, WriteOptions, WriterBuilder};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use zip::result::ZipError;
@@ -306,12 +307,15 @@ impl EnsembleReader {
 
     fn entry(&mut self, name: &str) -> Result<BufReader<impl Read>, String> {
         let entry = self.zip.by_name(&npyz::npz::file_name_from_array_name(name));
-        let entry = entry.map_err(|error| match error {
+        let mut entry = entry.map_err(|error| match error {
             ZipError::FileNotFound => "there is no such array".into(),
             other => format!("cannot be read: {other}"),
         })?;
         match entry.compression() {
-            CompressionMethod::Stored => Ok(BufReader::new(entry)),
+            CompressionMethod::Stored => {
+                let header = header::read(&mut entry)?;
+                Ok(BufReader::new(Cursor::new(header).chain(entry)))
+            }
             _ => Err("is compressed: write it with numpy.savez, not savez_compressed".into()),
         }
     }

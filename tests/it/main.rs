@@ -15,6 +15,7 @@ mod gauge;
 mod gauge_flows;
 #[cfg(feature = "wgpu")]
 mod gpu;
+mod hostile;
 mod initial_weights;
 mod layering;
 mod losses;
