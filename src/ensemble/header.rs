@@ -17,10 +17,10 @@ pub fn read(from: &mut impl Read) -> Result<Vec<u8>, String> {
     };
     more(&mut start, 8)?;
     // The magic number, the version, and how long the header is: in two bytes, or in four since version 2.
-    let width = match start.get(6) {
-        Some(1) => 2,
-        Some(_) => 4,
-        None => return Ok(start),
+    let width = match start[..] {
+        [.., 1, _] if start.len() == 8 => 2,
+        [.., _] if start.len() == 8 => 4,
+        _ => return Ok(start),
     };
     more(&mut start, width)?;
     let length = start[8..].iter().rev().fold(0, |length, byte| length << 8 | u64::from(*byte));
