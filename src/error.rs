@@ -117,7 +117,7 @@ pub enum Error {
         hint: String,
     },
     /// The operating system refused a file operation.
-    #[error("error: {}: cannot {action}: {source}", path.display())]
+    #[error("error: {}: cannot {action}: {source}\n\nhint: {}", path.display(), way_out(source))]
     Io {
         /// The file.
         path: PathBuf,
@@ -228,6 +228,41 @@ impl Error {
             _ => 1,
         }
     }
+}
+
+/// What to do about an answer of the system.
+fn way_out(source: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind;
+    match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "make room on that disk, or have the quota raised; the same command then goes on from what is there"
+        }
+        ErrorKind::FileTooLarge => {
+            "raise the limit on the size of files (ulimit -f); the same command then goes on"
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "see to it that this account may do that there, or name another place"
+        }
+        ErrorKind::NotFound => "see whether it was moved or removed, or is on a disk that is not mounted",
+        // The system has no more processes or threads.
+        ErrorKind::WouldBlock => {
+            "end other programs, or raise the limits on processes and memory (ulimit -u, ulimit -v); the same command then goes on"
+        }
+        ErrorKind::OutOfMemory => {
+            "end other programs, or raise the limit on memory (ulimit -v); the same command then goes on"
+        }
+        _ if is_too_many_files(source) => {
+            "raise the number of files that may be open (ulimit -n); the same command then goes on from what is there"
+        }
+        _ => "see to the disk that it is on; the same command then goes on from what is there",
+    }
+}
+
+/// Neither this process nor, on a machine with many, anybody may open another file.
+fn is_too_many_files(source: &std::io::Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    cfg!(unix) && matches!(source.raw_os_error(), Some(ENFILE | EMFILE))
 }
 
 fn spec_message(file: &Path, problems: &[Problem]) -> String {

@@ -98,11 +98,8 @@ impl DeviceArgs {
     /// # Errors
     /// What cannot be had.
     pub fn select(&self) -> Result<ComputeDevice> {
-        let device = ComputeDevice::select(&self.device)?;
-        match self.threads {
-            Some(threads) => device::set_threads(threads as usize).map(|()| device),
-            None => Ok(device),
-        }
+        device::start_threads(self.threads.map(|threads| threads as usize))?;
+        ComputeDevice::select(&self.device)
     }
 }
 

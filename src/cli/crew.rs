@@ -66,8 +66,8 @@ fn reach(launched: &Launched, _: &Interrupt) -> Result<(Rc<dyn Comm>, Neighbours
 
 /// The device and the threads of one of several processes.
 fn own_device(args: &DeviceArgs, here: Neighbours) -> Result<ComputeDevice> {
-    let cores = allowed();
-    device::set_threads(args.threads.map_or_else(|| here.threads(cores), |threads| threads as usize))?;
+    let threads = args.threads.map_or_else(|| here.threads(allowed()), |threads| threads as usize);
+    device::start_threads(Some(threads))?;
     ComputeDevice::select_beside(&args.device, here)
 }
 

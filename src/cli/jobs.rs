@@ -38,7 +38,7 @@ pub fn work(
     for _ in 0..count {
         let mut child =
             command(args, dir, threads)?.spawn().map_err(Error::io(dir.path(), "start a process for"))?;
-        listen(&mut child, said.clone());
+        listen(&mut child, said.clone()).map_err(Error::io(dir.path(), "start a thread for a process of"))?;
         let pipe = child.stdin.take();
         jobs.push(Job { child, pipe });
     }
@@ -75,12 +75,16 @@ fn command(args: &RunArgs, dir: &RunDir, threads: u64) -> Result<Command> {
 }
 
 /// Passes on what a process says.
-fn listen(child: &mut Child, said: Sender<String>) {
-    let Some(stderr) = child.stderr.take() else { return };
-    std::thread::spawn(move || {
+///
+/// # Errors
+/// That there is no thread to be had for it.
+fn listen(child: &mut Child, said: Sender<String>) -> std::io::Result<()> {
+    let Some(stderr) = child.stderr.take() else { return Ok(()) };
+    let pass_on = move || {
         let lines = BufReader::new(stderr).lines().map_while(std::io::Result::ok);
         lines.for_each(|line| drop(said.send(line)));
-    });
+    };
+    std::thread::Builder::new().spawn(pass_on).map(drop)
 }
 
 fn stop(job: &mut Job, signal: u8) {
@@ -90,16 +94,20 @@ fn stop(job: &mut Job, signal: u8) {
 }
 
 /// In a process that another one has started: what that one writes is a signal, and its end is one.
-pub fn obey(interrupt: &Interrupt) {
+///
+/// # Errors
+/// That there is no thread to be had for it.
+pub fn obey(interrupt: &Interrupt) -> std::io::Result<()> {
     let number = Arc::clone(&interrupt.0);
-    std::thread::spawn(move || {
+    let listen = move || {
         let mut byte = [0];
         let told = std::io::stdin().read(&mut byte);
         let signal = if told.is_ok_and(|count| count == 1) { byte[0] } else { HANG_UP };
         if number.load(Ordering::Relaxed) == 0 {
             number.store(usize::from(signal), Ordering::Relaxed);
         }
-    });
+    };
+    std::thread::Builder::new().spawn(listen).map(drop)
 }
 
 /// SIGHUP.

@@ -3,7 +3,7 @@
 use super::args::{Args, ManArgs};
 use super::output::{print, say};
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::{create_folder, write_atomically};
 use clap::CommandFactory;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
@@ -16,7 +16,7 @@ pub fn man(args: &ManArgs) -> Result<()> {
     let Some(folder) = &args.out else {
         return print(page(args.command.as_deref())?.trim_end());
     };
-    std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+    create_folder(folder)?;
     let pages = all();
     for (name, text) in &pages {
         write_atomically(&folder.join(format!("{name}.1")), text.as_bytes())?;

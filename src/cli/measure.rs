@@ -10,7 +10,7 @@ use crate::study::{Measure, Measurements};
 
 /// Measures an ensemble and prints what was found.
 pub fn measure(args: &MeasureArgs) -> Result<()> {
-    args.threads.map_or(Ok(()), |threads| device::set_threads(threads as usize))?;
+    device::start_threads(args.threads.map(|threads| threads as usize))?;
     let theory = args.spec.as_ref().map(|file| Spec::load_theory(file, &args.set)).transpose()?;
     let measure = Measure {
         file: &args.ensemble,

@@ -3,8 +3,8 @@
 use super::args::ReportArgs;
 use super::beside::beside;
 use super::output::print;
-use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::error::Result;
+use crate::files::{create_folder, write_atomically};
 use crate::report::{PageRequest, page};
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub fn report(args: &ReportArgs) -> Result<()> {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+        create_folder(folder)?;
     }
     write_atomically(path, text.as_bytes())
 }

@@ -47,7 +47,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         ));
     }
     if args.worker {
-        jobs::obey(&interrupt);
+        jobs::obey(&interrupt).map_err(Error::io(dir.path(), "start a thread for a process of"))?;
         return run.execute().map(drop);
     }
     progress.line(&format!(
@@ -81,8 +81,10 @@ pub fn run(args: &RunArgs) -> Result<()> {
         outcome => outcome?,
     };
     show(args, &manifest, cells)?;
-    if !args.no_plots && dir.is_writable() {
-        plots(args, dir.path());
+    match (args.no_plots, dir.is_writable()) {
+        (true, _) => {}
+        (false, true) => plots(args, dir.path()),
+        (false, false) => say(&format!("warning: no figures: {} cannot be written to", dir.path().display())),
     }
     failures(args, &manifest)
 }

@@ -39,13 +39,13 @@ pub fn watch() -> Result<Interrupt> {
 pub fn end_after(put_back: impl Fn() + Send + 'static) -> Result<()> {
     // A terminal that hangs up is the end of what is shown on it, under `nohup` too.
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1, SIGHUP, SIGQUIT]).map_err(refused)?;
-    std::thread::spawn(move || {
+    let end = move || {
         if let Some(signal) = signals.forever().next() {
             put_back();
             let _ = emulate_default_handler(signal);
         }
-    });
-    Ok(())
+    };
+    std::thread::Builder::new().spawn(end).map(drop).map_err(refused)
 }
 
 /// Where there are no such signals, Ctrl-C comes as a key.

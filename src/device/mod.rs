@@ -480,14 +480,22 @@ pub fn threads() -> usize {
     rayon::current_num_threads()
 }
 
-/// Limits the CPU kernels to this many threads. Results do not depend on it.
+/// Starts the threads of the CPU kernels: so many, or one for every core. Results do not depend on it.
 ///
 /// # Errors
-/// [`Error::Usage`] if threads are already running.
-pub fn set_threads(threads: usize) -> Result<()> {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|error| Error::Usage {
-        message: format!("--threads = {threads}: {error}"),
-        hint: "leave --threads out to use every core".into(),
+/// [`Error::Device`] if the system does not give them, or if they are already running.
+pub fn start_threads(threads: Option<usize>) -> Result<()> {
+    // None of them is one for every core.
+    let started = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build_global();
+    started.map_err(|error| Error::Device {
+        name: "cpu".into(),
+        rule: format!(
+            "cannot start {}: {error}",
+            threads.map_or("a thread for every core".into(), |n| format!("{n} threads"))
+        ),
+        hint:
+            "ask for fewer with --threads, or raise the limits on processes and memory (ulimit -u, ulimit -v)"
+                .into(),
     })
 }
 

@@ -1,9 +1,10 @@
 //! A NumPy archive (`.npz`) of configurations, read in parts.
 
+use super::header;
 use crate::error::{Error, Result};
 use npyz::{DType, NpyFile, Order, TypeChar};
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
@@ -137,12 +138,15 @@ impl Archive {
 
     fn entry(&mut self, name: &str) -> Result<BufReader<impl Read>, String> {
         let entry = self.zip.by_name(&npyz::npz::file_name_from_array_name(name));
-        let entry = entry.map_err(|error| match error {
+        let mut entry = entry.map_err(|error| match error {
             ZipError::FileNotFound => "there is no such array".into(),
             other => format!("cannot be read: {other}"),
         })?;
         match entry.compression() {
-            CompressionMethod::Stored => Ok(BufReader::new(entry)),
+            CompressionMethod::Stored => {
+                let header = header::read(&mut entry)?;
+                Ok(BufReader::new(Cursor::new(header).chain(entry)))
+            }
             _ => Err("is compressed: write it with numpy.savez, not savez_compressed".into()),
         }
     }

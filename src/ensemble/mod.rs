@@ -1,6 +1,7 @@
 //! Ensembles of configurations in files: those of a model to work on elsewhere, those of the target to learn and judge from.
 
 mod archive;
+mod header;
 mod index;
 mod reader;
 mod writer;

@@ -29,7 +29,8 @@ impl Ahead {
         &self.stream
     }
 
-    /// The items `items`, as `[count, component, site]`; from now on `then` is drawn in a thread of its own, if anything is.
+    /// The items `items`, as `[count, component, site]`; from now on `then` is drawn in a thread of its own, if anything is
+    /// and there is one.
     ///
     /// # Panics
     /// If drawing does.
@@ -39,9 +40,11 @@ impl Ahead {
             Some((_, thread)) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             None => draw(&*self.base, &self.stream, items),
         };
-        self.next.replace(then.map(|items| {
+        self.next.replace(then.and_then(|items| {
             let (base, stream, range) = (Arc::clone(&self.base), self.stream.clone(), items.clone());
-            (items, std::thread::spawn(move || draw(&*base, &stream, range)))
+            let thread = std::thread::Builder::new().spawn(move || draw(&*base, &stream, range));
+            // Where there is no thread to be had, they are drawn when they are asked for.
+            thread.ok().map(|thread| (items, thread))
         }));
         now
     }

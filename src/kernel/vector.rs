@@ -106,33 +106,38 @@ mod x86 {
     #[derive(Clone, Copy)]
     pub struct Avx512(__m512);
 
-    // SAFETY of every block below: the trait's contract (valid pointers, the instruction set is present).
     impl Vector for Avx512 {
         type Elem = f32;
         const LANES: usize = 16;
         const REGISTERS: usize = 32;
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller promises LANES readable elements, and the instruction set.
             Self(unsafe { _mm512_loadu_ps(from) })
         }
         #[inline(always)]
         unsafe fn store(self, to: *mut f32) {
+            // SAFETY: the caller promises LANES writable elements, and the instruction set.
             unsafe { _mm512_storeu_ps(to, self.0) }
         }
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
+            // SAFETY: the caller promises the instruction set.
             Self(unsafe { _mm512_set1_ps(value) })
         }
         #[inline(always)]
         unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+            // SAFETY: the caller promises the instruction set.
             Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
         }
         #[inline(always)]
         unsafe fn leaky_relu(self, slope: Self) -> Self {
+            // SAFETY: the caller promises the instruction set.
             Self(unsafe { _mm512_max_ps(self.0, _mm512_mul_ps(self.0, slope.0)) })
         }
         #[inline(always)]
         unsafe fn leaky_gradient(self, activation: Self, slope: Self) -> Self {
+            // SAFETY: the caller promises the instruction set.
             unsafe {
                 let positive = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(activation.0, _mm512_setzero_ps());
                 Self(_mm512_mask_blend_ps(positive, _mm512_mul_ps(self.0, slope.0), self.0))
@@ -140,11 +145,13 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn sum(self) -> f32 {
+            // SAFETY: the caller promises the instruction set.
             unsafe { _mm512_reduce_add_ps(self.0) }
         }
         /// Halves, quarters, pairs and single lanes of as many vectors are added at once, in the order of the sum of one.
         #[inline(always)]
         unsafe fn sums(of: *const Self) -> Self {
+            // SAFETY: the caller promises LANES vectors, and the instruction set.
             unsafe {
                 // The quarter q of the r-th has four lanes of the vector 4 q + r.
                 let [a, b, c, d] =
@@ -162,6 +169,7 @@ mod x86 {
     /// Halves of every fourth vector added, then quarters: four lanes of each, one after the other.
     #[inline(always)]
     unsafe fn four_lanes(of: *const Avx512) -> __m512 {
+        // SAFETY: the caller promises this vector and the twelve after it, and the instruction set.
         unsafe {
             let [a, b, c, d] = [(*of).0, (*of.add(4)).0, (*of.add(8)).0, (*of.add(12)).0];
             let [low, high] = [_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xee>(a, b)];
@@ -183,26 +191,32 @@ mod x86 {
         const REGISTERS: usize = 16;
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller promises LANES readable elements, and the instruction set.
             Self(unsafe { _mm256_loadu_ps(from) })
         }
         #[inline(always)]
         unsafe fn store(self, to: *mut f32) {
+            // SAFETY: the caller promises LANES writable elements, and the instruction set.
             unsafe { _mm256_storeu_ps(to, self.0) }
         }
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
+            // SAFETY: the caller promises the instruction set.
             Self(unsafe { _mm256_set1_ps(value) })
         }
         #[inline(always)]
         unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+            // SAFETY: the caller promises the instruction set.
             Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
         }
         #[inline(always)]
         unsafe fn leaky_relu(self, slope: Self) -> Self {
+            // SAFETY: the caller promises the instruction set.
             Self(unsafe { _mm256_max_ps(self.0, _mm256_mul_ps(self.0, slope.0)) })
         }
         #[inline(always)]
         unsafe fn leaky_gradient(self, activation: Self, slope: Self) -> Self {
+            // SAFETY: the caller promises the instruction set.
             unsafe {
                 let positive = _mm256_cmp_ps::<_CMP_GT_OQ>(activation.0, _mm256_setzero_ps());
                 Self(_mm256_blendv_ps(_mm256_mul_ps(self.0, slope.0), self.0, positive))
@@ -210,6 +224,7 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn sum(self) -> f32 {
+            // SAFETY: the caller promises the instruction set.
             unsafe {
                 let four = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
                 let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
@@ -219,6 +234,7 @@ mod x86 {
         /// Halves, pairs and single lanes of as many vectors are added at once, in the order of the sum of one.
         #[inline(always)]
         unsafe fn sums(of: *const Self) -> Self {
+            // SAFETY: the caller promises LANES vectors, and the instruction set.
             unsafe {
                 // The half q of the r-th has four lanes of the vector 4 q + r.
                 let [a, b, c, d] = [halves(of), halves(of.add(1)), halves(of.add(2)), halves(of.add(3))];
@@ -235,6 +251,7 @@ mod x86 {
     /// Halves of a vector and of the fourth after it added: four lanes of each, one after the other.
     #[inline(always)]
     unsafe fn halves(of: *const Avx2) -> __m256 {
+        // SAFETY: the caller promises this vector and the four after it, and the instruction set.
         unsafe {
             let [a, b] = [(*of).0, (*of.add(4)).0];
             let [low, high] = [_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b)];
@@ -254,17 +271,18 @@ mod arm {
     #[derive(Clone, Copy)]
     pub struct Neon(float32x4_t, float32x4_t);
 
-    // SAFETY of every block below: the trait's contract; NEON is part of every aarch64 target of Rust.
     impl Vector for Neon {
         type Elem = f32;
         const LANES: usize = 8;
         const REGISTERS: usize = 16;
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller promises LANES readable elements, and the instruction set.
             unsafe { Self(vld1q_f32(from), vld1q_f32(from.add(4))) }
         }
         #[inline(always)]
         unsafe fn store(self, to: *mut f32) {
+            // SAFETY: the caller promises LANES writable elements, and the instruction set.
             unsafe {
                 vst1q_f32(to, self.0);
                 vst1q_f32(to.add(4), self.1);
@@ -272,14 +290,17 @@ mod arm {
         }
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
+            // SAFETY: the caller promises the instruction set.
             unsafe { Self(vdupq_n_f32(value), vdupq_n_f32(value)) }
         }
         #[inline(always)]
         unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+            // SAFETY: the caller promises the instruction set.
             unsafe { Self(vfmaq_f32(addend.0, self.0, factor.0), vfmaq_f32(addend.1, self.1, factor.1)) }
         }
         #[inline(always)]
         unsafe fn leaky_relu(self, slope: Self) -> Self {
+            // SAFETY: the caller promises the instruction set.
             unsafe {
                 Self(
                     vmaxq_f32(self.0, vmulq_f32(self.0, slope.0)),
@@ -289,6 +310,7 @@ mod arm {
         }
         #[inline(always)]
         unsafe fn leaky_gradient(self, activation: Self, slope: Self) -> Self {
+            // SAFETY: the caller promises the instruction set.
             unsafe {
                 Self(
                     vbslq_f32(vcgtzq_f32(activation.0), self.0, vmulq_f32(self.0, slope.0)),
@@ -298,6 +320,7 @@ mod arm {
         }
         #[inline(always)]
         unsafe fn sum(self) -> f32 {
+            // SAFETY: the caller promises the instruction set.
             unsafe { vaddvq_f32(vaddq_f32(self.0, self.1)) }
         }
     }

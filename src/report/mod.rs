@@ -46,7 +46,7 @@ pub use sheet::{Format, Log};
 pub use training::{Level, Reached};
 
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::{create_folder, write_atomically};
 use gather::Gathered;
 use layout::Asked;
 use run::{Run, labelled};
@@ -139,7 +139,7 @@ pub fn plot(request: &Request<'_>) -> Result<Figures> {
         files.extend(sheet.files(request.folder, request.formats)?);
         data.push(sheet.numbers(request.folder));
     }
-    std::fs::create_dir_all(request.folder).map_err(Error::io(request.folder, "create"))?;
+    create_folder(request.folder)?;
     files.iter().chain(&data).try_for_each(|(path, bytes)| write_atomically(path, bytes))?;
     let [files, data] = [files, data].map(|of| of.into_iter().map(|(path, _)| path).collect());
     Ok(Figures { files, data, levels, studies })

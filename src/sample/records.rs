@@ -1,6 +1,7 @@
 //! Records on the disk, all of one width: appended as they come, cut back to what a saved state knows of.
 
 use crate::error::{Error, Result};
+use crate::files::sync_folder;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -35,6 +36,8 @@ impl Records {
     pub fn open(path: &Path, numbers: usize) -> Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let file = file.map_err(Error::io(path, "open"))?;
+        // A state that knows of the records must not outlive them.
+        path.parent().map_or(Ok(()), sync_folder)?;
         Ok(Self { path: path.to_owned(), file, numbers, count: 0, hasher: blake3::Hasher::new() })
     }
 

@@ -4,7 +4,7 @@
 
 use super::record::{CellRecord, Start, now};
 use crate::error::{Error, Result};
-use crate::files::{read_present, remove_leftovers, remove_present, write_atomically};
+use crate::files::{create_folder, read_present, remove_leftovers, remove_present, write_atomically};
 use crate::spec::{Spec, Varied};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -84,7 +84,7 @@ impl CellDir {
     /// [`Error::Io`].
     pub fn prepare(&self) -> Result<()> {
         let checkpoints = self.checkpoints();
-        std::fs::create_dir_all(&checkpoints).map_err(Error::io(&checkpoints, "create the folder"))?;
+        create_folder(&checkpoints)?;
         [&self.path, &checkpoints, &self.ensembles()]
             .into_iter()
             .try_for_each(|folder| remove_leftovers(folder))
@@ -185,7 +185,8 @@ impl CellDir {
     /// # Errors
     /// [`Error::Io`].
     pub fn start(&self, start: Start) -> Result<Vec<Start>> {
-        let starts = [self.starts(), vec![start]].concat();
+        let before = read_present(&self.file(STARTS))?.and_then(|text| serde_json::from_str(&text).ok());
+        let starts = [before.unwrap_or_default(), vec![start]].concat();
         write_json(&self.file(STARTS), &starts)?;
         Ok(starts)
     }

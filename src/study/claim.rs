@@ -7,6 +7,7 @@
 
 use super::owner::Owner;
 use crate::error::{Error, Result};
+use crate::files::names;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -68,8 +69,8 @@ impl Watcher {
             let owner = match serde_json::from_slice::<Owner>(&bytes) {
                 Ok(owner) if owner.released => None,
                 Ok(owner) => Some(owner).filter(|owner| !owner.is_dead().unwrap_or(silent >= SILENCE)),
-                // It is being written.
-                Err(_) => (silent < SILENCE).then(Owner::here),
+                // It is being written, unless it has been for long: then its process was killed just then.
+                Err(_) => (silent.max(age(&path)) < SILENCE).then(Owner::here),
             };
             return Ok(Seen { number, owner });
         }
@@ -85,7 +86,8 @@ impl Watcher {
         let number = number + 1;
         let (path, owner) = (file(folder, number), Owner::here());
         let made = match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut made) => made.write_all(&owner.text()),
+            // One that says nothing would keep everybody out.
+            Ok(mut made) => made.write_all(&owner.text()).inspect_err(|_| drop(std::fs::remove_file(&path))),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(None),
             Err(error) => Err(error),
         };
@@ -94,7 +96,7 @@ impl Watcher {
             return Ok(None);
         }
         remove_below(folder, number);
-        Ok(Some(Claim::new(folder, number, owner)))
+        Claim::new(folder, number, owner).map(Some)
     }
 
     /// For how long nothing of a file has changed while it was looked at.
@@ -114,14 +116,20 @@ impl Watcher {
 }
 
 impl Claim {
-    fn new(folder: &Path, number: u64, owner: Owner) -> Self {
+    /// # Errors
+    /// [`Error::Io`] if there is no thread for the signs of life; the claim is then given back.
+    fn new(folder: &Path, number: u64, owner: Owner) -> Result<Self> {
         let (lost, stop) = (Arc::new(AtomicBool::new(false)), Arc::new((Mutex::new(false), Condvar::new())));
         let beating = (folder.to_owned(), Arc::clone(&lost), Arc::clone(&stop));
-        let heart = std::thread::spawn(move || {
+        let mut claim = Self { folder: folder.to_owned(), number, lost, stop, heart: None };
+        let heart = move || {
             let (folder, lost, stop) = beating;
             beat(&folder, number, owner, &lost, &stop);
-        });
-        Self { folder: folder.to_owned(), number, lost, stop, heart: Some(heart) }
+        };
+        let heart = std::thread::Builder::new().spawn(heart);
+        claim.heart =
+            Some(heart.map_err(Error::io(folder, "start a thread that watches over the claim of"))?);
+        Ok(claim)
     }
 
     /// # Errors
@@ -178,6 +186,12 @@ fn beat(folder: &Path, number: u64, mut owner: Owner, lost: &AtomicBool, stop: &
     }
 }
 
+/// How long ago a file was written to, by the clock of this machine.
+fn age(path: &Path) -> Duration {
+    let written = std::fs::metadata(path).and_then(|file| file.modified());
+    written.ok().and_then(|time| time.elapsed().ok()).unwrap_or_default()
+}
+
 /// Replaces what a claim that exists says; one that was removed is not made again.
 fn overwrite(path: &Path, owner: &Owner) -> std::io::Result<()> {
     let text = owner.text();
@@ -192,13 +206,13 @@ fn file(folder: &Path, number: u64) -> PathBuf {
 
 /// Numbers of all claims in a folder.
 fn numbers(folder: &Path) -> Result<Vec<u64>> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
+    let names = match names(folder) {
+        Ok(names) => names,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::io(folder, "read")(error)),
     };
     let number = |name: std::ffi::OsString| name.to_str()?.strip_prefix(PREFIX)?.parse().ok();
-    Ok(entries.filter_map(|entry| number(entry.ok()?.file_name())).collect())
+    Ok(names.into_iter().filter_map(number).collect())
 }
 
 fn largest(folder: &Path) -> Result<Option<u64>> {
@@ -267,6 +281,15 @@ mod tests {
             crate::study::owner::namespace().is_some(),
             "where processes can be told"
         );
+    }
+
+    #[test]
+    fn a_claim_that_was_never_written_keeps_nobody_out_for_long() {
+        let folder = folder();
+        let claim = File::create(file(folder.path(), 1)).unwrap();
+        assert!(Watcher::default().claim(folder.path()).unwrap().is_none(), "it may just be being written");
+        claim.set_modified(std::time::SystemTime::now() - SILENCE).unwrap();
+        assert!(Watcher::default().claim(folder.path()).unwrap().is_some());
     }
 
     #[test]

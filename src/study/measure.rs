@@ -16,6 +16,9 @@ use crate::theory::{self, Derived};
 use rayon::prelude::*;
 use std::path::Path;
 
+/// Bytes of a number of a field, at least.
+const SMALLEST: f64 = 4.0;
+
 /// What to measure.
 pub struct Measure<'a> {
     /// The ensemble.
@@ -59,6 +62,7 @@ impl Measure<'_> {
                     .theory
             }
         };
+        self.may_hold(&spec)?;
         let theory = theory::build(&spec);
         let (action, observables) = (&*theory.action, &*theory.observables);
         let shape = file_shape(action);
@@ -111,6 +115,24 @@ impl Measure<'_> {
             observables: results.into_iter().map(|result| result.row).collect(),
             warnings,
         })
+    }
+
+    /// Whether the file is as large as one configuration, which is found out before lists of all sites are made.
+    fn may_hold(&self, theory: &TheorySpec) -> Result<()> {
+        let sites: f64 = theory.extents().iter().map(|&extent| extent as f64).product();
+        let needs = SMALLEST * sites * theory.components() as f64;
+        // Why there is no such file is said where it is opened.
+        let held = std::fs::metadata(self.file).map_or(u64::MAX, |file| file.len());
+        match needs <= held as f64 {
+            true => Ok(()),
+            false => Err(self.refuse(
+                &format!(
+                    "has {held} bytes, but a configuration on {:?} sites takes {needs}",
+                    theory.extents()
+                ),
+                "name the theory that it is of with --spec",
+            )),
+        }
     }
 
     fn warnings(&self, run: &MethodRun, results: &[MethodResult], derived: &[Derived]) -> Vec<String> {

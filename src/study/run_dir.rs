@@ -5,9 +5,11 @@ use super::manifest::Manifest;
 use super::plan::{Edit, Plan};
 use super::tables::TABLES;
 use crate::error::{Error, Result};
-use crate::files::{read_present, remove_folder, remove_leftovers, remove_present, write_atomically};
+use crate::files::{
+    create_folder, read_present, remove_folder, remove_leftovers, remove_present, write_atomically,
+};
 use crate::spec::Spec;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -21,7 +23,7 @@ const SETTING_UP: Duration = Duration::from_secs(10);
 /// A run directory that this process alone writes to, one of several that work on different cells, or nobody.
 pub struct RunDir {
     path: PathBuf,
-    lock: Option<File>,
+    lock: OnceCell<File>,
     /// Whether nobody else has it.
     alone: Cell<bool>,
     plan: Plan,
@@ -40,8 +42,8 @@ impl RunDir {
         let can_share = plan.cells.len() > 1 && !fresh;
         let is_there = || path.join(SPEC).is_file();
         let (lock, alone) = match lock(path, can_share) {
-            Ok((lock, alone)) => (Some(lock), alone),
-            Err(Error::Io { .. }) if is_there() && !fresh => (None, false),
+            Ok((lock, alone)) => (OnceCell::from(lock), alone),
+            Err(Error::Io { .. }) if is_there() && !fresh => (OnceCell::new(), false),
             Err(error) => return Err(error),
         };
         let there = is_there();
@@ -122,7 +124,7 @@ impl RunDir {
 
     /// Whether anything can be written.
     pub fn is_writable(&self) -> bool {
-        self.lock.is_some()
+        self.lock.get().is_some()
     }
 
     /// Makes it the folder of this run, to be written to from now on; from then on a run of several cells is shared with whoever
@@ -132,8 +134,10 @@ impl RunDir {
     /// [`Error::Io`] if it cannot be, [`Error::BadFile`] if another process has begun something else there.
     pub fn begin(&self, spec: &Spec) -> Result<()> {
         if !self.is_writable() {
-            // Why it cannot be is the error.
-            lock(&self.path, false)?;
+            // Why it cannot be is the error; where it was for a moment only, the lock is needed all the same.
+            let (lock, alone) = lock(&self.path, false)?;
+            self.lock.get_or_init(|| lock);
+            self.alone.set(alone);
         }
         let is_shared = self.is_writable() && !self.alone.get();
         if is_shared {
@@ -147,7 +151,7 @@ impl RunDir {
         if self.plan.cells.len() > 1 {
             // The plan goes last: others that find it may begin, once this process has let go.
             self.plan.write(&self.path)?;
-            if let Some(lock) = &self.lock {
+            if let Some(lock) = self.lock.get() {
                 let _ = lock.unlock().and_then(|()| lock.lock_shared());
                 self.alone.set(false);
             }
@@ -209,7 +213,7 @@ fn files() -> impl Iterator<Item = &'static str> {
 
 /// The lock of a folder and whether nobody else has it; else, where that is allowed, one that is shared.
 fn lock(path: &Path, can_share: bool) -> Result<(File, bool)> {
-    std::fs::create_dir_all(path).map_err(Error::io(path, "create the run directory"))?;
+    create_folder(path)?;
     let name = path.join(".lock");
     if name.exists() && !name.is_file() {
         // Opening a pipe would wait for somebody who reads it.

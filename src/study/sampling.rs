@@ -4,7 +4,8 @@ use super::context::Context;
 use super::estimates::check_finite;
 use super::experiment::{Experiment, OnTarget};
 use crate::ensemble::{EnsembleWriter, Provenance, file_shape};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::files::create_folder;
 use crate::rng::Stream;
 use crate::sample::{
     Chains, Independence, Method, MethodRun, Model, Records, Store, Watch, draw, draws_identity,
@@ -47,7 +48,7 @@ fn store_name(method: Method) -> String {
 /// for more.
 ///
 /// # Errors
-/// [`Error::Io`].
+/// [`crate::error::Error::Io`].
 pub fn forget_stores(folder: &Path) -> Result<()> {
     [Method::Direct, Method::Hmc, Method::HeatBath]
         .into_iter()
@@ -266,7 +267,7 @@ impl Context<'_> {
     }
 
     fn writer(&self, path: &Path, action: &dyn Action, count: u64) -> Result<EnsembleWriter> {
-        std::fs::create_dir_all(&self.ensembles).map_err(Error::io(&self.ensembles, "create the folder"))?;
+        create_folder(&self.ensembles)?;
         EnsembleWriter::create(path, action.field_name(), &file_shape(action), count)
     }
 

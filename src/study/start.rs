@@ -48,7 +48,7 @@ impl Origin {
             let rule = format!("has learned the spectrum of extents {there:?}, which is of no use on others");
             return refuse(rule, "train on that lattice, or start from a model with another base");
         }
-        let of_start = spec.train.expect("what was trained says how").optimizer;
+        let of_start = spec.train.expect("a model was trained somehow").optimizer;
         let own = train.optimizer.name();
         if self.optimizer == OptimizerStart::Carried && !train.optimizer.carries_on(&of_start) {
             let rule = format!("has the moments of `{}`, which `{own}` cannot carry on", of_start.name());
@@ -127,16 +127,25 @@ fn problem(named: &Path, error: Error) -> Problem {
             let place = format!("{}: ", named.display());
             at(message.strip_prefix(&place).unwrap_or(&message).to_owned()).hint(hint)
         }
+        Error::Io { path, action, source } => at(format!("{}: cannot {action}: {source}", path.display())),
         other => at(other.to_string().trim_start_matches("error: ").to_owned()),
     }
 }
 
-/// The specification that a checkpoint holds.
+/// The specification that a checkpoint holds, which is that of a model.
 ///
 /// # Errors
-/// [`Error::Spec`].
+/// [`Error::Spec`], [`Error::BadFile`].
 pub fn spec_of(path: &Path, text: &str) -> Result<Spec> {
-    Spec::parse(text, &[]).map_err(|problems| Error::Spec { file: path.to_owned(), problems })
+    let spec = Spec::parse(text, &[]).map_err(|problems| Error::Spec { file: path.to_owned(), problems })?;
+    match spec.model() {
+        Some(_) => Ok(spec),
+        None => Err(Error::BadFile {
+            path: path.to_owned(),
+            rule: "holds the specification of no model".into(),
+            hint: "name a checkpoint of a training".into(),
+        }),
+    }
 }
 
 /// The checkpoint of this name; of a folder the newest one, and of a run directory the newest of its `checkpoints`.

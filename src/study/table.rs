@@ -1,7 +1,7 @@
 //! One CSV file that grows a flushed row at a time and can be cut back to a checkpoint.
 
 use crate::error::{Error, Result};
-use crate::files::Mark;
+use crate::files::{Mark, sync_folder};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -59,6 +59,8 @@ impl<R: Serialize> Table<R> {
             return Err(Error::BadFile { path: path.to_owned(), rule, hint });
         }
         let file = File::create(path).map_err(Error::io(path, "create"))?;
+        // A checkpoint that knows of the table must not outlive it.
+        path.parent().map_or(Ok(()), sync_folder)?;
         Ok(Self::from_file(path, Hashed { file, hasher: blake3::Hasher::new() }, leading, Header::Missing))
     }
 

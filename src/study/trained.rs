@@ -4,7 +4,7 @@ use super::assist::CellCall;
 use super::experiment::Experiment;
 use super::progress::{Interrupt, Progress};
 use super::start::{checkpoint_file, spec_of};
-use crate::device::ComputeDevice;
+use crate::device::{ComputeDevice, memory};
 use crate::error::{Error, Result};
 use crate::rng::Seed;
 use crate::sample::{DrawnEnsemble, WantedEnsemble};
@@ -69,6 +69,7 @@ impl Trained {
         let path = checkpoint_file(path)?;
         let header = checkpoint::read_header(&path)?;
         let spec = spec_of(&path, &header.spec)?;
+        fits(&path, &spec)?;
         // The specification of a study is that of all cells; a checkpoint holds its own.
         let experiment = Experiment::without_data(&spec);
         let train = spec.train.as_ref().expect("what was trained says how");
@@ -140,4 +141,26 @@ impl Trained {
             optimizer: self.state.optimizer.name,
         })
     }
+}
+
+/// Whether this machine can hold a model, which is found out before it is built.
+///
+/// # Errors
+/// [`Error::BadFile`].
+fn fits(path: &Path, spec: &Spec) -> Result<()> {
+    let needs: f64 = spec.training_needs(Some(&|_| 1)).iter().map(|need| need.bytes).sum();
+    let has = memory();
+    if needs <= has.bytes as f64 {
+        return Ok(());
+    }
+    Err(Error::BadFile {
+        path: path.to_owned(),
+        rule: format!(
+            "holds a model that needs {:.1} GB of memory, but {} {:.1} GB",
+            needs / 1e9,
+            has.owner,
+            has.bytes as f64 / 1e9
+        ),
+        hint: "use it on a machine that has them".into(),
+    })
 }

@@ -6,6 +6,7 @@ use super::place::Place;
 use super::progress::{Interrupt, Progress};
 use super::record::CellRecord;
 use crate::error::{Error, Result};
+use crate::files::create_folder;
 use std::time::Duration;
 
 /// Between two looks at what other processes have done.
@@ -124,7 +125,7 @@ impl<'a> Work<'a> {
     /// The claim of a cell, unless somebody works on it, or has finished it or failed to since it was looked at.
     fn claim(&mut self, places: &mut [Place<'_>], index: usize) -> Result<Option<Claim>> {
         let folder = places[index].dir.path();
-        std::fs::create_dir_all(folder).map_err(Error::io(folder, "create the folder"))?;
+        create_folder(folder)?;
         let claim = self.watcher.claim(folder)?;
         self.look(places, index)?;
         Ok(claim.filter(|_| places[index].is_open()))

@@ -5,7 +5,7 @@ use super::state::TrainState;
 use super::target::TargetState;
 use crate::cost::Cost;
 use crate::error::{Error, Result};
-use crate::files::{Mark, write_atomically};
+use crate::files::{Mark, names, write_atomically};
 use crate::flow::{Layout, Slot};
 use crate::stats::RollingMean;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -245,6 +245,9 @@ pub fn newest(
 fn passed_over(error: &Error) -> String {
     match error {
         Error::BadFile { path, rule, .. } => format!("{}: passed over: {rule}", path.display()),
+        Error::Io { path, action, source } => {
+            format!("{}: passed over: cannot {action}: {source}", path.display())
+        }
         other => format!("passed over: {}", other.to_string().trim_start_matches("error: ")),
     }
 }
@@ -266,8 +269,8 @@ pub fn prune(folder: &Path, keep: usize) -> Result<()> {
 /// # Errors
 /// [`Error::Io`].
 pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "list the checkpoints"))?;
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let names = names(folder).map_err(Error::io(folder, "list the checkpoints"))?;
+    let mut files: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     files.retain(|path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         name.starts_with("step-") && name.ends_with(".safetensors") && path.is_file()

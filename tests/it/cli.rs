@@ -426,6 +426,42 @@ fn a_study_of_more_cells_than_anyone_runs_is_refused() {
     }
 }
 
+/// `ulimit -s` counts kibibytes.
+#[cfg(unix)]
+#[test]
+fn a_small_stack_is_enough() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 30"));
+    sandbox.flowqcd(&["run", "tiny.toml", "--out", "usual"]).succeeds();
+    sandbox.shell("ulimit -s 64; \"$FLOWQCD\" run tiny.toml --out small").succeeds();
+    assert_eq!(sandbox.read("small/ess.csv"), sandbox.read("usual/ess.csv"));
+}
+
+/// `ulimit -v` counts kibibytes; what the program itself takes of it is its file and a little more.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_that_the_system_does_not_give_is_an_error_in_words() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tiny.toml", &TINY.replace("steps = 1000", "steps = 30"));
+    let file = std::fs::metadata(env!("CARGO_BIN_EXE_flowqcd")).unwrap().len() / 1024;
+    let mut refused = 0;
+    for more in (9_000..60_000).step_by(3_000) {
+        let command = format!("ulimit -v {}; \"$FLOWQCD\" run tiny.toml --threads 2 --no-plots", file + more);
+        let finished = sandbox.shell(&command);
+        match finished.code {
+            Some(0) => {}
+            Some(1) => {
+                refused += 1;
+                let has_words = finished.stderr.contains("error: ") && finished.stderr.contains("\nhint: ");
+                assert!(has_words, "{more} KiB: {}", finished.stderr);
+            }
+            other => panic!("{more} KiB: {other:?}: {}", finished.stderr),
+        }
+    }
+    assert!(refused > 0, "there was always enough");
+    sandbox.flowqcd(&["run", "tiny.toml", "--no-plots"]).succeeds();
+}
+
 /// The words of a text with one space between them.
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<&str>>().join(" ")

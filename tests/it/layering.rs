@@ -48,6 +48,21 @@ fn every_module_has_its_layer_and_every_file_its_first_sentence() {
     }
 }
 
+/// Every block says why it is sound: clippy's `undocumented_unsafe_blocks` holds that.
+#[test]
+fn unsafe_code_is_in_the_kernels_and_where_it_is_known_of() {
+    let source = Source::read(&repository("src"));
+    let words =
+        |code: &str| code.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == "unsafe");
+    let found: Vec<&str> =
+        source.code().filter(|(_, code)| words(code)).map(|(file, _)| file.as_str()).collect();
+    assert!(found.len() > 20, "the reader of words is broken");
+    for file in found.into_iter().filter(|file| !file.starts_with("kernel/")) {
+        // One variable of the environment, before there are threads; the memory of an adapter.
+        assert!(["cli/mod.rs", "device/adapters.rs"].contains(&file), "{file} has unsafe code");
+    }
+}
+
 /// The reader of paths on a tree whose edges are known.
 #[test]
 fn re_exports_groups_and_inline_modules_are_followed() {

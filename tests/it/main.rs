@@ -4,13 +4,18 @@ mod browser;
 mod campaigns;
 mod cli;
 mod comparing;
+#[cfg(target_os = "linux")]
+mod durability;
 mod ensembles;
 mod explaining;
+#[cfg(target_os = "linux")]
+mod faults;
 mod figures;
 mod gauge;
 mod gauge_flows;
 #[cfg(feature = "wgpu")]
 mod gpu;
+mod hostile;
 mod initial_weights;
 mod layering;
 mod losses;
@@ -24,6 +29,8 @@ mod resume;
 mod run_directories;
 mod sampling;
 mod source_tree;
+#[cfg(target_os = "linux")]
+mod strace;
 mod studies;
 mod support;
 #[cfg(unix)]

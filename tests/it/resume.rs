@@ -6,19 +6,21 @@ use std::time::Duration;
 /// The tables of a run without times, and without where it ran.
 pub fn tables(sandbox: &Sandbox, out: &str) -> Vec<(String, String)> {
     let files = ["train.csv", "ess.csv", "cost.csv", "observables.csv"];
+    files.map(|file| (file.to_owned(), untimed(&sandbox.read(&format!("{out}/{file}"))))).into()
+}
+
+/// A table without times, and without where it was made.
+pub fn untimed(text: &str) -> String {
     let timed = |column: &str| {
         let is_time = column.ends_with("_s") || column.contains("_s_") || column == "ess_s";
         // From when on training has paid follows from times.
         is_time || ["threads", "device", "crossover_n_indep"].contains(&column)
     };
-    let untimed = |file: &&str| {
-        let (header, rows) = table(&sandbox.read(&format!("{out}/{file}")));
-        let keep: Vec<usize> = (0..header.len()).filter(|&i| !timed(&header[i])).collect();
-        let line = |row: &Vec<String>| keep.iter().map(|&i| row[i].clone()).collect::<Vec<_>>().join(",");
-        let lines: Vec<String> = std::iter::once(&header).chain(&rows).map(line).collect();
-        (file.to_string(), lines.join("\n"))
-    };
-    files.iter().map(untimed).collect()
+    let (header, rows) = table(text);
+    let keep: Vec<usize> = (0..header.len()).filter(|&i| !timed(&header[i])).collect();
+    let line = |row: &Vec<String>| keep.iter().map(|&i| row[i].clone()).collect::<Vec<_>>().join(",");
+    let lines: Vec<String> = std::iter::once(&header).chain(&rows).map(line).collect();
+    lines.join("\n")
 }
 
 /// Everything a run leaves behind except times, and except where it ran.
@@ -29,9 +31,10 @@ pub fn results(sandbox: &Sandbox, out: &str) -> Vec<(String, String)> {
 }
 
 /// Names and bytes of every tensor of the last checkpoint.
-fn weights(sandbox: &Sandbox, out: &str) -> String {
+pub fn weights(sandbox: &Sandbox, out: &str) -> String {
     let folder = sandbox.path(&format!("{out}/checkpoints"));
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-")));
     files.sort();
     let bytes = std::fs::read(files.last().expect("a checkpoint")).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();

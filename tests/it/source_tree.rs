@@ -20,7 +20,7 @@ pub struct Use {
 }
 
 impl Source {
-    /// Reads every `.rs` file of a folder, but `main.rs`.
+    /// Reads every `.rs` file of a folder, but those of the program, which only starts the library.
     pub fn read(folder: &Path) -> Self {
         let mut texts = Vec::new();
         let mut folders = vec![folder.to_owned()];
@@ -37,7 +37,10 @@ impl Source {
             }
         }
         Self::from_texts(
-            texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).filter(|t| t.0 != "main.rs"),
+            texts
+                .iter()
+                .map(|(name, text)| (name.as_str(), text.as_str()))
+                .filter(|t| !["main.rs", "allocator.rs"].contains(&t.0)),
         )
     }
 
@@ -53,6 +56,11 @@ impl Source {
     /// Files with their texts.
     pub fn files(&self) -> impl Iterator<Item = (&String, &String)> {
         self.texts.iter()
+    }
+
+    /// Files with their texts, comments and strings blanked.
+    pub fn code(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.code.iter()
     }
 
     /// Names of the modules that a file declares in files of their own.
