@@ -27,10 +27,10 @@ const SIGNAL: Tag = 3;
 const AT_ONCE: usize = 1 << 28;
 
 /// Time that a wait asks without a pause: what is waited for is often there at once.
-const EAGER: Duration = Duration::from_millis(2);
+const EAGER: Duration = Duration::from_micros(100);
 
-/// Between two questions after that: cores are left to those who compute.
-const PAUSE: Duration = Duration::from_micros(200);
+/// Between two questions after that: cores are left to those who compute, and who sleeps is woken before others have had their turn.
+const PAUSE: Duration = Duration::from_micros(50);
 
 /// How long a process that was asked to end waits for others: those that are there hear of the signal, too, and answer long before.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -150,7 +150,7 @@ impl Mpi {
 /// Waits a little, if it has been long enough that nothing is expected at once.
 fn rest(since: Instant) {
     match since.elapsed() < EAGER {
-        true => std::thread::yield_now(),
+        true => std::hint::spin_loop(),
         false => std::thread::sleep(PAUSE),
     }
 }

@@ -138,16 +138,16 @@ fn an_ensemble_of_several_processes_is_that_of_one() {
 #[test]
 fn processes_that_are_asked_to_stop_leave_a_checkpoint_from_which_others_go_on() {
     let sandbox = Sandbox::new();
-    let whole = whole_run(&sandbox, 4000);
-    stopped_again_and_again(&sandbox, 6);
+    let whole = whole_run(&sandbox, 2500);
+    stopped_again_and_again(&sandbox, 4);
     assert_same(&sandbox, "stopped", &whole);
 }
 
 #[test]
 fn a_killed_process_ends_all_and_others_go_on_from_the_last_checkpoint() {
     let sandbox = Sandbox::new();
-    let whole = whole_run(&sandbox, 4000);
-    killed_again_and_again(&sandbox, 4);
+    let whole = whole_run(&sandbox, 2500);
+    killed_again_and_again(&sandbox, 3);
     assert_same(&sandbox, "killed", &whole);
 }
 
@@ -330,7 +330,7 @@ fn stopped_again_and_again(sandbox: &Sandbox, times: usize) -> usize {
         assert!(last.contains("stopped by SIG") && last.contains("run spec.toml"), "{what}:\n{log}");
         stopped += 1;
     }
-    assert!(stopped >= 3, "the run was stopped only {stopped} times");
+    assert!(stopped >= 2, "the run was stopped only {stopped} times");
     sandbox.flowqcd(&["run", "spec.toml", "--out", "stopped", "--no-plots"]).succeeds();
     stopped
 }
@@ -352,7 +352,7 @@ fn killed_again_and_again(sandbox: &Sandbox, times: usize) -> usize {
         }
         killed += 1;
     }
-    assert!(killed >= 2, "only {killed} processes were killed");
+    assert!(killed >= 1, "only {killed} processes were killed");
     sandbox.flowqcd(&["run", "spec.toml", "--out", "killed", "--no-plots"]).succeeds();
     killed
 }
