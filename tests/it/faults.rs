@@ -359,11 +359,15 @@ fn make_fail(most: Option<usize>) -> Tally {
                         *tally.0.entry((task.name, fault.calls)).or_default().entry(outcome).or_default() +=
                             1;
                     }
-                    Err(rule) => broken.lock().unwrap().push(rule),
+                    Err(rule) => {
+                        println!("{rule}");
+                        broken.lock().unwrap().push(rule);
+                    }
                 }
             }
         };
         std::thread::scope(|scope| (0..2).for_each(|_| drop(scope.spawn(work))));
+        println!("{}: {} faults by now", task.name, tally.lock().unwrap().hits());
     }
     let broken = broken.into_inner().unwrap();
     assert!(broken.is_empty(), "{} laws are broken:\n{}", broken.len(), broken.join("\n"));

@@ -109,7 +109,8 @@ fn chains_killed_and_interrupted_end_as_if_they_had_not_been() {
                 let pid = child.id().to_string();
                 std::process::Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap();
                 let finished = Finished::new(child.wait_with_output().unwrap());
-                assert!([Some(143), Some(0)].contains(&finished.code), "{}", finished.stderr);
+                // On a busy machine the signal may come before anybody hears it.
+                assert!([Some(143), Some(0), None].contains(&finished.code), "{}", finished.stderr);
                 let says_so = finished.stderr.contains("continuing the chains that were saved");
                 assert!(!was_saved || says_so || finished.code == Some(0), "{}", finished.stderr);
                 was_saved = finished.code == Some(143);
