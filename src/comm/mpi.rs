@@ -32,8 +32,9 @@ const EAGER: Duration = Duration::from_micros(100);
 /// Between two questions after that: cores are left to those who compute, and who sleeps is woken before others have had their turn.
 const PAUSE: Duration = Duration::from_micros(50);
 
-/// How long a process that was asked to end waits for others: those that are there hear of the signal, too, and answer long before.
-const PATIENCE: Duration = Duration::from_secs(6);
+/// How long a process that was asked to end waits for others. Those that are there hear of the signal, too, and answer in seconds, once they
+/// have saved what there is; those that are gone never do, and a launcher may take longer to end the rest.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Exit status that all processes have after a panic of one.
 const PANICKED: i32 = 101;

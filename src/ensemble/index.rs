@@ -88,8 +88,13 @@ impl Index {
 
     /// Removes all archives that it names, as far as that can be.
     pub fn remove_archives(&self, path: &Path) {
+        let _ = remove_present(self.paths(path));
+    }
+
+    /// Where the archives are, of an index that is there.
+    pub fn paths(&self, path: &Path) -> Vec<PathBuf> {
         let folder = path.parent().unwrap_or(Path::new(""));
-        let _ = remove_present(self.files.iter().map(|file| folder.join(&file.file)));
+        self.files.iter().map(|file| folder.join(&file.file)).collect()
     }
 
     /// The archives, each checked to be what the index was written for.
@@ -97,21 +102,24 @@ impl Index {
     /// # Errors
     /// [`Error::BadFile`] for the first that is not.
     pub fn archives(&self, path: &Path) -> Result<Vec<PathBuf>> {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        self.files.iter().map(|file| file.checked(folder)).collect()
+        let places = self.files.iter().zip(self.paths(path));
+        places.map(|(file, path)| file.check(&path).map(|()| path)).collect()
     }
 }
 
 impl IndexedFile {
-    fn checked(&self, folder: &Path) -> Result<PathBuf> {
-        let path = folder.join(&self.file);
+    fn check(&self, path: &Path) -> Result<()> {
         let mut hasher = blake3::Hasher::new();
-        let found = File::open(&path).and_then(|file| hasher.update_reader(file).map(|_| ()));
+        let found = File::open(path).and_then(|file| hasher.update_reader(file).map(|_| ()));
         let rule = match found {
-            Ok(()) if *hasher.finalize().to_hex() == *self.blake3 => return Ok(path),
+            Ok(()) if *hasher.finalize().to_hex() == *self.blake3 => return Ok(()),
             Ok(()) => "is not the file that the index of the ensemble was written for".into(),
             Err(error) => format!("cannot be read, but the index of the ensemble names it: {error}"),
         };
-        Err(Error::BadFile { path, rule, hint: "draw the ensemble again, or put the file back".into() })
+        Err(Error::BadFile {
+            path: path.to_owned(),
+            rule,
+            hint: "draw the ensemble again, or put the file back".into(),
+        })
     }
 }

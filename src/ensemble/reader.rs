@@ -35,11 +35,20 @@ impl EnsembleReader {
     /// The specification that an ensemble carries, if it does.
     ///
     /// # Errors
-    /// As of [`Self::open`].
+    /// As of [`Self::open`]; whether an archive is that of its index is looked at there.
     pub fn spec_of(path: &Path) -> Result<Option<Spec>> {
-        let Some(first) = archives(path)?.into_iter().next() else { return Ok(None) };
+        let Some(first) = paths(path)?.into_iter().next() else { return Ok(None) };
         let text = Archive::for_texts(&first)?.text("spec");
         Ok(text.and_then(|text| Spec::parse(&text, &[]).ok()))
+    }
+
+    /// Bytes of the archive, or of all that an index names; what is wrong with them is said where they are opened.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for an index that cannot be read.
+    pub fn bytes_of(path: &Path) -> Result<u64> {
+        let bytes = |path: &PathBuf| std::fs::metadata(path).map_or(u64::MAX, |file| file.len());
+        Ok(paths(path)?.iter().map(bytes).fold(0, u64::saturating_add))
     }
 
     /// The chains of Hybrid Monte Carlo that drew it, if it says.
@@ -89,6 +98,14 @@ impl EnsembleReader {
 fn archives(path: &Path) -> Result<Vec<PathBuf>> {
     match Index::is_at(path) {
         true => Index::load(path)?.archives(path),
+        false => Ok(vec![path.to_owned()]),
+    }
+}
+
+/// The same, unchecked.
+fn paths(path: &Path) -> Result<Vec<PathBuf>> {
+    match Index::is_at(path) {
+        true => Ok(Index::load(path)?.paths(path)),
         false => Ok(vec![path.to_owned()]),
     }
 }

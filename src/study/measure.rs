@@ -117,12 +117,11 @@ impl Measure<'_> {
         })
     }
 
-    /// Whether the file is as large as one configuration, which is found out before lists of all sites are made.
+    /// Whether the ensemble is as large as one configuration, which is found out before lists of all sites are made.
     fn may_hold(&self, theory: &TheorySpec) -> Result<()> {
         let sites: f64 = theory.extents().iter().map(|&extent| extent as f64).product();
         let needs = SMALLEST * sites * theory.components() as f64;
-        // Why there is no such file is said where it is opened.
-        let held = std::fs::metadata(self.file).map_or(u64::MAX, |file| file.len());
+        let held = EnsembleReader::bytes_of(self.file)?;
         match needs <= held as f64 {
             true => Ok(()),
             false => Err(self.refuse(

@@ -7,40 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// φ⁴ with every method, a few seconds long.
-const PHI4: &str = r#"
-version = 1
-seed = 5
-[theory.phi4]
-extents = [4, 4]
-mass_squared = -1.0
-coupling = 1.0
-[flow.affine]
-layers = 4
-kernel_size = 3
-hidden = [6]
-[train]
-smoothing_window = 20
-checkpoint_seconds = 0.05
-[train.batch]
-size = 40
-micro_batch = 6
-[train.optimizer.adam]
-learning_rate = 2e-3
-[train.stop]
-steps = 120
-[evaluate]
-samples = 3000
-every = 50
-[sample.direct]
-configurations = 2500
-[sample.independence]
-proposals = 3000
-[sample.hmc]
-chains = 20
-trajectories = 60
-thermalization = 40
-steps = 5
-"#;
+fn phi4() -> String {
+    let chains = "[sample.independence]\nproposals = 3000\n\
+                  [sample.hmc]\nchains = 20\ntrajectories = 60\nthermalization = 40\nsteps = 5\n";
+    TINY.replace("steps = 1000", "steps = 120").replace("micro_batch = 20", "micro_batch = 5") + chains
+}
 
 /// The Schwinger model, with a loss that draws first and one that learns from chains beside it.
 const SCHWINGER: &str = r#"
@@ -104,7 +75,7 @@ fn any_number_of_processes_is_one_run_with_the_same_bits() {
         "[train.loss.reverse_kl]\ngradient = \"reinforce\"",
         "[train.loss.mixture]\nreverse_weight = 1.0\nforward_weight = 0.5\nforward_kl.hmc = { chains = 4, every = 2 }",
     );
-    for spec in [PHI4, SCHWINGER, &mixture] {
+    for spec in [&*phi4(), SCHWINGER, &mixture] {
         let sandbox = Sandbox::new();
         sandbox.write("spec.toml", spec);
         sandbox.flowqcd(&["run", "spec.toml", "--out", "alone", "--no-plots"]).succeeds();
@@ -124,7 +95,8 @@ fn any_number_of_processes_is_one_run_with_the_same_bits() {
 #[test]
 fn an_ensemble_of_several_processes_is_that_of_one() {
     let sandbox = Sandbox::new();
-    sandbox.write("spec.toml", &PHI4.replace("steps = 120", "steps = 20"));
+    // An index is smaller than one of these configurations.
+    sandbox.write("spec.toml", &TINY.replace("steps = 1000", "steps = 5").replace("[4, 4]", "[24, 24]"));
     sandbox.flowqcd(&["run", "spec.toml", "--out", "run", "--no-plots"]).succeeds();
     sandbox.flowqcd(&["sample", "run", "-n", "1500", "--out", "one.npz"]).succeeds();
     let run = together(&sandbox, 3, &["sample", "run", "-n", "1500", "--out", "three.npz"]).succeeds();
@@ -167,7 +139,7 @@ fn twenty_kills_and_twenty_signals_change_nothing() {
 #[test]
 fn what_one_process_misses_is_said_once_and_ends_all() {
     let sandbox = Sandbox::new();
-    sandbox.write("spec.toml", PHI4);
+    sandbox.write("spec.toml", &phi4());
     // Rank 1 has another instruction set, or was started with another command.
     let mixed = |variable: &str, arguments: &str| {
         let program = env!("CARGO_BIN_EXE_flowqcd");
@@ -191,10 +163,10 @@ fn what_one_process_misses_is_said_once_and_ends_all() {
 #[test]
 fn errors_of_the_leader_end_all_with_their_own_status() {
     let sandbox = Sandbox::new();
-    sandbox.write("spec.toml", &PHI4.replace("layers = 4", "layers = 0"));
+    sandbox.write("spec.toml", &phi4().replace("layers = 4", "layers = 0"));
     let run = together(&sandbox, 3, &["run", "spec.toml"]);
     assert_eq!((run.code, run.stderr.matches("error:").count()), (Some(2), 1), "{}", run.stderr);
-    sandbox.write("spec.toml", PHI4);
+    sandbox.write("spec.toml", &phi4());
     let run = together(&sandbox, 2, &["run", "spec.toml", "--jobs", "2"]);
     assert!(run.code == Some(2) && run.stderr.contains("--jobs = 2"), "{}", run.stderr);
 }
@@ -202,7 +174,7 @@ fn errors_of_the_leader_end_all_with_their_own_status() {
 #[test]
 fn a_process_that_may_use_one_core_only_is_told_of_the_others() {
     let sandbox = Sandbox::new();
-    sandbox.write("spec.toml", &PHI4.replace("steps = 120", "steps = 2"));
+    sandbox.write("spec.toml", &phi4().replace("steps = 120", "steps = 2"));
     let started = |out: &str, on: &str| {
         let program = env!("CARGO_BIN_EXE_flowqcd");
         let launcher = format!("{on} mpirun --allow-run-as-root --bind-to none -n 1 {program}");
@@ -217,7 +189,7 @@ fn a_process_that_may_use_one_core_only_is_told_of_the_others() {
 #[test]
 fn a_launcher_of_another_mpi_is_noticed() {
     let sandbox = Sandbox::new();
-    sandbox.write("spec.toml", PHI4);
+    sandbox.write("spec.toml", &phi4());
     let run = sandbox.flowqcd_with(("PMI_SIZE", "4"), &["run", "spec.toml"]);
     assert!(run.code == Some(2) && run.stderr.contains("PMI_SIZE = 4"), "{}", run.stderr);
     assert!(!sandbox.path("runs").exists());
