@@ -60,8 +60,6 @@ pub struct Crew {
     call: Rc<Cell<u64>>,
     /// Number of a signal that asks for an end; zero as long as none came.
     pub(super) signal: Arc<AtomicUsize>,
-    /// Whether the leader was told of it.
-    has_told: Rc<Cell<bool>>,
 }
 
 impl Crew {
@@ -72,7 +70,7 @@ impl Crew {
 
     /// Processes that reach each other; signals to any of them count as signals to the leader.
     pub fn of(comm: Rc<dyn Comm>, signal: Arc<AtomicUsize>) -> Self {
-        Self { comm, call: Rc::default(), signal, has_told: Rc::default() }
+        Self { comm, call: Rc::default(), signal }
     }
 
     /// Which of the processes this is.
@@ -126,7 +124,7 @@ impl Crew {
             if let Some(told) = self.comm.told().filter(|_| own == 0) {
                 self.signal.store(told as usize, Ordering::Relaxed);
             }
-        } else if own > 0 && !self.has_told.replace(true) {
+        } else if own > 0 {
             self.comm.tell(own as u64);
         }
     }

@@ -50,7 +50,7 @@ pub trait Comm: fmt::Debug {
     /// The last call that the leader is known to have no use for.
     fn left(&self) -> Option<u64>;
 
-    /// Tells the leader of a signal.
+    /// Tells the leader of a signal, the first time that it is called.
     fn tell(&self, signal: u64);
 
     /// A signal that another process has told the leader of, each once.

@@ -46,6 +46,8 @@ pub struct Mpi {
     neighbours: Neighbours,
     /// Number of a signal that asks for an end.
     signal: Arc<AtomicUsize>,
+    /// Whether the leader was told of it.
+    has_told: Cell<bool>,
     /// Ends MPI when it goes.
     _universe: Universe,
 }
@@ -77,7 +79,14 @@ impl Mpi {
             return Err(failed("does not allow other threads beside the one that speaks"));
         }
         let neighbours = neighbours(&world, cores);
-        Ok(Self { world, left: Cell::default(), neighbours, signal, _universe: universe })
+        Ok(Self {
+            world,
+            left: Cell::default(),
+            neighbours,
+            signal,
+            has_told: Cell::default(),
+            _universe: universe,
+        })
     }
 
     /// The processes on the same machine.
@@ -85,20 +94,23 @@ impl Mpi {
         self.neighbours
     }
 
-    /// From the leader to everybody; the others wait without keeping a core busy.
-    fn spread(&self, bytes: &mut [u8]) {
+    /// From the leader to everybody.
+    fn spread(&self, bytes: &mut [u8], wait: Wait) {
         let root = self.world.process_at_rank(0);
         for part in bytes.chunks_mut(AT_ONCE) {
-            scope(|scope| self.finish(root.immediate_broadcast_into(scope, part)));
+            scope(|scope| self.finish(root.immediate_broadcast_into(scope, part), wait));
         }
     }
 
-    /// Waits for what was begun, and leaves its core to those who compute.
-    fn finish<'a, D: ?Sized, S: Scope<'a>>(&self, mut request: Request<'a, D, S>) {
+    /// Waits for what was begun.
+    fn finish<'a, D: ?Sized, S: Scope<'a>>(&self, mut request: Request<'a, D, S>, wait: Wait) {
         let (start, mut asked) = (Instant::now(), None);
         while let Err(pending) = request.test() {
             request = pending;
-            rest(start);
+            match wait {
+                Wait::ForOthers => rest(start),
+                Wait::ForData => std::thread::yield_now(),
+            }
             asked = asked.or_else(|| self.asked_to_end());
             self.end_without_others(asked);
         }
@@ -143,9 +155,18 @@ impl Mpi {
         let leader = self.world.process_at_rank(0);
         let length = (bytes.len() as u64).to_le_bytes();
         for part in [&length[..]].into_iter().chain(bytes.chunks(AT_ONCE)) {
-            scope(|scope| self.finish(leader.immediate_send_with_tag(scope, part, ANSWER)));
+            scope(|scope| self.finish(leader.immediate_send_with_tag(scope, part, ANSWER), Wait::ForOthers));
         }
     }
+}
+
+/// What a process waits for.
+#[derive(Debug, Clone, Copy)]
+enum Wait {
+    /// Others may compute for long: their cores are left to them.
+    ForOthers,
+    /// Everybody is there, and large messages move a piece further each time that somebody looks.
+    ForData,
 }
 
 /// Waits a little, if it has been long enough that nothing is expected at once.
@@ -180,9 +201,9 @@ impl Comm for Mpi {
 
     fn broadcast(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         let mut length = (bytes.len() as u64).to_le_bytes();
-        self.spread(&mut length);
+        self.spread(&mut length, Wait::ForOthers);
         bytes.resize(length_of(&length), 0);
-        self.spread(&mut bytes);
+        self.spread(&mut bytes, Wait::ForData);
         bytes
     }
 
@@ -200,16 +221,21 @@ impl Comm for Mpi {
     }
 
     fn sum(&self, numbers: &mut [i64]) {
+        self.finish(self.world.immediate_barrier(), Wait::ForOthers);
         let root = self.world.process_at_rank(0);
         for part in numbers.chunks_mut(AT_ONCE) {
             match self.rank() {
                 0 => {
                     let own = part.to_vec();
                     let sum = SystemOperation::sum();
-                    scope(|scope| self.finish(root.immediate_reduce_into_root(scope, &own[..], part, sum)));
+                    scope(|scope| {
+                        let reduction = root.immediate_reduce_into_root(scope, &own[..], part, sum);
+                        self.finish(reduction, Wait::ForData);
+                    });
                 }
                 _ => scope(|scope| {
-                    self.finish(root.immediate_reduce_into(scope, &*part, SystemOperation::sum()));
+                    let reduction = root.immediate_reduce_into(scope, &*part, SystemOperation::sum());
+                    self.finish(reduction, Wait::ForData);
                 }),
             }
         }
@@ -232,6 +258,9 @@ impl Comm for Mpi {
     }
 
     fn tell(&self, signal: u64) {
+        if self.has_told.replace(true) {
+            return;
+        }
         self.world.process_at_rank(0).send_with_tag(&signal, SIGNAL);
     }
 
@@ -247,5 +276,9 @@ impl Drop for Mpi {
         if std::thread::panicking() {
             self.world.abort(PANICKED);
         }
+        // What came too late to matter is taken in, or MPI complains of it.
+        self.finish(self.world.immediate_barrier(), Wait::ForOthers);
+        while self.told().is_some() {}
+        self.left();
     }
 }

@@ -1,7 +1,7 @@
 //! Threads that stand in for processes, where tests need some.
 
 use super::{Comm, Crew};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,6 +45,7 @@ struct Threads {
     ways: Vec<Way>,
     left: Arc<AtomicU64>,
     signal: Arc<AtomicU64>,
+    has_told: Cell<bool>,
 }
 
 impl Comm for Threads {
@@ -96,7 +97,9 @@ impl Comm for Threads {
     }
 
     fn tell(&self, signal: u64) {
-        self.signal.store(signal, Ordering::SeqCst);
+        if !self.has_told.replace(true) {
+            self.signal.store(signal, Ordering::SeqCst);
+        }
     }
 
     fn told(&self) -> Option<u64> {
@@ -119,6 +122,7 @@ pub fn together<T: Send>(size: usize, work: impl Fn(Crew) -> T + Sync) -> Vec<T>
         ways,
         left: Arc::clone(&left),
         signal: Arc::clone(&signal),
+        has_told: Cell::default(),
     });
     std::thread::scope(|scope| {
         let work = &work;

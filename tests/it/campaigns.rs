@@ -5,7 +5,10 @@ use flowqcd::flow::Flow;
 use flowqcd::rng::Seed;
 use flowqcd::sample::{Chains, Independence, MethodRun, Model, Watch, draw};
 use flowqcd::spec::Spec;
-use flowqcd::stats::{Ess, FRAGILE, Interval, Measured, Trust, exact_tau_int, free_energy};
+use flowqcd::stats::{
+    Bootstrap, Ensemble, Ess, FRAGILE, Interval, Measured, Trust, exact_tau_int, free_energy,
+    kullback_leibler,
+};
 use flowqcd::theory::{self, Theory};
 use flowqcd::train::{Nobody, Trainer};
 use std::collections::BTreeMap;
@@ -77,6 +80,12 @@ impl Campaign {
         one.add(ess.value, ess.error(), ess.interval, exact, warned);
     }
 
+    /// An error without an interval of its own.
+    fn add_normal(&mut self, name: &str, value: f64, error: f64, exact: f64) {
+        let one = self.found.entry(name.into()).or_default();
+        one.add(value, error, Interval::normal(value, error), exact, false);
+    }
+
     /// Direct sampling and independence Metropolis, from the same model.
     fn judge(&mut self, runs: [&MethodRun; 2], theory: &Theory, exact: &BTreeMap<String, f64>) {
         let ess = Ess::of(runs[0].log_weights());
@@ -113,7 +122,8 @@ impl Campaign {
 
     fn print(&self, title: &str) {
         let mean = self.shapes.iter().sum::<f64>() / self.shapes.len() as f64;
-        println!("\n{title}; fitted k = {mean:.2} on average\n");
+        let shapes = if mean.is_nan() { String::new() } else { format!("; fitted k = {mean:.2} on average") };
+        println!("\n**{title}{shapes}**\n");
         println!(
             "| | repeats | 1 error | 2 errors | 68.3% | 95% | mean pull | off by 3 | of these warned of | warned of, % |"
         );
@@ -291,6 +301,101 @@ fn coverage_of_trained_flows() {
     coverage_of_flows("4 x 4, 6000 steps of training", &small, 10, 100, 1 << 20);
     let large = Sampler::new(spec("[6, 6]", -4.0, 1.74375, 6000));
     coverage_of_flows("6 x 6, 6000 steps of training", &large, 3, 200, 1 << 21);
+}
+
+/// `D_KL(q‖p)` of the free field from unit normals: half of `m² + p̂² - 1 - ln(m² + p̂²)` for each mode. Whatever tails the weights have,
+/// their logarithms have moments. Beside it the errors of the bootstrap (`bootstrap_err`), which trust the weights that were met.
+#[test]
+#[ignore = "a campaign of minutes"]
+fn coverage_of_divergences_and_bootstraps() {
+    for shape in [0.2, 0.5, 0.8] {
+        let mut campaign = Campaign::default();
+        let sampler = Sampler::new(spec("[4]", 1.0 - shape, 0.0, 1));
+        let parameters = vec![0.0; sampler.flow.layout().len()];
+        let log_partition = sampler.theory.action.log_partition().expect("free");
+        let of_mode = |p2: f64| 0.5 * (p2 - shape - (1.0 - shape + p2).ln());
+        let divergence: f64 = [0.0, 2.0, 4.0, 2.0].into_iter().map(of_mode).sum();
+        let observables = sampler.theory.observables.derived();
+        for seed in 0..1000 {
+            let run = sampler.direct(&parameters, seed, CONFIGURATIONS);
+            let found = kullback_leibler(run.log_weights(), log_partition);
+            campaign.add_normal("D_KL", found.value, found.error, divergence);
+            let Ensemble::Weighted { log_weights, rows, width } = &run.ensemble else {
+                panic!("draws have weights")
+            };
+            let bootstrap =
+                Bootstrap::new(log_weights, rows, *width, &Seed(seed).stream("campaign/bootstrap"));
+            let f = free_energy(log_weights).value;
+            let error = bootstrap.free_energy_error().expect("finite");
+            campaign.add_normal("F, bootstrap", f, error, -log_partition);
+            for observable in observables.iter().filter(|one| OBSERVABLES.contains(&&*one.name)) {
+                let value = run.measured(&*observable.value).expect("finite").value;
+                let error = bootstrap.error(&*observable.value).expect("finite");
+                let exact = observable.exact.expect("free");
+                campaign.add_normal(&format!("{}, bootstrap", observable.name), value, error, exact);
+            }
+        }
+        campaign.print(&format!("Free field, Pareto shape {shape}"));
+    }
+}
+
+/// Chains of fixed step size, by what is known of their theories.
+fn coverage_of_chains_of(title: &str, theory: &str, hmc: &str) {
+    let chains = |number: usize, trajectories: usize| {
+        let text = format!(
+            "version = 1\nseed = 1\n{theory}\n\
+             sample.hmc = {{ chains = {number}, trajectories = {trajectories}, tune = false, {hmc} }}\n"
+        );
+        Spec::parse(&text, &[]).expect("the specification is valid")
+    };
+    let run = |spec: &Spec, seed: u64| {
+        let asked = spec.sample.hmc.as_ref().expect("it is asked for");
+        Chains::hmc(&theory::build(&spec.theory), asked, Seed(seed), None)
+            .run(None, Watch::NOBODY)
+            .expect("it runs")
+    };
+    let (short, long) = (chains(8, 500), chains(64, 40_000));
+    let observables = theory::build(&short.theory).observables.derived();
+    let known = || observables.iter().filter(|observable| observable.primary && observable.exact.is_some());
+    let reference = run(&long, 1 << 40);
+    let tau = |run: &MethodRun, of: &dyn Fn(&[f64]) -> f64| run.measured(of)?.tau_int;
+    let exact: Vec<f64> =
+        known().map(|observable| tau(&reference, &*observable.value).expect("chains have it").0).collect();
+    let mut campaign = Campaign::default();
+    for seed in 0..1000 {
+        let run = run(&short, seed);
+        for (observable, tau) in known().zip(&exact) {
+            let measured = run.measured(&*observable.value).expect("finite");
+            let found = measured.tau_int_used().expect("chains have it");
+            campaign.add(&observable.name, Some(measured), observable.exact.expect("known"), false);
+            let one = campaign.found.entry(format!("tau of {}", observable.name)).or_default();
+            one.add(found.value, found.error(), found.interval, *tau, false);
+        }
+    }
+    campaign.print(title);
+    known().zip(exact).for_each(|(observable, tau)| println!("\ntau of {} = {tau:.3}", observable.name));
+}
+
+#[test]
+#[ignore = "a campaign of minutes"]
+fn coverage_of_chains() {
+    let scalar = |extents: &str, mass_squared: f64, coupling: f64| {
+        format!(
+            "theory.phi4 = {{ extents = {extents}, mass_squared = {mass_squared:?}, coupling = {coupling:?} }}"
+        )
+    };
+    let quick = "thermalization = 200, steps = 6";
+    coverage_of_chains_of("Free field, 4 x 4, m² = 1", &scalar("[4, 4]", 1.0, 0.0), quick);
+    let slow = "thermalization = 1000, steps = 3, trajectory_length = 0.4";
+    coverage_of_chains_of(
+        "Free field, 8 x 8, m² = 0.3, short trajectories",
+        &scalar("[8, 8]", 0.3, 0.0),
+        slow,
+    );
+    coverage_of_chains_of("8 sites, m² = -2, λ = 0.5", &scalar("[8]", -2.0, 0.5), quick);
+    let links = "theory.schwinger = { extents = [4, 4], beta = 2.0, kappa = 0.0 }";
+    let hops = "thermalization = 200, steps = 6, instanton_every = 1";
+    coverage_of_chains_of("U(1), 4 x 4, β = 2, instanton updates", links, hops);
 }
 
 /// The shape of the largest weights of parts of one ensemble: the deeper in the tail they lie, the larger it is.

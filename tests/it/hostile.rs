@@ -1,13 +1,13 @@
 //! Inputs from strangers: whatever they hold, the answer comes soon and in words, without a panic and without all of the memory.
 
-use super::support::{Finished, Sandbox, TINY, repository};
+use super::support::{Finished, Sandbox, TINY, repository, trials};
 use flowqcd::ensemble::TargetSamples;
 use flowqcd::spec::Spec;
 use flowqcd::study::{Measure, Overview, Trained};
 use flowqcd::theory;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -145,11 +145,10 @@ fn edited(corpus: &[Vec<u8>]) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Tries a law on edited inputs: so many of them, or as many as `FLOWQCD_FUZZ_CASES` says in a campaign.
+/// Tries a law on edited inputs: so many of them, or more in a campaign.
 fn hold(name: &str, corpus: &[Vec<u8>], few: u32, law: impl Fn(&[u8]) -> String) {
-    let asked = std::env::var("FLOWQCD_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok());
-    let cases = asked.unwrap_or(few);
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 4000, ..Config::default() };
+    let config = trials(few);
+    let cases = config.cases;
     let answers = std::cell::RefCell::new(std::collections::BTreeMap::<String, u32>::new());
     let mut runner = TestRunner::new(config);
     let outcome = runner.run(&edited(corpus), |input| {

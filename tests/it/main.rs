@@ -30,7 +30,10 @@ mod run_directories;
 mod sampling;
 mod source_tree;
 #[cfg(target_os = "linux")]
+mod states;
+#[cfg(target_os = "linux")]
 mod strace;
+mod stress;
 mod studies;
 mod support;
 #[cfg(unix)]

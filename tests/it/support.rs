@@ -1,5 +1,6 @@
 //! A fresh folder and the program, run as a user would.
 
+use proptest::test_runner::{Config, RngSeed};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -113,6 +114,14 @@ impl Finished {
         assert_eq!(self.code, Some(0), "stderr:\n{}", self.stderr);
         self
     }
+}
+
+/// So many trials of a law, the same ones every time; in a campaign as many others as `FLOWQCD_FUZZ_CASES` says.
+pub fn trials(few: u32) -> Config {
+    let asked = std::env::var("FLOWQCD_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok());
+    let rng_seed = if asked.is_none() { RngSeed::Fixed(1) } else { RngSeed::Random };
+    let cases = asked.unwrap_or(few);
+    Config { cases, failure_persistence: None, max_shrink_iters: 4000, rng_seed, ..Config::default() }
 }
 
 /// A file of the repository.
