@@ -79,7 +79,7 @@ fn carry_out(command: Command) -> Result<()> {
         Command::Verify(args) => verify::verify(&args),
         Command::Devices { json } => devices::devices(json),
         Command::Explain { topic } => explain::explain(topic.as_deref()),
-        Command::Schema => print(&serde_json::to_string_pretty(&spec::json_schema()).expect("plain data")),
+        Command::Schema => print(&serde_json::to_string_pretty(spec::json_schema()).expect("plain data")),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "flowqcd", &mut script);

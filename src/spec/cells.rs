@@ -29,13 +29,13 @@ impl Spec {
             return Ok(vec![Cell { index: 0, values: Varied::default(), spec: base, start: None }]);
         };
         let schema = json_schema();
-        let stages = stages(study, &schema)?;
+        let stages = stages(study, schema)?;
         count(study, &stages).filter(|&cells| cells <= MOST_CELLS).ok_or_else(|| vec![too_many(study)])?;
         let drafts = drafts(study, &stages);
         let columns = Columns::new(study, &stages);
         let base = Value::Table(base.to_table());
         let made = drafts.into_iter().enumerate();
-        let made = made.map(|(index, draft)| columns.cell(&base, &schema, index, &draft));
+        let made = made.map(|(index, draft)| columns.cell(&base, schema, index, &draft));
         let (cells, wrong): (Vec<_>, Vec<_>) = made.partition(Result::is_ok);
         let wrong: Vec<Problem> = wrong.into_iter().filter_map(Result::err).flatten().collect();
         if !wrong.is_empty() {

@@ -27,14 +27,14 @@ pub struct Explanation {
 pub fn explain(path: &str) -> Result<Explanation, Problem> {
     let schema = json_schema();
     let keys: Vec<&str> = path.split('.').filter(|key| !key.is_empty()).collect();
-    resolve_key(&schema, &keys, true).map_err(|(wrong, candidates)| {
+    resolve_key(schema, &keys, true).map_err(|(wrong, candidates)| {
         let problem = Problem::new(wrong.clone(), "is no table or key of specifications");
         problem.hint(match nearest(&wrong, &candidates) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => format!("there are {}", candidates.join(", ")),
         })
     })?;
-    let (mut here, mut is_required) = (&schema, true);
+    let (mut here, mut is_required) = (schema, true);
     for key in keys {
         is_required = requires(here, key);
         here = here["properties"].get(key).unwrap_or(&here["additionalProperties"]);

@@ -66,9 +66,7 @@ impl RunDir {
 
     /// Takes the numbers of the cells from what is there, if that is a run of this specification, or of one that has cells in common.
     fn check_same(&mut self, spec: &Spec) -> Result<()> {
-        let file = self.file(SPEC);
-        let text = read_present(&file)?.unwrap_or_default();
-        let theirs = Spec::parse(&text, &[]).map_err(|problems| Error::Spec { file, problems })?;
+        let theirs = Spec::of_run(&self.path)?;
         let longer_chain = |(key, before, now): &(String, String, String)| {
             let (before, now) = (before.parse::<u64>(), now.parse::<u64>());
             let is_longer = matches!((before, now), (Ok(b), Ok(n)) if b < n);

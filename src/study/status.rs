@@ -6,7 +6,6 @@ use super::merge::Merge;
 use super::owner::Owner;
 use super::plan::Plan;
 use crate::error::{Error, Result};
-use crate::files::read_present;
 use crate::spec::{Spec, Varied};
 use crate::train::checkpoint;
 use serde::Serialize;
@@ -80,16 +79,9 @@ impl Overview {
     /// The run in a folder.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it is no run directory, [`Error::Spec`] if its specification cannot be read.
+    /// As of [`Spec::of_run`].
     pub fn open(path: &Path) -> Result<Self> {
-        let file = path.join("spec.toml");
-        let Some(text) = read_present(&file)? else {
-            return Err(Error::Usage {
-                message: format!("{}: is no run directory, it has no spec.toml", path.display()),
-                hint: "name the folder that `flowqcd run` wrote, e.g. runs/smoke".into(),
-            });
-        };
-        let spec = Spec::parse(&text, &[]).map_err(|problems| Error::Spec { file, problems })?;
+        let spec = Spec::of_run(path)?;
         Ok(Self { path: path.to_owned(), plan: Plan::of_directory(path, &spec) })
     }
 

@@ -181,7 +181,7 @@ fn corpus(folder: &str) -> Vec<Vec<u8>> {
 fn any_text_is_a_specification_or_has_its_problems_named() {
     let mut texts = corpus("configs");
     texts.push(TINY.as_bytes().to_vec());
-    hold("specifications", &texts, 1500, |input| {
+    hold("specifications", &texts, 50_000, |input| {
         let text = String::from_utf8_lossy(input);
         match Spec::parse(&text, &[]) {
             Ok(spec) => {
@@ -210,7 +210,7 @@ fn any_override_is_taken_or_has_its_problems_named() {
         "theory.schwinger={ extents = [4, 4], beta = 1.0, kappa = 0.2 }",
     ];
     let overrides: Vec<Vec<u8>> = overrides.iter().map(|text| text.as_bytes().to_vec()).collect();
-    hold("overrides", &overrides, 1500, |input| {
+    hold("overrides", &overrides, 50_000, |input| {
         let text = String::from_utf8_lossy(input).into_owned();
         let answer = Spec::parse(TINY, &[text]);
         if answer.is_ok() { "accepted" } else { "refused" }.into()

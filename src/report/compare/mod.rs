@@ -59,7 +59,7 @@ pub struct Largest {
 /// Compares two run directories by their files alone.
 ///
 /// # Errors
-/// [`Error::Usage`] for a folder that is no run directory, or if no result of the one has its like in the other; [`Error::Spec`],
+/// [`Error::Usage`] for a folder that is no run directory, or if no result of the one has its like in the other;
 /// [`Error::BadFile`] for a file that cannot be read as what it is, [`Error::Io`].
 pub fn compare(a: &Path, b: &Path, limit: f64) -> Result<Comparison> {
     let sides = [Side::read(a)?, Side::read(b)?];

@@ -1,7 +1,7 @@
 //! One of two runs that are compared, as its files say.
 
 use super::found::{Cells, cells};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::read_present;
 use crate::spec::Spec;
 use crate::study::Manifest;
@@ -38,14 +38,7 @@ impl Side {
     /// # Errors
     /// As of [`super::compare`].
     pub fn read(folder: &Path) -> Result<Self> {
-        let file = folder.join("spec.toml");
-        let Some(text) = read_present(&file)? else {
-            return Err(Error::Usage {
-                message: format!("{}: is no run directory, it has no spec.toml", folder.display()),
-                hint: "name the folder that `flowqcd run` wrote, e.g. runs/smoke".into(),
-            });
-        };
-        let spec = Spec::parse(&text, &[]).map_err(|problems| Error::Spec { file, problems })?;
+        let spec = Spec::of_run(folder)?;
         // One that is not there or damaged has nothing to say; the tables are what counts.
         let manifest = read_present(&folder.join("manifest.json"))?;
         let manifest = manifest.and_then(|text| serde_json::from_str::<Manifest>(&text).ok());

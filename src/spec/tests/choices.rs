@@ -15,7 +15,7 @@ fn choices() -> Vec<(String, Vec<String>)> {
         }
     }
     let mut found = Vec::new();
-    walk("", &json_schema(), &mut found);
+    walk("", json_schema(), &mut found);
     found
 }
 

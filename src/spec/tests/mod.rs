@@ -99,7 +99,7 @@ fn the_schema_describes_every_key() {
         }
     }
     let schema = json_schema();
-    walk("", &schema);
+    walk("", schema);
     assert!(!schema.to_string().contains("null"), "TOML has no null");
 }
 
