@@ -6,7 +6,8 @@ use super::plan::{Edit, Plan};
 use super::tables::TABLES;
 use crate::error::{Error, Result};
 use crate::files::{
-    create_folder, read_present, remove_folder, remove_leftovers, remove_present, write_atomically,
+    create_folder, read_present, remove_folder, remove_leftovers, remove_present, sync_folder,
+    write_atomically,
 };
 use crate::spec::Spec;
 use std::cell::{Cell, OnceCell};
@@ -16,6 +17,9 @@ use std::time::{Duration, Instant};
 
 const SPEC: &str = "spec.toml";
 const MANIFEST: &str = "manifest.json";
+
+/// There while a run is removed to be started over; whoever finds it later removes the rest.
+const CLEARING: &str = ".fresh";
 
 /// How long others may take to set up a run that they share with this process.
 const SETTING_UP: Duration = Duration::from_secs(10);
@@ -31,7 +35,8 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Opens a folder for a run of `spec`, making it if need be; `fresh` removes the results of an earlier run. What is there but
+    /// Opens a folder for a run of `spec`, making it if need be; `fresh` removes the results of an earlier run, as does whoever finds that
+    /// this was cut short. What is there but
     /// cannot be written to can still be shown. A run of several cells is shared with other processes that have it open.
     ///
     /// # Errors
@@ -51,7 +56,8 @@ impl RunDir {
         if alone {
             remove_leftovers(path)?;
         }
-        if fresh && there {
+        let is_cut_short = alone && this.file(CLEARING).is_file();
+        if fresh && there || is_cut_short {
             this.clear()?;
         } else if there {
             this.check_same(spec)?;
@@ -112,12 +118,19 @@ impl RunDir {
         Error::Usage { message: format!("{folder}: holds a run of another specification:{lines}"), hint }
     }
 
-    /// The specification goes last: until then the folder is still that run's, to be cleared again if this is cut short.
+    /// Removes a run. Of one that is cut short meanwhile the rest is removed by whoever comes next, whatever they want: what is
+    /// left of it is no run.
     fn clear(&self) -> Result<()> {
+        let clearing = self.file(CLEARING);
+        write_atomically(&clearing, b"")?;
         ["cells", "checkpoints", "ensembles"]
             .into_iter()
             .try_for_each(|name| remove_folder(&self.file(name)))?;
-        remove_present(files().chain([SPEC]).map(|name| self.file(name)))
+        remove_present(files().chain([SPEC]).map(|name| self.file(name)))?;
+        // Else a loss of power could bring it back beside a new run.
+        sync_folder(&self.path)?;
+        remove_present([clearing])?;
+        sync_folder(&self.path)
     }
 
     /// Whether anything can be written.

@@ -3,7 +3,7 @@
 
 use super::resume::{untimed, weights};
 use super::strace::{self, Fault, Traced, file};
-use super::support::{Finished, Sandbox};
+use super::support::{Finished, Sandbox, files};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
@@ -77,7 +77,7 @@ enum Before {
     Killed,
 }
 
-const TASKS: [Task; 8] = [
+const TASKS: [Task; 9] = [
     Task {
         name: "run",
         arguments: "run spec.toml --out run --threads 1 --no-plots",
@@ -92,6 +92,11 @@ const TASKS: [Task; 8] = [
         name: "study",
         arguments: "run study.toml --out run --threads 1 --no-plots",
         before: Before::Study,
+    },
+    Task {
+        name: "start over",
+        arguments: "run spec.toml --out run --fresh --threads 1 --no-plots",
+        before: Before::Finished,
     },
     Task { name: "show", arguments: "run spec.toml --out run --threads 1", before: Before::Finished },
     Task {
@@ -166,31 +171,24 @@ fn copy(from: &Path, to: &Path) {
 
 /// What there is after a task, by file: tables without times, weights, the bytes of what has no times in it.
 fn found(sandbox: &Sandbox) -> BTreeMap<String, String> {
-    let (mut found, mut folders) = (BTreeMap::new(), vec![sandbox.path(".")]);
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let file = path.file_name().unwrap().to_str().unwrap().to_owned();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            // Signs of processes, times, and how often somebody began; an older checkpoint to fall back on.
-            if [".lock", "log.txt", "starts.json"].contains(&&*file)
-                || file.starts_with(".claim-")
-                || file.starts_with("step-")
-            {
-                continue;
-            }
-            let bytes = || std::fs::read(&path).unwrap();
-            let of_run = path.components().any(|part| part.as_os_str() == "run");
-            let held = match path.extension().and_then(|extension| extension.to_str()) {
-                Some("json" | "safetensors") => String::new(),
-                Some("csv") if of_run => untimed(&String::from_utf8(bytes()).unwrap()),
-                _ => blake3::hash(&bytes()).to_string(),
-            };
-            found.insert(path.strip_prefix(sandbox.path(".")).unwrap().display().to_string(), held);
+    let mut found = BTreeMap::new();
+    for path in files(&sandbox.path(".")) {
+        let file = path.file_name().unwrap().to_str().unwrap();
+        // Signs of processes, times, and how often somebody began; an older checkpoint to fall back on.
+        if [".lock", "log.txt", "starts.json"].contains(&file)
+            || file.starts_with(".claim-")
+            || file.starts_with("step-")
+        {
+            continue;
         }
+        let bytes = || std::fs::read(&path).unwrap();
+        let of_run = path.components().any(|part| part.as_os_str() == "run");
+        let held = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("json" | "safetensors") => String::new(),
+            Some("csv") if of_run => untimed(&String::from_utf8(bytes()).unwrap()),
+            _ => blake3::hash(&bytes()).to_string(),
+        };
+        found.insert(path.strip_prefix(sandbox.path(".")).unwrap().display().to_string(), held);
     }
     if sandbox.path("run/checkpoints").is_dir() && sandbox.path("run/ess.csv").is_file() {
         found.insert("weights".into(), weights(sandbox, "run"));

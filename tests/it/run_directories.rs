@@ -1,9 +1,9 @@
 //! What a run directory holds, and that nothing in it is lost: whatever is missing or damaged is noticed, and said.
 
-use super::resume::{assert_same, forget_the_end, results};
-use super::support::{Finished, Sandbox, TINY, column, table, wait_until};
+use super::resume::{assert_same, forget_the_end, results, tables};
+use super::support::{Finished, Sandbox, TINY, column, files, table, wait_until};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Two cells of a short run.
 fn study() -> String {
@@ -11,19 +11,8 @@ fn study() -> String {
 }
 
 /// Every file below a folder with its bytes.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(&next).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => drop(found.insert(path.display().to_string(), std::fs::read(&path).unwrap())),
-            }
-        }
-    }
-    found
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    files(folder).into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
 }
 
 #[track_caller]
@@ -81,7 +70,7 @@ fn what_is_put_together_from_the_cells_is_made_again_and_nothing_is_cut() {
     sandbox.write("study.toml", &study());
     let run = || sandbox.flowqcd(&["run", "study.toml", "--out", "run"]);
     let first = run().succeeds();
-    let before = files(&sandbox.path("run"));
+    let before = contents(&sandbox.path("run"));
     let manifest = sandbox.read("run/manifest.json");
     for damage in [None, Some("garbage"), Some("")] {
         let path = sandbox.path("run/manifest.json");
@@ -96,7 +85,7 @@ fn what_is_put_together_from_the_cells_is_made_again_and_nothing_is_cut() {
     let again = run().succeeds();
     says(&again, "train.csv was not as the cells have it: it is made again");
     says(&again, "observables.csv was not as the cells have it: it is made again");
-    assert!(files(&sandbox.path("run")) == before, "everything is as it was");
+    assert!(contents(&sandbox.path("run")) == before, "everything is as it was");
 }
 
 #[test]
@@ -122,6 +111,34 @@ fn damaged_tables_of_a_finished_run_are_refused_and_left_alone() {
     forget_the_end(&sandbox, "run");
     run().succeeds();
     assert_same(&sandbox, "run", &expected);
+}
+
+/// As a process that is killed while it removes them leaves the files of a run.
+#[test]
+fn a_start_over_that_was_cut_short_is_one() {
+    let single = TINY.replace("steps = 1000", "steps = 40");
+    for (spec, lost) in [
+        (study(), ["cells/0000/train.csv", "cells/0001/record.json"].as_slice()),
+        (single.clone(), &["checkpoints/step-0000000040.safetensors", "cost.csv"]),
+        // To the last file.
+        (single, &["spec.toml"]),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("spec.toml", &spec);
+        let run = || sandbox.flowqcd(&["run", "spec.toml", "--out", "run", "--no-plots"]);
+        run().succeeds();
+        let expected = tables(&sandbox, "run");
+        lost.iter().for_each(|name| std::fs::remove_file(sandbox.path("run").join(name)).unwrap());
+        sandbox.write("run/.fresh", "");
+        let again = run().succeeds();
+        assert!(
+            !again.stderr.contains("continuing") && !again.stderr.contains("finished;"),
+            "{}",
+            again.stderr
+        );
+        assert_eq!(tables(&sandbox, "run"), expected);
+        assert!(!sandbox.path("run/.fresh").exists());
+    }
 }
 
 #[test]
@@ -210,10 +227,10 @@ fn a_finished_run_that_cannot_be_written_to_is_shown() {
     // No lock can be made there, as on a disk that is mounted to be read.
     std::fs::remove_file(sandbox.path("run/.lock")).unwrap();
     std::fs::create_dir(sandbox.path("run/.lock")).unwrap();
-    let before = files(&sandbox.path("run"));
+    let before = contents(&sandbox.path("run"));
     assert_eq!(run(&[]).succeeds().stdout, first.stdout);
     assert_eq!(run(&["--fresh"]).code, Some(1));
-    assert!(files(&sandbox.path("run")) == before);
+    assert!(contents(&sandbox.path("run")) == before);
     forget_the_end(&sandbox, "run");
     let refused = run(&[]);
     assert_eq!(refused.code, Some(1));
@@ -337,11 +354,11 @@ fn studies_of_older_versions_are_shown_or_refused_and_never_touched() {
         std::fs::rename(from, sandbox.path(&format!("run/checkpoints/cell-000{cell}"))).unwrap();
     }
     std::fs::remove_dir_all(sandbox.path("run/cells")).unwrap();
-    let before = files(&sandbox.path("run"));
+    let before = contents(&sandbox.path("run"));
     assert_eq!(run().succeeds().stdout, first.stdout);
-    assert!(files(&sandbox.path("run")) == before);
+    assert!(contents(&sandbox.path("run")) == before);
     std::fs::remove_file(sandbox.path("run/manifest.json")).unwrap();
-    let before = files(&sandbox.path("run"));
+    let before = contents(&sandbox.path("run"));
     let refused = run();
     assert_eq!(refused.code, Some(1));
     says(&refused, "holds a study of an older version of flowqcd");
@@ -349,6 +366,6 @@ fn studies_of_older_versions_are_shown_or_refused_and_never_touched() {
     let refused = sample("run");
     says(&refused, "it is a study of an older version, whose cells have folders of their own");
     says(&refused, "run/checkpoints/cell-0000");
-    assert!(files(&sandbox.path("run")) == before);
+    assert!(contents(&sandbox.path("run")) == before);
     sample("run/checkpoints/cell-0000").succeeds();
 }

@@ -1,8 +1,9 @@
 //! Which source file uses which, from the paths they write: `crate::`, `super::`, `self::` and names of child modules, re-exports
 //! followed to the file that defines an item.
 
+use super::support::files;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The source files of a library by their path below `src`, comments and strings blanked for the reader of paths.
 pub struct Source {
@@ -22,20 +23,12 @@ pub struct Use {
 impl Source {
     /// Reads every `.rs` file of a folder, but those of the program, which only starts the library.
     pub fn read(folder: &Path) -> Self {
-        let mut texts = Vec::new();
-        let mut folders = vec![folder.to_owned()];
-        while let Some(here) = folders.pop() {
-            for entry in std::fs::read_dir(&here).expect("the sources can be listed") {
-                let path = entry.expect("the sources can be listed").path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "rs") {
-                    let name =
-                        path.strip_prefix(folder).expect("below the folder").to_string_lossy().into_owned();
-                    texts.push((name, std::fs::read_to_string(&path).expect("the source can be read")));
-                }
-            }
-        }
+        let is_source = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+        let text = |path: PathBuf| {
+            let name = path.strip_prefix(folder).expect("below the folder").to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(&path).expect("the source can be read"))
+        };
+        let texts: Vec<(String, String)> = files(folder).into_iter().filter(is_source).map(text).collect();
         Self::from_texts(
             texts
                 .iter()

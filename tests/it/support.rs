@@ -116,6 +116,19 @@ impl Finished {
     }
 }
 
+/// Files below a folder, sorted; none if there is no folder.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next).into_iter().flatten() {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
+
 /// So many trials of a law, the same ones every time; in a campaign as many others as `FLOWQCD_FUZZ_CASES` says.
 pub fn trials(few: u32) -> Config {
     let asked = std::env::var("FLOWQCD_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok());
