@@ -86,13 +86,16 @@ pub fn remove_leftovers(folder: &Path) -> Result<()> {
     remove_present(leftovers.map(|name| folder.join(name)))
 }
 
-/// Removes those of the files that there are, in this order.
+/// Removes those of the files that there are, in this order; others may remove them, too.
 ///
 /// # Errors
 /// [`Error::Io`].
 pub fn remove_present(files: impl IntoIterator<Item = PathBuf>) -> Result<()> {
     let mut present = files.into_iter().filter(|path| path.is_file());
-    present.try_for_each(|path| std::fs::remove_file(&path).map_err(Error::io(&path, "remove")))
+    present.try_for_each(|path| match std::fs::remove_file(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(Error::io(&path, "remove")),
+    })
 }
 
 /// Removes a folder with everything in it, if there is one.

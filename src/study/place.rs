@@ -40,7 +40,8 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// A finished cell needs none of what only running methods do; a record that was lost is written again.
+    /// A finished cell needs none of what only running methods do, and has not failed, whatever came after its record; a record that was
+    /// lost is written again.
     ///
     /// # Errors
     /// [`crate::error::Error::Io`].
@@ -49,6 +50,7 @@ impl Place<'_> {
         if let Some(record) = self.record.as_ref().filter(|_| !self.dir.has_record()) {
             self.dir.finish(record)?;
         }
+        self.dir.forget_failure()?;
         forget_stores(&self.dir.checkpoints())
     }
 }

@@ -72,6 +72,8 @@ impl Run<'_> {
             return self.show(&places, &publisher);
         }
         self.dir.begin(self.spec)?;
+        // Whoever finished them may have been stopped right then.
+        places.iter().filter(|place| place.record.is_some()).try_for_each(Place::settle)?;
         let start = Start::now(self.device);
         publisher.start = Some(start.clone());
         if let [only] = &mut places[..] {
@@ -139,8 +141,10 @@ impl Run<'_> {
         self.progress.note("this run is finished; start over with --fresh");
         let before = publisher.before.clone();
         let is_known = before.is_some();
-        let whole =
-            before.filter(|before| before.finished.is_some() && before.spec_digest == self.spec.digest());
+        // One that knows of failures is from before the last cell was finished.
+        let whole = before.filter(|before| {
+            before.finished.is_some() && before.failed.is_empty() && before.spec_digest == self.spec.digest()
+        });
         let manifest = whole.clone().unwrap_or_else(|| publisher.manifest(places));
         if !self.dir.is_writable() {
             return Ok(manifest);

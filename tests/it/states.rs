@@ -252,7 +252,9 @@ impl<'a> World<'a> {
 
     /// The program goes on, or names the file and leaves it as it is; with the file put back it goes on.
     fn damage(&mut self, file: Index, how: &Damage) -> Result<(), String> {
-        let all = files(&self.sandbox.path("run"));
+        let mut all = files(&self.sandbox.path("run"));
+        // Marks that processes leave for each other hold nothing.
+        all.retain(|path| path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.')));
         if all.is_empty() {
             return Ok(());
         }

@@ -169,6 +169,38 @@ fn a_cell_that_fails_is_told_and_loses_no_other() {
     assert!(!sandbox.path("fast/cells/0003/record.json").exists(), "{}", fast.stderr);
 }
 
+/// As a process leaves a cell whose record it has written when something fails right afterwards.
+#[test]
+fn what_fails_after_the_record_of_a_cell_does_not_count() {
+    let sandbox = Sandbox::new();
+    let chains = "[sample.hmc]\nchains = 2\ntrajectories = 12\nthermalization = 4\nsteps = 3\n";
+    let study = "\n[study.vary]\n\"theory.phi4.coupling\" = [0.8, 1.2]\n";
+    sandbox.write("study.toml", &(short() + chains + study));
+    let run = || sandbox.flowqcd(&["run", "study.toml", "--out", "run", "--no-plots"]);
+    run().succeeds();
+    sandbox.flowqcd(&["run", "study.toml", "--out", "quiet", "--no-plots"]).succeeds();
+    let manifest: serde_json::Value = serde_json::from_str(&sandbox.read("run/manifest.json")).unwrap();
+    for is_last in [true, false] {
+        let mut manifest = manifest.clone();
+        let values = manifest["cells"][0]["values"].clone();
+        manifest["failed"] = serde_json::json!([{ "cell": 0, "values": values, "reason": "a disk" }]);
+        sandbox.write("run/manifest.json", &manifest.to_string());
+        let failure = r#"{ "time": "2026-01-01T00:00:00Z", "reason": "a disk" }"#;
+        sandbox.write("run/cells/0000/failed.json", failure);
+        let store = "run/cells/0000/checkpoints/hmc.safetensors";
+        sandbox.write(store, "");
+        if !is_last {
+            std::fs::remove_file(sandbox.path("run/cells/0001/record.json")).unwrap();
+            std::fs::remove_file(sandbox.path("run/manifest.json")).unwrap();
+        }
+        run().succeeds();
+        assert_same_tables(&sandbox, "run", "quiet");
+        for name in [store, "run/cells/0000/failed.json"] {
+            assert!(!sandbox.path(name).exists(), "{name}");
+        }
+    }
+}
+
 /// Three processes on one study, each killed ten times.
 #[test]
 fn processes_that_share_a_study_may_be_killed_at_any_moment() {
