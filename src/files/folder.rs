@@ -92,21 +92,31 @@ pub fn remove_leftovers(folder: &Path) -> Result<()> {
 /// [`Error::Io`].
 pub fn remove_present(files: impl IntoIterator<Item = PathBuf>) -> Result<()> {
     let mut present = files.into_iter().filter(|path| path.is_file());
-    present.try_for_each(|path| match std::fs::remove_file(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed.map_err(Error::io(&path, "remove")),
-    })
+    present.try_for_each(|path| removed(&path, std::fs::remove_file(&path)))
 }
 
-/// Removes a folder with everything in it, if there is one.
+/// Removes a folder with everything in it, if there is one; of links what they are, not what they lead to.
 ///
 /// # Errors
 /// [`Error::Io`].
 pub fn remove_folder(folder: &Path) -> Result<()> {
-    if !folder.is_dir() {
-        return Ok(());
+    let is_link = folder.symlink_metadata().is_ok_and(|there| there.is_symlink());
+    if is_link || !folder.is_dir() {
+        return removed(folder, std::fs::remove_file(folder));
     }
-    std::fs::remove_dir_all(folder).map_err(Error::io(folder, "remove"))
+    // The standard library does the same, but panics where a folder cannot be closed.
+    for name in names(folder).map_err(Error::io(folder, "read"))? {
+        remove_folder(&folder.join(name))?;
+    }
+    removed(folder, std::fs::remove_dir(folder))
+}
+
+/// What is not there need not be removed.
+fn removed(path: &Path, outcome: io::Result<()>) -> Result<()> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        outcome => outcome.map_err(Error::io(path, "remove")),
+    }
 }
 
 #[cfg(test)]
@@ -127,7 +137,17 @@ mod tests {
         let mut found = names(&folder).unwrap();
         found.sort();
         assert_eq!(found, ["x", "z"]);
+        #[cfg(unix)]
+        {
+            let elsewhere = sandbox.path().join("elsewhere");
+            create_folder(&elsewhere).unwrap();
+            std::os::unix::fs::symlink(&elsewhere, sandbox.path().join("a/link")).unwrap();
+            remove_folder(&sandbox.path().join("a/link")).unwrap();
+            assert!(elsewhere.is_dir() && !sandbox.path().join("a/link").exists());
+        }
         assert!(matches!(create_folder(&folder.join("x/y")), Err(Error::Io { .. })), "x is a file");
         assert_eq!(names(&folder.join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        (0..2).for_each(|_| remove_folder(&sandbox.path().join("a")).unwrap());
+        assert!(!sandbox.path().join("a").exists());
     }
 }
