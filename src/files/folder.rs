@@ -95,7 +95,7 @@ pub fn remove_present(files: impl IntoIterator<Item = PathBuf>) -> Result<()> {
     present.try_for_each(|path| removed(&path, std::fs::remove_file(&path)))
 }
 
-/// Removes a folder with everything in it, if there is one; of links what they are, not what they lead to.
+/// Removes what is there: a folder with everything in it, a file, or a link and not what it leads to.
 ///
 /// # Errors
 /// [`Error::Io`].

@@ -50,31 +50,8 @@ mod on_gpu {
     use std::sync::{Arc, Mutex};
     use std::thread::JoinHandle;
 
-    /// Actions, and their gradients where they were asked for.
-    type Found = (Vec<f32>, Vec<f32>);
-
-    /// Who computes them.
-    #[derive(Debug)]
-    enum Computing {
-        Thread(JoinHandle<Found>),
-        /// They are computed already: there was no thread to be had.
-        Done(Found),
-    }
-
-    impl Computing {
-        fn begin(compute: impl FnOnce() -> Found + Send + 'static) -> Self {
-            // A thread that cannot be had takes what it was to do with it.
-            let task = Arc::new(Mutex::new(Some(compute)));
-            let of_thread = Arc::clone(&task);
-            let thread = std::thread::Builder::new().spawn(move || run(&of_thread));
-            thread.map_or_else(|_| Self::Done(run(&task)), Self::Thread)
-        }
-    }
-
-    fn run(task: &Mutex<Option<impl FnOnce() -> Found>>) -> Found {
-        let compute = task.lock().expect("nobody panics while taking it").take();
-        compute.expect("it is run once")()
-    }
+    /// Actions, and their gradients where they were asked for, that a thread computes.
+    type Computing = JoinHandle<(Vec<f32>, Vec<f32>)>;
 
     /// Begins the action of links, if these are on a GPU.
     pub fn begin(action: &Arc<GaugeAction>, angles: &Tensor<3>, with_gradient: bool) -> Option<Arc<Begun>> {
@@ -103,14 +80,13 @@ mod on_gpu {
 
         fn on_gpu(self: Arc<Self>, inputs: Vec<FloatTensor<Cube>>, keep: bool) -> Pass<Cube> {
             assert!(self.with_gradient || !keep, "a gradient that was not begun");
-            let [field] = <[_; 1]>::try_from(inputs).expect("a field");
             let computing = self.computing.lock().expect("nobody panics while taking it").take();
-            let found = match computing.expect("an action is begun once and asked for once") {
-                Computing::Thread(thread) => {
-                    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                }
-                Computing::Done(found) => found,
+            let Some(thread) = computing else {
+                // There was no thread to be had: nothing was begun.
+                return Arc::clone(&self.action).on_gpu(inputs, keep);
             };
+            let [field] = <[_; 1]>::try_from(inputs).expect("a field");
+            let found = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             uploaded(&field, found, keep)
         }
     }
@@ -130,8 +106,8 @@ mod on_gpu {
             let links = Buffer::tensor(field.clone()).begin_read(&field.client);
             let (action, with_gradient) = (Arc::clone(&self.0.action), self.0.with_gradient);
             let compute = move || action.all(&block_on(links).expect("links come back"), with_gradient);
-            let begun = Computing::begin(compute);
-            *self.0.computing.lock().expect("nobody panics while giving it") = Some(begun);
+            let mut computing = self.0.computing.lock().expect("nobody panics while giving it");
+            *computing = std::thread::Builder::new().spawn(compute).ok();
             Pass { output: field, back: None }
         }
     }
